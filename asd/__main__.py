@@ -1,0 +1,34 @@
+"""The command line: ``python -m asd <command>``. A command's module is imported when it is called."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from asd.errors import UserError
+
+COMMANDS = {
+    "manifest": "write the manifest of a folder of own recordings",
+    "results": "print the result table of the last run",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; exit status 0, or 2 with one line on what the user can mend."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="python -m asd", description="Anomalous sound detection for machines.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, says in COMMANDS.items():
+        commands.add_parser(name, help=says, add_help=False)
+    chosen, rest = parser.parse_known_args(arguments)
+    module = import_module(f"asd.commands.{chosen.command}")
+    command = argparse.ArgumentParser(prog=f"python -m asd {chosen.command}", description=COMMANDS[chosen.command])
+    module.add_arguments(command)
+    try:
+        return int(module.main(command.parse_args(rest)))
+    except UserError as error:
+        print(f"asd: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""The organisers' autoencoder: one for each machine, scored by its reconstruction error."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from asd import checkpoints
+from asd.classifiers.params import Reconstruction
+from asd.classifiers.task import Task
+from asd.compute import torch_rng
+from asd.encoders.dense import FRAMES
+from asd.features.store import FeatureStore
+
+VALUES = ("mse", "mahalanobis")  # columns of what extract gives
+HELD_OUT = 0.1  # share of the vectors whose loss is watched, not trained on
+
+
+def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Train one autoencoder for each machine; machines finished before an interruption are not trained again.
+
+    Returns
+    -------
+    dict of str to Tensor
+        ``<machine>/<name>``: weights, and the precision matrices of the error, ``source`` and ``target``.
+    dict
+        Loss on held-out vectors for each machine.
+    """
+    tensors: dict[str, Tensor] = {}
+    losses = {}
+    for machine, clips in tqdm(list(task.clips.groupby("machine")), disable=None, desc="autoencoder"):
+        path = task.work / f"{machine}.pt"
+        state = checkpoints.restore(path)
+        if state is None:
+            state = _train_machine(task, str(machine), clips)
+            checkpoints.save(path, state)
+        else:
+            print(f"resumed: {machine} was there", flush=True)
+        losses[str(machine)] = state["loss"]
+        tensors |= {f"{machine}/{name}": tensor for name, tensor in state["tensors"].items()}
+    return tensors, {"held_out_loss": losses}
+
+
+def _train_machine(task: Task, machine: str, clips: pd.DataFrame) -> dict[str, Any]:
+    network = task.network().to(task.device)
+    frames, starts = vectors([task.store[c] for c in clips["clip_id"]])
+    generator = torch_rng(task.seed, "autoencoder", machine)
+    order = starts[torch.randperm(len(starts), generator=generator)]
+    aside = max(1, round(HELD_OUT * len(order)))
+    held_out, used = order[:aside], order[aside:]
+    fit(network, frames, used if len(used) > 1 else order, task, generator)
+    with torch.inference_mode():
+        x = gather(frames, held_out).to(task.device)
+        loss = F.mse_loss(network(x), x).item()
+    weights = {k: v.cpu() for k, v in network.state_dict().items()}
+    target = clips.loc[clips["domain"] == "target", "clip_id"]
+    source = clips.loc[clips["domain"] != "target", "clip_id"]
+    inverse = {
+        "source": precision(network, task, list(source) or list(target)),
+        "target": precision(network, task, list(target) or list(source)),
+    }
+    return {"tensors": weights | inverse, "loss": loss}
+
+
+def fit(network: nn.Module, frames: Tensor, starts: Tensor, task: Task, generator: torch.Generator) -> None:
+    """Minimise the mean squared error of reconstruction over all vectors, in place."""
+    params = task.params
+    assert isinstance(params, Reconstruction)
+    optimiser = torch.optim.Adam(network.parameters(), params.learning_rate, fused=True)
+    network.train()
+    for _ in range(params.epochs):
+        order = starts[torch.randperm(len(starts), generator=generator)]
+        for index in order.split(params.batch):
+            if len(index) < 2:  # batch normalisation needs two
+                continue
+            x = gather(frames, index).to(task.device)
+            optimiser.zero_grad(set_to_none=True)
+            F.mse_loss(network(x), x).backward()
+            optimiser.step()
+    network.eval()
+
+
+def vectors(clips: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Lay clips end to end: frames ``(rows, bands)`` and the rows where a vector of five frames may start."""
+    rows = [stackable(torch.from_numpy(np.array(c))) for c in clips]
+    ends = np.cumsum([len(r) for r in rows])
+    starts = [torch.arange(end - len(r), end - FRAMES + 1) for r, end in zip(rows, ends, strict=True)]
+    return torch.cat(rows), torch.cat(starts)
+
+
+def stackable(x: Tensor) -> Tensor:
+    """Repeat a clip that is shorter than one vector."""
+    return x if len(x) >= FRAMES else x.repeat(-(-FRAMES // len(x)), 1)[:FRAMES]
+
+
+def gather(frames: Tensor, starts: Tensor) -> Tensor:
+    """Collect vectors ``(len(starts), 5 * bands)``."""
+    bands = frames.shape[1]
+    return frames.flatten().unfold(0, FRAMES * bands, bands)[starts]  # rows end to end: a view, then one copy
+
+
+@torch.inference_mode()
+def errors_of(network: nn.Module, x: np.ndarray, device: torch.device) -> Tensor:
+    """Reconstruct one clip ``(rows, bands)``; give the errors ``(vectors, 5, bands)``."""
+    frames, starts = vectors([x])
+    clip = gather(frames, starts).to(device)
+    return (network(clip) - clip).cpu().unflatten(1, (FRAMES, -1))
+
+
+def precision(network: nn.Module, task: Task, clip_ids: list[str]) -> Tensor:
+    """Invert the covariance of single frames' errors over clips, ``(bands, bands)`` in float64."""
+    count, total, squares = 0, torch.tensor(0.0), torch.tensor(0.0)
+    for clip_id in clip_ids:
+        errors = errors_of(network, task.store[clip_id], task.device).flatten(0, 1).double()
+        count += len(errors)
+        total = total + errors.sum(dim=0)
+        squares = squares + errors.T @ errors
+    covariance = (squares - torch.outer(total, total) / count) / (count - 1)
+    return torch.linalg.pinv(covariance, hermitian=True)
+
+
+def extract(
+    network: nn.Module,
+    tensors: dict[str, Tensor],
+    clips: pd.DataFrame,
+    stores: Sequence[FeatureStore],
+    device: torch.device,
+) -> np.ndarray:
+    """Give the anomaly values of clips.
+
+    The Mahalanobis value is that of the organisers' code: the quadratic form of a clip's errors summed over all
+    pairs of frames and divided by their number, which is the squared Mahalanobis length of the clip's mean error,
+    and the smaller of source and target. (Their paper writes the mean over frames.)
+
+    Returns
+    -------
+    np.ndarray [shape=(clips, 2)], float32
+        Columns ``mse`` and ``mahalanobis``, in the order of ``clips``.
+    """
+    values = np.zeros((len(clips), len(VALUES)), dtype=np.float32)
+    machines = clips["machine"].to_numpy()
+    for machine in sorted(set(machines)):
+        mine = {n.split("/", 1)[1]: t for n, t in tensors.items() if n.split("/", 1)[0] == machine}
+        inverse = torch.stack([mine.pop("source"), mine.pop("target")])
+        network.load_state_dict(mine)
+        network.to(device).eval()
+        for row in np.flatnonzero(machines == machine):
+            clip_id = clips["clip_id"].iloc[row]
+            errors = errors_of(network, next(s[clip_id] for s in stores if clip_id in s), device)
+            mean = errors.double().mean(dim=(0, 1))
+            values[row] = errors.square().mean().item(), torch.einsum("i,dij,j->d", mean, inverse, mean).min().item()
+    return values

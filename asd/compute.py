@@ -1,0 +1,73 @@
+"""How things are computed: device, threads, workers, generators. Never a reason to re-run a stage."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from asd.errors import UserError
+from asd.section import Section, load
+
+if TYPE_CHECKING:
+    import torch
+
+
+class ComputeParams(Section):
+    """The section ``compute`` of params.yaml."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = Field(2, ge=1, description="threads of one process; results are the same bytes for the same number")
+    jobs: int = Field(2, ge=1, description="workers over clips and machines; never changes a result")
+    backend: Literal["threading", "loky", "dask"] = "threading"
+
+
+def compute_params() -> ComputeParams:
+    """Read the section ``compute``."""
+    return load(ComputeParams, "compute")
+
+
+def device(params: ComputeParams | None = None) -> "torch.device":
+    """Choose the device and set torch up for repeatable results on it.
+
+    Raises
+    ------
+    UserError
+        Where ``compute.device`` is ``cuda`` and there is none.
+    """
+    import torch
+
+    params = params or compute_params()
+    torch.set_num_threads(params.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    cuda = torch.cuda.is_available()
+    if params.device == "cuda" and not cuda:
+        raise UserError("compute.device is cuda, but torch sees no CUDA device: set it to auto or cpu")
+    return torch.device("cuda" if cuda and params.device != "cpu" else "cpu")
+
+
+def rng(*keys: int | str) -> np.random.Generator:
+    """Make a generator that depends on its keys alone: ``rng(seed, "fan", "train", 7)``.
+
+    Draws keyed by what they are for, not by the process or the order in which they are made, are the same
+    with any number of workers and after any interruption.
+    """
+    digest = hashlib.sha256(repr(keys).encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
+
+
+def torch_rng(*keys: int | str) -> "torch.Generator":
+    """Make a torch generator (CPU) that depends on its keys alone; see :func:`rng`."""
+    import torch
+
+    return torch.Generator().manual_seed(int(rng(*keys).integers(2**63)))
+
+
+def parallel(function: Callable[[Any], Any], items: Iterable[Any], params: ComputeParams | None = None) -> Any:
+    """Map a function over items by ``compute.jobs`` workers, yielding results in order as they come."""
+    from joblib import Parallel, delayed
+
+    params = params or compute_params()
+    workers = Parallel(n_jobs=params.jobs, backend=params.backend, return_as="generator")
+    return workers(delayed(function)(item) for item in items)

@@ -1,0 +1,143 @@
+"""Own recordings, where they lie, through a manifest.
+
+A CSV with the columns ``path, machine, split`` and, if wanted, ``section, domain, attributes, kind, recording, time,
+speed_hz, anomaly``. Paths are absolute or relative to the manifest's folder. The recordings are never copied: the
+stage ``download`` lists them with their digests, so that changed ones are noticed.
+"""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from asd.artifacts import Metrics, read_csv, write_csv
+from asd.compute import parallel
+from asd.datasets.params import DatasetParams
+from asd.datasets.selection import selected
+from asd.errors import UserError
+
+LISTED = "recordings.csv"
+REQUIRED = ("path", "machine", "split")
+VALUES = {  # column: (pattern, what is allowed)
+    "path": (r".+", "the path of a recording"),
+    "machine": (r"[A-Za-z0-9_.-]+", "letters, digits and _ . -"),
+    "section": (r"[A-Za-z0-9]*", "letters and digits, 00 where empty"),
+    "split": (r"train|test|supplemental", "train, test or supplemental"),
+    "domain": (r"source|target|unknown|", "source, target or empty"),
+    "kind": (r"machine|clean|noise|", "machine, clean, noise or empty"),
+    "attributes": (r"([^=;]+=[^=;]+(;[^=;]+=[^=;]+)*)?", "pairs as in speed=3;mic=1, or empty"),
+    "recording": (r".*", "text"),
+    "time": (r".*", "text"),
+    "speed_hz": (r"(\d+\.?\d*(e[+-]?\d+)?)?", "a number or empty"),
+    "anomaly": (r"[01]?", "0, 1 or empty"),
+}
+DEFAULTS = {"section": "00", "domain": "unknown", "kind": "machine"}
+
+
+def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
+    """List the manifest's recordings with their digests; labels and whatever a test must not know go to ``truth``.
+
+    Raises
+    ------
+    UserError
+        Where the manifest or a recording is missing, or the manifest says what can't be.
+    """
+    table = read_manifest(Path(params.folder.manifest))
+    table = table[table["machine"].isin(selected(params.machines, table["machine"]))]
+    table = table.assign(sha256=list(parallel(_digest, table["path"])))
+    hidden = ["anomaly", "true_domain", "true_attributes"]
+    write_csv(raw / LISTED, table.drop(columns=hidden))
+    write_csv(truth / LISTED, table[["path", *hidden]])
+    machines = table["machine"].value_counts().to_dict()
+    return {"name": "folder", "machines": {machine: {"files": files} for machine, files in machines.items()}}
+
+
+def recordings(params: DatasetParams, raw: Path, truth: Path) -> pd.DataFrame:
+    """List the recordings; see :class:`asd.datasets.registry.Dataset`."""
+    listed = pd.read_csv(raw / LISTED, dtype=str, keep_default_na=False)
+    hidden = pd.read_csv(truth / LISTED, dtype=str, keep_default_na=False)
+    return listed.drop(columns="sha256").merge(hidden, on="path", validate="one_to_one")
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """Read and check a manifest.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV.
+
+    Returns
+    -------
+    pd.DataFrame
+        All columns of :meth:`asd.datasets.registry.Dataset.recordings`, defaults filled in, sorted by path. Test rows
+        keep neither domain nor attributes: these stand in ``true_domain`` and ``true_attributes``.
+
+    Raises
+    ------
+    UserError
+        Naming the line.
+    """
+    table = read_csv(path, tuple(VALUES)).astype(str).apply(lambda column: column.str.strip())
+    _check_columns(table, path)
+    table = table.reindex(columns=list(VALUES), fill_value="")
+    _check_values(table, path)
+    table["path"] = [Path(os.path.normpath(path.parent / file)).as_posix() for file in table["path"]]
+    _check_files(table, path)
+    _check_training(table, path)
+    return _completed(table).sort_values("path").reset_index(drop=True)
+
+
+def _check_columns(table: pd.DataFrame, path: Path) -> None:
+    if missing := [column for column in REQUIRED if column not in table]:
+        raise UserError(f"{path} lacks the column {missing[0]}: it needs {', '.join(REQUIRED)}")
+    if unknown := [column for column in table if column not in VALUES]:
+        raise UserError(f"{path}: the column {unknown[0]} is unknown: choose among {', '.join(VALUES)}")
+    if table.empty:
+        raise UserError(f"{path} lists no recordings: write it with python -m asd manifest DIR")
+
+
+def _check_values(table: pd.DataFrame, path: Path) -> None:
+    for column, (pattern, allowed) in VALUES.items():
+        wrong = table.index[~table[column].str.fullmatch(pattern, flags=re.IGNORECASE * (column == "speed_hz"))]
+        if len(wrong):
+            raise UserError(f"{path} line {wrong[0] + 2}: {column} is {table[column][wrong[0]]!r}: give {allowed}")
+
+
+def _check_files(table: pd.DataFrame, path: Path) -> None:
+    for line, file in enumerate(table["path"], start=2):
+        if not Path(file).is_file():
+            raise UserError(f"{path} line {line}: {file} is missing: correct the path (it starts at {path.parent}/)")
+    twice = table.index[table["path"].map(os.path.realpath).duplicated()]
+    if len(twice):
+        raise UserError(f"{path} line {twice[0] + 2}: {table['path'][twice[0]]} is listed twice: keep one line")
+
+
+def _check_training(table: pd.DataFrame, path: Path) -> None:
+    wrong = table.index[(table["split"] != "test") & (table["anomaly"] == "1")]
+    if len(wrong):
+        split = table["split"][wrong[0]]
+        raise UserError(f"{path} line {wrong[0] + 2}: an anomaly can't have the split {split}: set it to test")
+    trained = set(table["machine"][(table["split"] == "train") & table["kind"].isin(["", "machine"])])
+    if without := sorted(set(table["machine"]) - trained):
+        raise UserError(f"{path}: {without[0]} has no normal training recording: give some the split train")
+
+
+def _completed(table: pd.DataFrame) -> pd.DataFrame:
+    """Fill in the defaults and set apart what a test must not know."""
+    test = table["split"] == "test"
+    table.loc[~test & (table["domain"] == ""), "domain"] = "source"
+    table.loc[~test, "anomaly"] = "0"
+    for column, default in DEFAULTS.items():
+        table.loc[table[column] == "", column] = default
+    table = table.assign(true_domain=table["domain"], true_attributes=table["attributes"])
+    table.loc[test, "domain"] = "unknown"
+    table.loc[test, "attributes"] = ""
+    return table
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

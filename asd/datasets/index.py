@@ -1,0 +1,163 @@
+"""From recordings to one anonymous row a clip; labels and whatever a test must not know stand apart."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from asd.artifacts import Metrics
+from asd.clips import content_id, training
+from asd.compute import parallel
+from asd.datasets import audio
+from asd.errors import UserError
+
+KNOWN = ["machine", "section", "split", "domain", "kind", "attributes", "recording", "time", "speed_hz"]
+BAD = ("nan", "silent")  # problems of samples that make a recording unfit; a clipped one is still used
+MESSAGES = {"nan": "holds samples that are no finite numbers", "silent": "holds nothing but zeros"}
+
+
+class Index(NamedTuple):
+    """What the stage ``index`` writes: four tables sorted by clip_id and the metrics."""
+
+    clips: pd.DataFrame
+    files: pd.DataFrame
+    given: pd.DataFrame
+    ground_truth: pd.DataFrame
+    metrics: Metrics
+
+
+class Decoded(NamedTuple):
+    """What is kept of a decoded file; ``bad`` is the reason to reject it, or empty."""
+
+    content: str = ""
+    sample_rate: int = 0
+    channels: int = 0
+    frames: int = 0
+    clipped: bool = False
+    bad: str = ""
+    message: str = ""
+
+
+def make_index(recordings: pd.DataFrame, on_bad_clip: str) -> Index:
+    """Decode all recordings, in bounded memory, and index the good ones.
+
+    Parameters
+    ----------
+    recordings : pd.DataFrame
+        See :meth:`asd.datasets.registry.Dataset.recordings`.
+    on_bad_clip : str
+        ``fail`` or ``drop``.
+
+    Returns
+    -------
+    Index
+        See design of the clip table in :mod:`asd.clips`. No test row has a domain, attributes or a label.
+
+    Raises
+    ------
+    UserError
+        Where a recording is bad and shall not be, or a machine is left without normal training clips.
+    """
+    decoded = pd.DataFrame(list(parallel(decode, recordings["path"])))
+    table = pd.concat([recordings.reset_index(drop=True), decoded], axis=1)
+    bad = table[table["bad"] != ""]
+    if len(bad) and on_bad_clip == "fail":
+        raise UserError(_complaint(bad["message"], len(table)))
+    for message in bad["message"]:
+        print(f"left out: {message}", flush=True)
+    table = name_clips(anonymous(table[table["bad"] == ""]))
+    _check_training(set(recordings["machine"]), table)
+    clips = _clips(table)
+    return Index(
+        clips,
+        table[["clip_id", "path"]],
+        _given(clips),
+        _ground_truth(table),
+        _metrics(table, clips, bad["bad"]),
+    )
+
+
+def decode(path: str) -> Decoded:
+    """Read one recording and keep what the index needs of it."""
+    try:
+        samples, sample_rate = audio.read(path)
+    except audio.RecordingError as error:
+        return Decoded(bad=error.reason, message=str(error))
+    found = audio.problems(samples)
+    if unfit := [problem for problem in found if problem in BAD]:
+        return Decoded(bad=unfit[0], message=f"{path} {MESSAGES[unfit[0]]}: record it again or leave it out")
+    frames, channels = samples.shape
+    return Decoded(content_id(samples, sample_rate), sample_rate, channels, frames, "clipped" in found)
+
+
+def _complaint(messages: pd.Series, count: int) -> str:
+    more = f" ({len(messages)} of {count} recordings are bad; index.on_bad_clip=drop leaves them out)"
+    return messages.iloc[0] + more
+
+
+def anonymous(table: pd.DataFrame) -> pd.DataFrame:
+    """Take from test rows what the task does not tell."""
+    test = table["split"] == "test"
+    return table.assign(
+        domain=table["domain"].mask(test, "unknown"),
+        attributes=table["attributes"].mask(test, ""),
+        speed_hz=pd.to_numeric(table["speed_hz"]).astype(float),
+    )
+
+
+def name_clips(table: pd.DataFrame) -> pd.DataFrame:
+    """Give each clip its ``clip_id`` and sort by it.
+
+    Clips of equal content are numbered (``<id>-2``) by what the clip table says of them; only where that is equal
+    too does the file name decide, and then the clip table is the same either way.
+    """
+    table = table.sort_values(["content", *KNOWN, "path"])
+    number = table.groupby("content").cumcount()
+    ids = table["content"].where(number == 0, table["content"] + "-" + (number + 1).astype(str))
+    return table.assign(clip_id=ids, twin=number > 0).sort_values("clip_id").reset_index(drop=True)
+
+
+def _check_training(machines: Iterable[str], table: pd.DataFrame) -> None:
+    if without := sorted(set(machines) - set(training(table)["machine"])):
+        raise UserError(f"{without[0]} has no normal training clip left: add some or leave it out of dataset.machines")
+
+
+def _clips(table: pd.DataFrame) -> pd.DataFrame:
+    clips = table[["clip_id", *KNOWN, "sample_rate", "channels"]]
+    return clips.assign(seconds=table["frames"] / table["sample_rate"])
+
+
+def _given(clips: pd.DataFrame) -> pd.DataFrame:
+    """Make labels of the attributes of normal training clips, empty where they are hidden."""
+    normal = training(clips)[["clip_id", "machine", "attributes"]].rename(columns={"attributes": "label"})
+    return normal.assign(method="given", confidence=1.0)[["clip_id", "machine", "method", "label", "confidence"]]
+
+
+def _ground_truth(table: pd.DataFrame) -> pd.DataFrame:
+    truth = table[["clip_id", "anomaly", "true_domain", "true_attributes"]]
+    return truth.rename(columns={"true_domain": "domain", "true_attributes": "attributes"}).reset_index(drop=True)
+
+
+def _metrics(table: pd.DataFrame, clips: pd.DataFrame, bad: pd.Series) -> dict[str, Any]:
+    normal = training(clips)
+    values = normal[normal["attributes"] != ""].groupby("machine")["attributes"].nunique()
+    machines = sorted(set(clips["machine"]))
+    labelled = set(table["machine"][(table["split"] == "test") & (table["anomaly"] != "")])
+    return {
+        "clips": _counts(clips, ["machine", "split", "domain"]),
+        "seconds": clips.groupby("machine")["seconds"].sum().to_dict(),
+        "attributes": values.to_dict(),
+        "hidden_attributes": {machine: True for machine in machines if machine not in values},
+        "unlabelled": {machine: True for machine in machines if machine not in labelled},
+        "duplicates": int(table["twin"].sum()),
+        "rejected": bad.value_counts().to_dict(),
+        "clipped": int(np.sum(table["clipped"])),
+    }
+
+
+def _counts(table: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
+    """Count rows, nested by columns."""
+    if not columns:
+        return len(table)  # type: ignore[return-value]
+    return {str(value): _counts(rows, columns[1:]) for value, rows in table.groupby(columns[0])}

@@ -1,0 +1,59 @@
+"""Features to batches, batches to embeddings."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asd.features.store import FeatureStore
+
+
+def by_length(store: FeatureStore, clip_ids: Sequence[str], size: int) -> Iterator[list[str]]:
+    """Group clips of equal length, so that no batch needs padding and no clip feels its neighbours."""
+    ordered = sorted(clip_ids, key=lambda c: (store.rows(c), c))
+    for _, same in groupby(ordered, key=store.rows):
+        clips = list(same)
+        yield from (clips[i : i + size] for i in range(0, len(clips), size))
+
+
+def stack(store: FeatureStore, clip_ids: Sequence[str]) -> Tensor:
+    """Read clips of equal length as one normalised batch ``(clips, rows, bands)``."""
+    return torch.from_numpy(np.stack([store.normalised(store[c]) for c in clip_ids]))
+
+
+@torch.inference_mode()
+def apply(
+    network: Callable[[Tensor], Tensor],
+    stores: Sequence[FeatureStore],
+    clip_ids: Sequence[str],
+    device: torch.device,
+    size: int = 32,
+) -> np.ndarray:
+    """Run a network over clips.
+
+    Parameters
+    ----------
+    network : callable
+        ``(clips, rows, bands)`` -> ``(clips, ...)``.
+    stores : sequence of FeatureStore
+        Where the clips are: each in one of them.
+    clip_ids : sequence of str
+        Which, and in which order they are wanted.
+    device : torch.device
+        Where to compute.
+    size : int
+        Clips of one batch.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips, ...)], float32
+        One row a clip.
+    """
+    found: dict[str, np.ndarray] = {}
+    for store in stores:
+        for batch in by_length(store, [c for c in clip_ids if c in store], size):
+            outputs = network(stack(store, batch).to(device)).float().cpu().numpy()
+            found.update(zip(batch, outputs, strict=True))
+    return np.stack([found[c] for c in clip_ids])

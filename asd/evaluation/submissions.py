@@ -1,0 +1,44 @@
+"""The challenge's score and decision files: the only place where file names return."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from asd.artifacts import atomic
+from asd.evaluation.joined import averaged
+
+CONTENTS = {"anomaly_score": "score", "decision_result": "decision"}
+
+
+def section_name(section: str) -> str:
+    """Name a section as the organisers do: ``00`` -> ``section_00``; a name with a word stays: ``id_02``."""
+    return f"section_{section}" if section.isdigit() else section
+
+
+def write_official(scores: pd.DataFrame, names: pd.Series, folder: Path) -> int:
+    """Write one system's files as the organisers' evaluator reads them.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        One system's test scores, of one or more training seeds; several are averaged.
+    names : pd.Series
+        File name by ``clip_id``.
+    folder : Path
+        Gets ``anomaly_score_<machine>_<section>_test.csv`` (``<file name>,<score>``) and
+        ``decision_result_<machine>_<section>_test.csv`` (``<file name>,<0 or 1>``) without header lines.
+
+    Returns
+    -------
+    int
+        How many files were written.
+    """
+    table = averaged(scores)
+    table = table.assign(name=table["clip_id"].map(names)).sort_values(["name", "clip_id"])
+    parts = list(table.groupby(["machine", "section"]))
+    for (machine, section), own in parts:
+        for content, column in CONTENTS.items():
+            path = folder / f"{content}_{machine}_{section_name(str(section))}_test.csv"
+            with atomic(path, "w") as file:
+                own[["name", column]].to_csv(file, index=False, header=False, lineterminator="\n")
+    return len(parts) * len(CONTENTS)

@@ -1,0 +1,154 @@
+"""The ragged feature store: all clips of a machine end to end in one array. Only this module knows the layout.
+
+``<machine>.npy``
+    (rows, bands), the clips one after the other, memory-mapped on read.
+``<machine>.csv``
+    clip_id, start, rows; sorted by clip_id. Written after the array: where it is, the machine is whole.
+``front_end.json``
+    The description: the front end's params, ``bands`` and ``rows_per_second`` (absent where a clip is one row).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+
+from asd.artifacts import atomic, read_csv, read_json, write_csv, write_json
+from asd.errors import UserError
+
+DESCRIPTION = "front_end.json"
+DTYPE = np.dtype("<f4")
+
+
+def describe(folder: Path | str, description: dict[str, Any]) -> None:
+    """Write a store's description, which makes a folder a store even if no clip is in it."""
+    write_json(Path(folder) / DESCRIPTION, description)
+
+
+def is_whole(folder: Path | str, machine: str) -> bool:
+    """Say whether all clips of a machine were written."""
+    return (Path(folder) / f"{machine}.csv").is_file()
+
+
+@contextmanager
+def writer(folder: Path | str, machine: str, bands: int) -> Iterator[Callable[[str, np.ndarray], None]]:
+    """Write the clips of one machine as they come, in the memory of one clip.
+
+    Parameters
+    ----------
+    folder : Path or str
+        The store.
+    machine : str
+    bands : int
+        Width of every row.
+
+    Yields
+    ------
+    callable
+        ``append(clip_id, rows)`` with rows of shape (rows, bands); clips in the order of their ids. If the block ends
+        with an error, nothing is left.
+    """
+    folder = Path(folder)
+    index: list[tuple[str, int, int]] = []
+    with atomic(folder / f"{machine}.npy") as file:
+        _write_header(file, 0, bands)
+        end = 0
+
+        def append(clip_id: str, rows: np.ndarray) -> None:
+            nonlocal end
+            if rows.ndim != 2 or rows.shape[1] != bands:
+                raise ValueError(f"clip {clip_id} has the shape {rows.shape}, not (rows, {bands})")
+            if index and clip_id <= index[-1][0]:
+                raise ValueError(f"clip {clip_id} comes after {index[-1][0]}: clips are written in the order of ids")
+            file.write(np.ascontiguousarray(rows, DTYPE).data)
+            index.append((clip_id, end, len(rows)))
+            end += len(rows)
+
+        yield append
+        file.seek(0)
+        _write_header(file, end, bands)
+    write_csv(folder / f"{machine}.csv", pd.DataFrame(index, columns=["clip_id", "start", "rows"]))
+
+
+def _write_header(file: IO[bytes], rows: int, bands: int) -> None:
+    """Write an .npy header, which numpy pads so that it takes the same space for any number of rows."""
+    header = {"descr": DTYPE.str, "fortran_order": False, "shape": (rows, bands)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+class FeatureStore:
+    """Features of many clips, read as they are needed.
+
+    Parameters
+    ----------
+    path : Path or str
+        ``data/features/<front end>/train`` or ``.../test``.
+
+    Attributes
+    ----------
+    description : dict
+        Params of the front end, ``bands`` and ``rows_per_second``.
+    bands : int
+        Width of every row.
+    machines : list of str
+        Sorted.
+    clip_ids : list of str
+        Sorted.
+
+    Raises
+    ------
+    UserError
+        Where the store is missing.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not (self.path / DESCRIPTION).is_file():
+            raise UserError(f"{self.path} holds no features: run dvc repro")
+        self.description: dict[str, Any] = read_json(self.path / DESCRIPTION)
+        self.bands: int = self.description["bands"]
+        self.machines = sorted(table.stem for table in self.path.glob("*.csv"))
+        self._places: dict[str, tuple[str, int, int]] = {}
+        for machine in self.machines:
+            index = read_csv(self.path / f"{machine}.csv", ("clip_id",))
+            for clip_id, start, rows in zip(index["clip_id"], index["start"], index["rows"], strict=True):
+                self._places[clip_id] = machine, int(start), int(rows)
+        self.clip_ids = sorted(self._places)
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, clip_id: object) -> bool:
+        return clip_id in self._places
+
+    def __getitem__(self, clip_id: str) -> np.ndarray:
+        """Map one clip into memory: (rows, bands), read-only."""
+        machine, start, rows = self._place(clip_id)
+        if machine not in self._arrays:
+            self._arrays[machine] = np.load(self.path / f"{machine}.npy", mmap_mode="r", allow_pickle=False)
+        return self._arrays[machine][start : start + rows]
+
+    def rows(self, clip_id: str) -> int:
+        """Count the rows of one clip."""
+        return self._place(clip_id)[2]
+
+    def normalised(self, rows: np.ndarray) -> np.ndarray:
+        """Apply the description's ``mean`` and ``deviation``, if it has them: (rows - mean) / (2 deviation)."""
+        if "mean" not in self.description:
+            return rows
+        mean, deviation = (np.float32(self.description[key]) for key in ("mean", "deviation"))
+        return (rows - mean) / (2 * deviation)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to another process without the arrays, which are mapped there again."""
+        return {**self.__dict__, "_arrays": {}}
+
+    def _place(self, clip_id: str) -> tuple[str, int, int]:
+        try:
+            return self._places[clip_id]
+        except KeyError:
+            raise UserError(f"clip {clip_id} is not in {self.path}: run dvc repro") from None

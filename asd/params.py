@@ -1,0 +1,113 @@
+"""The whole of params.yaml: the rooms' sections put together, and what one section must know of another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import Field
+
+from asd.classifiers.params import Classification, Reconstruction, SeedsParams, TrainParams
+from asd.compute import ComputeParams
+from asd.datasets.params import DatasetParams, IndexParams
+from asd.encoders.params import EmbedParams, EncoderParams
+from asd.errors import UserError
+from asd.evaluation.params import EvaluateParams
+from asd.features.params import EnvelopeSpectrumParams, FrontEndParams, KaldiFbankParams
+from asd.pseudo_labels.params import PseudoLabelParams
+from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
+from asd.section import PARAMS, Section, checked
+
+LABELS = ("given", "hierarchical", "frequency", "auto")
+
+
+class System(Section):
+    """One block of ``systems:``, a recipe: encoder, front end, labels, training, scoring."""
+
+    encoder: str
+    features: str
+    labels: str
+    train: TrainParams
+    score: ScoreParams
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: int = Field(ge=0)
+    dataset: DatasetParams
+    index: IndexParams
+    features: dict[str, FrontEndParams] = Field(min_length=1)
+    encoders: dict[str, EncoderParams] = Field(min_length=1)
+    embed: EmbedParams
+    pseudo_label: PseudoLabelParams
+    train: SeedsParams
+    systems: dict[str, System] = Field(min_length=1)
+    ensemble: EnsembleParams
+    evaluate: EvaluateParams
+    compute: ComputeParams
+
+
+def check(content: dict[str, Any]) -> Params:
+    """Check params.yaml as a whole.
+
+    Raises
+    ------
+    UserError
+        With the first wrong key's full name, its value and what is allowed.
+    """
+    params = checked(Params, content)
+    for key, value, allowed in _references(params):
+        if value not in allowed:
+            raise UserError(f"{PARAMS}: {key} is {value!r}: one of {', '.join(allowed)}")
+    for problem in _mismatches(params):
+        raise UserError(f"{PARAMS}: {problem}")
+    return params
+
+
+def _references(params: Params) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """List every value that names a block elsewhere: its key, itself, what there is."""
+    front_ends, encoders, systems = tuple(params.features), tuple(params.encoders), tuple(params.systems)
+    for name, encoder in params.encoders.items():
+        yield f"encoders.{name}.features", encoder.root.features, front_ends
+    yield "embed.encoder", params.embed.encoder, encoders
+    yield "pseudo_label.frequency.features", params.pseudo_label.frequency.features, front_ends
+    for name, system in params.systems.items():
+        yield f"systems.{name}.encoder", system.encoder, encoders
+        yield f"systems.{name}.labels", system.labels, LABELS
+    for member in params.ensemble.members:
+        yield "ensemble.members", member, systems
+
+
+def _mismatches(params: Params) -> Iterator[str]:
+    """Find blocks that are right by themselves but do not fit each other."""
+    users = {"embed": (params.embed.encoder, params.embed.features)}
+    users |= {f"systems.{name}": (system.encoder, system.features) for name, system in params.systems.items()}
+    for key, (encoder, features) in users.items():
+        wanted = params.encoders[encoder].root.features
+        if features != wanted:
+            yield f"{key}.features is {features!r}: the encoder {encoder} hears through {wanted!r}"
+    if not isinstance(params.features[params.pseudo_label.frequency.features], EnvelopeSpectrumParams):
+        yield "pseudo_label.frequency.features: it takes a front end of the kind envelope_spectrum"
+    for name, block in params.encoders.items():
+        yield from _encoder_mismatches(params, name, block.root.architecture, block.root.features)
+    for name, system in params.systems.items():
+        yield from _system_mismatches(params, name, system)
+
+
+def _encoder_mismatches(params: Params, name: str, architecture: str, features: str) -> Iterator[str]:
+    front_end = params.features[features]
+    if architecture == "tiny" and not (isinstance(front_end, KaldiFbankParams) and front_end.n_mels % 16 == 0):
+        yield f"encoders.{name}.features is {features!r}: tiny takes a kaldi_fbank whose n_mels is a multiple of 16"
+    if isinstance(front_end, EnvelopeSpectrumParams):
+        yield f"encoders.{name}.features is {features!r}: an envelope spectrum has no time axis to encode"
+
+
+def _system_mismatches(params: Params, name: str, system: System) -> Iterator[str]:
+    dense = params.encoders[system.encoder].root.architecture == "dense"
+    trains, scores = system.train.root, system.score.root
+    key = f"systems.{name}"
+    if dense != isinstance(trains, Reconstruction):
+        yield f"{key}.train.objective is {trains.objective!r}: reconstruction and the encoder dense go together"
+    if isinstance(trains, Reconstruction) != isinstance(scores, ValueParams):
+        yield f"{key}.score.scorer is {scores.scorer!r}: value goes with reconstruction, knn with all else"
+    if isinstance(trains, Classification) and params.encoders[system.encoder].root.architecture == "pooled_mel":
+        yield f"{key}.encoder is {system.encoder!r}: it has no weights to train, its objective is none"

@@ -1,0 +1,83 @@
+"""One HTML page of everything: no script, nothing fetched, the same bytes for the same results."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from asd.artifacts import atomic, read_csv, read_json
+from asd.report import charts, tables
+
+TEXT = {
+    "scores": ("system", "clip_id", "machine", "section", "domain", "attributes"),
+    "machines": ("system", "machine", "section", "unlabelled"),
+    "pseudo_labels": ("machine", "method"),
+    "roc": ("system",),
+}
+METRICS = ("download", "index", "pseudo_label", "evaluate")
+
+
+def write_report(output: Path, systems: list[str], metrics: Path, evaluation: Path) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    output : Path
+        ``index.html``.
+    systems : list of str
+        Those of params.yaml; ``ensemble`` is added.
+    metrics, evaluation : Path
+        The folders of the metric files and of what the stage ``evaluate`` made.
+    """
+    figures = {name: read_json(metrics / f"{name}.json") for name in METRICS}
+    found = {name: read_csv(evaluation / f"{name}.csv", text) for name, text in TEXT.items()}
+    page = _environment().get_template("report.html").render(content([*systems, "ensemble"], figures, found))
+    with atomic(output, "w") as file:
+        file.write(page)
+
+
+def content(systems: list[str], figures: dict[str, Any], found: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """Collect what the template shows.
+
+    Parameters
+    ----------
+    systems : list of str
+    figures : dict
+        The content of each metric file in :data:`METRICS`.
+    found : dict of pd.DataFrame
+        The tables in :data:`TEXT`.
+    """
+    metrics, machines = figures["evaluate"], found["machines"]
+    scores = found["scores"]
+    first = scores[scores["seed"] == scores.groupby("system")["seed"].transform("min")]
+    return {
+        "data": metrics["data"],
+        "index": figures["index"],
+        "recordings": tables.recordings(figures["index"]),
+        "results": tables.results(metrics, systems),
+        "by_machine": tables.by_machine(machines, systems),
+        "curves": charts.roc_curves(found["roc"]),
+        "systems": [_system(system, machines, first[first["system"] == system]) for system in systems],
+        "pseudo_labels": tables.pseudo_labels(figures["pseudo_label"], found["pseudo_labels"]),
+        "several_seeds": len(first) < len(scores),
+    }
+
+
+def _system(system: str, machines: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Any]:
+    several = tables.several_sections(machines)
+    panels = [
+        charts.panel(tables.section_title(str(machine), str(section), several), own)
+        for (machine, section), own in scores.groupby(["machine", "section"])
+    ]
+    return {
+        "name": system,
+        "machines": tables.machine_rows(machines, system),
+        "decisions": tables.decisions(scores, several),
+        "panels": panels,
+    }
+
+
+def _environment() -> Environment:
+    folder = FileSystemLoader(Path(__file__).parent)
+    return Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

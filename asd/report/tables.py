@@ -1,0 +1,169 @@
+"""The report's tables, from the metric files, as text ready to be shown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+HEADLINES = {
+    "official": ("Official score", {"auc_source": "AUC source", "auc_target": "AUC target", "pauc": "pAUC"}),
+    "score_one_domain": ("Score (one domain)", {"auc": "AUC", "pauc": "pAUC"}),
+}
+BESIDE = {"auc_source_within": "AUC within source", "auc_target_within": "AUC within target"}
+ALARMS = {"false_alarm_rate": "False alarms"}
+YARDSTICK = "autoencoder"
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text: the first column names the row, ``best`` is the row to stress."""
+
+    header: list[str]
+    rows: list[list[str]]
+    best: int = -1
+
+
+def headline_of(metrics: dict[str, Any], systems: list[str]) -> str | None:
+    """Find which headline the systems have; None where nothing is labelled."""
+    return next((name for name in HEADLINES for system in systems if name in metrics[system]), None)
+
+
+def results(metrics: dict[str, Any], systems: list[str]) -> Table | None:
+    """Tabulate systems, best first, with intervals and the difference to the yardstick; None without labels."""
+    headline = headline_of(metrics, systems)
+    if headline is None:
+        return None
+    title, columns = HEADLINES[headline]
+    ordered = sorted(systems, key=lambda system: -metrics[system].get(headline, 0.0))
+    beside = {key: name for key, name in (BESIDE | ALARMS).items() if any(key in metrics[s] for s in systems)}
+    header = ["System", title, "Interval", "Seeds", *columns.values(), f"Against {YARDSTICK}", *beside.values()]
+    rows = []
+    for own in (metrics[system] for system in ordered):
+        before = [number(own.get(headline)), interval(own, headline), seeds(own)]
+        rows.append([*before, *_numbers(own, columns), difference(own), *_numbers(own, beside)])
+    named = [[system, *row] for system, row in zip(ordered, rows, strict=True)]
+    return Table(header, named, best=0)
+
+
+def _numbers(figures: dict[str, Any], keys: Iterable[str]) -> list[str]:
+    return [number(figures.get(key)) for key in keys]
+
+
+def number(value: float | None) -> str:
+    """Write a percentage with two decimals, as the organisers do."""
+    return NONE if value is None or pd.isna(value) else f"{value:.2f}"
+
+
+def interval(figures: dict[str, Any], name: str, sign: str = "") -> str:
+    """Write an interval: ``61.8 to 64.6``."""
+    if f"{name}_low" not in figures:
+        return NONE
+    return f"{figures[f'{name}_low']:{sign}.1f} to {figures[f'{name}_high']:{sign}.1f}"
+
+
+def seeds(figures: dict[str, Any]) -> str:
+    """Write how many training seeds there are and how far they lie apart."""
+    return f"{figures['seeds']} (sd {figures['seed_sd']:.2f})" if "seed_sd" in figures else str(figures["seeds"])
+
+
+def difference(figures: dict[str, Any]) -> str:
+    """Write the paired difference to the yardstick and whether the test clips resolve it."""
+    key = f"vs_{YARDSTICK}"
+    if key not in figures:
+        return NONE
+    text = f"{figures[key]:+.2f} ({interval(figures, key, '+')})"
+    return f"{text}, not resolved" if figures[f"{key}_low"] <= 0 <= figures[f"{key}_high"] else text
+
+
+def section_title(machine: str, section: str, several: bool) -> str:
+    """Name a machine, with its section where it has several."""
+    return f"{machine} {section}" if several else machine
+
+
+def several_sections(machines: pd.DataFrame) -> bool:
+    """Say whether any machine has more than one section."""
+    return bool(machines.groupby("machine")["section"].nunique().max() > 1)
+
+
+def by_machine(machines: pd.DataFrame, systems: list[str]) -> Table | None:
+    """Tabulate every section's score by system; None without labels."""
+    if machines["score"].isna().all():
+        return None
+    several = several_sections(machines)
+    scores = machines.set_index(["system", "machine", "section"])["score"]
+    rows = [
+        [section_title(machine, section, several), *(number(scores[system, machine, section]) for system in systems)]
+        for machine, section in machines[["machine", "section"]].drop_duplicates().itertuples(index=False)
+    ]
+    return Table(["Machine", *systems], rows)
+
+
+def machine_rows(machines: pd.DataFrame, system: str) -> Table:
+    """Tabulate one system's figures by machine: what there is of them."""
+    own, several = machines[machines["system"] == system], several_sections(machines)
+    names = {"score": "Score"} | {k: v for _, columns in HEADLINES.values() for k, v in columns.items()}
+    shown = {key: name for key, name in (names | BESIDE | ALARMS).items() if own[key].notna().any()}
+    rows = [
+        [
+            section_title(row["machine"], row["section"], several),
+            f"{row['normal']} + {row['anomalous']}",
+            *(number(row[key]) for key in shown),
+        ]
+        for row in own.to_dict("records")
+    ]
+    return Table(["Machine", "Normal + anomalous", *shown.values()], rows)
+
+
+def decisions(scores: pd.DataFrame, several: bool) -> Table:
+    """Tabulate one system's thresholds and decisions, for which no label is needed (first training seed)."""
+    rows = []
+    for (machine, section), own in scores.groupby(["machine", "section"]):
+        title = section_title(str(machine), str(section), several)
+        above = int(own["decision"].sum())
+        rows.append([title, str(len(own)), f"{own['threshold'].iloc[0]:.4g}", f"{above} ({above / len(own):.0%})"])
+    return Table(["Machine", "Test clips", "Threshold", "Decided anomalous"], rows)
+
+
+def recordings(index: dict[str, Any]) -> Table:
+    """Tabulate what the stage ``index`` found: clips by machine, split and domain, duration, attributes."""
+    splits = {
+        "Train source": ("train", "source"),
+        "Train target": ("train", "target"),
+        "Supplemental": ("supplemental", None),
+        "Test": ("test", None),
+    }
+    rows = []
+    for machine, counts in index["clips"].items():
+        found = [_count(counts.get(split, {}), domain) for split, domain in splits.values()]
+        values = index.get("attributes", {}).get(machine)
+        attributes = f"{values} values" if values else "none given"
+        rows.append([machine, *map(str, found), f"{index['seconds'][machine] / 60:.1f}", attributes])
+    return Table(["Machine", *splits, "Minutes", "Attributes"], rows)
+
+
+def _count(domains: dict[str, int], domain: str | None) -> int:
+    return sum(domains.values()) if domain is None else domains.get(domain, 0)
+
+
+def pseudo_labels(metrics: dict[str, Any], agreement: pd.DataFrame) -> Table:
+    """Tabulate each method's groups and, where the hidden attributes are known, its agreement with them."""
+    known = {(row["machine"], row["method"]): row for row in agreement.to_dict("records")}
+    rows = []
+    for machine, sections in metrics.items():
+        for section, found in sections.items():
+            title = section_title(machine, section, len(sections) > 1)
+            for method, own in found.items():
+                if isinstance(own, dict):
+                    judged = _judged(known.get((machine, method)))
+                    rows.append([title, method, *_grouping(own, found.get("auto") == method), *judged])
+    return Table(["Machine", "Method", "Groups", "Silhouette", "Chosen by auto", "True values", "AMI", "ARI"], rows)
+
+
+def _grouping(found: dict[str, Any], chosen: bool) -> list[str]:
+    return [str(found["groups"]), f"{found['silhouette']:.3f}", "yes" if chosen else ""]
+
+
+def _judged(own: dict[Any, Any] | None) -> list[str]:
+    return [NONE] * 3 if own is None else [str(own["true_values"]), f"{own['ami']:.3f}", f"{own['ari']:.3f}"]

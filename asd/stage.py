@@ -1,0 +1,93 @@
+"""What every stage script does around its own work: one-line errors, lock, end with its parent, timing."""
+
+import csv
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from asd.errors import UserError
+
+LOCKS = Path(".asd")
+TIMINGS = Path("data/timings.csv")
+PATIENCE = 30.0  # [s] for another process at the same stage to end
+
+
+def run(name: str, main: Callable[..., str]) -> None:
+    """Run a stage script to its end and exit.
+
+    Parameters
+    ----------
+    name : str
+        The stage: ``train``. A part of it, ``train@frozen``, is named by the script's one argument.
+    main : callable
+        The work. Takes the script's arguments; returns the last line, saying what was made and where to look.
+    """
+    arguments = sys.argv[1:]
+    full = "@".join([name, *arguments])
+    follow_parent()
+    start = time.monotonic()
+    try:
+        with alone(full):
+            said = main(*arguments)
+    except UserError as error:
+        print(f"asd: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"asd: {full} interrupted: the same command goes on where it was", file=sys.stderr)
+        sys.exit(130)
+    seconds = time.monotonic() - start
+    _note_timing(full, seconds)
+    print(f"{full}: {said} ({seconds:.1f} s)", flush=True)
+
+
+@contextmanager
+def alone(stage: str) -> Iterator[None]:
+    """Hold the stage's lock, which the system frees when the process ends in whatever way.
+
+    Raises
+    ------
+    UserError
+        Where another process keeps it for longer than it takes an orphan to notice and end.
+    """
+    from filelock import FileLock, Timeout
+
+    path = LOCKS / stage / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=PATIENCE):
+            yield
+    except Timeout:
+        raise UserError(f"{stage} is at work in another process: wait for it or end it") from None
+
+
+def follow_parent(interval: float = 0.5) -> None:
+    """End this process when the dvc that started it is gone, so that a killed dvc leaves no second writer.
+
+    Started by hand, a stage has no dvc above it and is left alone.
+    """
+    import psutil
+
+    try:
+        above = psutil.Process().parents()[:3]  # dvc, perhaps behind a shell
+        dvc = next((p for p in above if any("dvc" in Path(word).name for word in p.cmdline()[:3])), None)
+    except psutil.Error:
+        return
+    if dvc is None:
+        return
+
+    def watch() -> None:
+        while dvc.is_running() and dvc.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(interval)
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _note_timing(stage: str, seconds: float) -> None:
+    TIMINGS.parent.mkdir(parents=True, exist_ok=True)
+    with open(TIMINGS, "a", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerow([stage, f"{seconds:.2f}"])

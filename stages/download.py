@@ -1,0 +1,31 @@
+"""Stage download: simulate or list the recordings of the chosen data set."""
+
+import shutil
+from pathlib import Path
+
+from asd.artifacts import publish, write_metrics
+from asd.datasets.params import DatasetParams
+from asd.datasets.registry import RAW, TRUTH, dataset
+from asd.section import load
+from asd.stage import run
+
+WORK = Path(".asd/download/work")
+
+
+def main() -> str:
+    """Build both folders aside and move them to their places when they are whole."""
+    params = load(DatasetParams, "dataset")
+    shutil.rmtree(WORK, ignore_errors=True)
+    try:
+        metrics = dataset(params.name).download(params, WORK / "raw", WORK / "truth")
+        publish(WORK / "raw", RAW)
+        publish(WORK / "truth", TRUTH)
+    finally:
+        shutil.rmtree(WORK, ignore_errors=True)
+    write_metrics("metrics/download.json", metrics)
+    files = sum(machine["files"] for machine in metrics["machines"].values())
+    return f"{len(metrics['machines'])} machines, {files} recordings in {RAW}"
+
+
+if __name__ == "__main__":
+    run("download", main)

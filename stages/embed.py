@@ -1,0 +1,34 @@
+"""Stage embed: pooled embeddings of the training clips, what the labellers see."""
+
+from pathlib import Path
+
+from asd import compute
+from asd.artifacts import write_array, write_csv, write_metrics
+from asd.clips import read_clips, training
+from asd.encoders.batches import apply
+from asd.encoders.params import EmbedParams
+from asd.encoders.registry import read_encoder
+from asd.features.store import FeatureStore
+from asd.section import load
+from asd.stage import run
+
+
+def main() -> str:
+    """Embed the normal training clips with the labellers' encoder."""
+    params = load(EmbedParams, "embed")
+    clips = training(read_clips())
+    store = FeatureStore(Path("data/features") / params.features / "train")
+    device = compute.device()
+    network = read_encoder(Path("data/encoders") / params.encoder).to(device)
+    embeddings = apply(network, [store], list(clips["clip_id"]), device)
+    output = Path("data/embeddings") / params.encoder
+    write_array(output / "embeddings.npy", embeddings)
+    write_csv(output / "clips.csv", clips[["clip_id"]])
+    write_metrics(
+        "metrics/embed.json", {"clips": len(clips), "bands": embeddings.shape[1], "dims": embeddings.shape[2]}
+    )
+    return f"{' x '.join(map(str, embeddings.shape))} in {output}"
+
+
+if __name__ == "__main__":
+    run("embed", main)

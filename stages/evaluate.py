@@ -1,0 +1,55 @@
+"""Compute the official metric with its interval, for every system; the only stage that reads the ground truth."""
+
+from pathlib import Path, PurePath
+from typing import Any
+
+from asd.artifacts import read_csv, write_csv, write_metrics
+from asd.clips import FILES, read_clips
+from asd.evaluation import agreement, curves, joined, official, submissions, summary
+from asd.evaluation.params import EvaluateParams
+from asd.section import load, read_params
+from asd.stage import run
+
+OUTPUT = Path("data/evaluation")
+METRICS = Path("metrics/evaluate.json")
+PLOTS = Path("metrics/plots")
+FINE = 101  # points of a ROC curve in the report
+
+
+def main() -> str:
+    """Evaluate the systems of params.yaml and the ensemble."""
+    params, content = load(EvaluateParams, "evaluate"), read_params()
+    systems = list(content["systems"])
+    clips, truth = read_clips(), joined.read_truth()
+    scores = joined.read_scores(systems, clips, content["train"]["average"] == "scores")
+    table = joined.beside_truth(scores, clips, truth)
+    sections = joined.labelled_sections(table)
+    points = official.point_values(sections)
+    machines = summary.machine_table(points, table, sections)
+    found = agreement.agreement(truth)
+
+    write_csv(OUTPUT / "scores.csv", table.drop(columns="recording"))
+    write_csv(OUTPUT / "machines.csv", machines)
+    write_csv(OUTPUT / "pseudo_labels.csv", found)
+    write_csv(OUTPUT / "roc.csv", curves.roc_table(sections, FINE * table["system"].nunique()))
+    names = read_csv(FILES, ("clip_id", "path")).set_index("clip_id")["path"].map(lambda path: PurePath(path).name)
+    for system, own in table.groupby("system"):
+        submissions.write_official(own, names, OUTPUT / "official" / str(system))
+    write_csv(PLOTS / "roc.csv", curves.roc_table(sections))
+    write_csv(PLOTS / "scores.csv", curves.score_table(scores, table))
+
+    data = data_name(content["dataset"]) | summary.data_figures(clips, sections)
+    figures = summary.system_figures(sections, table, points, machines, params, content["seed"])
+    pseudo = {"pseudo_label": agreement.agreement_metrics(found)} if len(found) else {}
+    write_metrics(METRICS, {"data": data} | figures | pseudo)
+    return f"{len(figures)} systems, {len(sections)} machine sections in {METRICS} and {OUTPUT}"
+
+
+def data_name(dataset: dict[str, Any]) -> dict[str, Any]:
+    """Name the data set, with the size and seed of simulated data."""
+    own = dataset.get(dataset["name"]) or {}
+    return {"name": dataset["name"]} | {key: own[key] for key in ("size", "seed") if key in own}
+
+
+if __name__ == "__main__":
+    run("evaluate", main)

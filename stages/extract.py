@@ -1,0 +1,31 @@
+"""Stage extract@<system>: what a trained system makes of every clip, training and test."""
+
+from pathlib import Path
+
+from asd import compute
+from asd.artifacts import read_json, write_array, write_csv
+from asd.classifiers.task import module
+from asd.clips import read_clips
+from asd.encoders.registry import load_tensors, recreate
+from asd.features.store import FeatureStore
+from asd.section import read_params
+from asd.stage import run
+
+
+def main(name: str) -> str:
+    """Extract embeddings, or values, of all clips by one system."""
+    features = Path("data/features") / read_params()["systems"][name]["features"]
+    models, output = Path("data/models") / name, Path("data/extracted") / name
+    model, clips = read_json(models / "model.json"), read_clips()
+    stores = [FeatureStore(features / "train"), FeatureStore(features / "test")]
+    device = compute.device()
+    for seed in model["seeds"]:
+        tensors = load_tensors(models / f"seed_{seed}.safetensors")
+        embeddings = module(model["objective"]).extract(recreate(model), tensors, clips, stores, device)
+        write_array(output / f"seed_{seed}.npy", embeddings)
+    write_csv(output / "clips.csv", clips[["clip_id"]])
+    return f"{' x '.join(map(str, embeddings.shape))} a training seed, in {output}"
+
+
+if __name__ == "__main__":
+    run("extract", main)

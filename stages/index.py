@@ -1,0 +1,27 @@
+"""Stage index: one anonymous row a clip; labels and hidden attributes apart, for evaluate alone."""
+
+from asd.artifacts import write_csv, write_metrics
+from asd.clips import CLIPS, FILES, LABELS, TRUTH, write_clips
+from asd.datasets import registry
+from asd.datasets.index import make_index
+from asd.datasets.params import DatasetParams, IndexParams
+from asd.section import load
+from asd.stage import run
+
+
+def main() -> str:
+    """Decode and index all recordings."""
+    params = load(DatasetParams, "dataset")
+    on_bad_clip = load(IndexParams, "index").on_bad_clip
+    recordings = registry.dataset(params.name).recordings(params, registry.RAW, registry.TRUTH)
+    index = make_index(recordings, on_bad_clip)
+    write_clips(index.clips, CLIPS)
+    write_csv(FILES, index.files)
+    write_csv(LABELS / "given.csv", index.given)
+    write_csv(TRUTH, index.ground_truth)
+    write_metrics("metrics/index.json", index.metrics)
+    return f"{index.clips['machine'].nunique()} machines, {len(index.clips)} clips in {CLIPS}"
+
+
+if __name__ == "__main__":
+    run("index", main)

@@ -1,0 +1,20 @@
+"""Write the report: one self-contained HTML page."""
+
+from pathlib import Path
+
+from asd.report.page import write_report
+from asd.section import read_params
+from asd.stage import run
+
+OUTPUT = Path("data/report/index.html")
+
+
+def main() -> str:
+    """Show what all systems of params.yaml achieved."""
+    systems = list(read_params()["systems"])
+    write_report(OUTPUT, systems, Path("metrics"), Path("data/evaluation"))
+    return f"{len(systems) + 1} systems in {OUTPUT}"
+
+
+if __name__ == "__main__":
+    run("report", main)

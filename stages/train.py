@@ -1,0 +1,44 @@
+"""Stage train@<system>: train one system on normal clips, once for each training seed."""
+
+from pathlib import Path
+from typing import Any
+
+from asd import checkpoints, compute
+from asd.artifacts import publish, read_csv, read_json, write_json, write_metrics
+from asd.classifiers.params import SeedsParams, TrainParams
+from asd.classifiers.task import Task, module
+from asd.clips import LABELS, read_clips, training
+from asd.encoders.registry import DESCRIPTION, save_tensors
+from asd.features.store import FeatureStore
+from asd.section import load, read_params
+from asd.stage import run
+
+
+def main(name: str) -> str:
+    """Train one system for every seed of ``train.seeds``."""
+    content = read_params()
+    system, seeds = content["systems"][name], load(SeedsParams, "train").seeds
+    params = load(TrainParams, "systems", name, "train").root
+    features = Path("data/features") / system["features"] / "train"
+    encoder = Path("data/encoders") / system["encoder"]
+    labels = LABELS / f"{system['labels']}.csv"
+    label = read_csv(labels, ("clip_id", "label"))[["clip_id", "label"]]
+    clips = training(read_clips()).merge(label, how="left", on="clip_id", validate="1:1").fillna({"label": ""})
+    mark = checkpoints.fingerprint((params, seeds, content["seed"]), "data/clips.csv", features, labels, encoder)
+    metrics: dict[str, Any] = {}
+    with checkpoints.unfinished(f"train@{name}", mark) as work:
+        store, device = FeatureStore(features), compute.device()
+        for seed in seeds:
+            place = work / f"seed_{seed}"
+            task = Task(params, encoder, store, clips, content["seed"] + seed, device, place)
+            tensors, metrics[f"seed_{seed}"] = module(params.objective).train(task)
+            save_tensors(tensors, work / "output" / f"seed_{seed}.safetensors")
+        model = read_json(encoder / DESCRIPTION) | {"objective": params.objective, "seeds": seeds}
+        write_json(work / "output" / "model.json", model)
+        publish(work / "output", Path("data/models") / name)
+    write_metrics(Path("metrics/train") / f"{name}.json", metrics)
+    return f"{len(clips)} clips, {len(seeds)} training seed(s), in data/models/{name}"
+
+
+if __name__ == "__main__":
+    run("train", main)

@@ -1,0 +1,25 @@
+"""What all tests share: where the shared recordings are, and a place of their own to work in."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("ASD_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real recordings and labels that are not ours to commit."""
+    if not (SHARED / "README.md").is_file():
+        pytest.skip(f"no real recordings at {SHARED}: set ASD_SHARED")
+    return SHARED
+
+
+@pytest.fixture
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder with the shipped params.yaml, as working directory."""
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,77 @@
+"""Made-up score tables in the pipeline's formats, for the tests of evaluate and report."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from asd.clips import COLUMNS
+from asd.section import read_params
+
+DOMAINS = ("source", "target")
+
+
+def made_clips(machines=("fan", "pump"), each=6, domains=DOMAINS, anomalies=True, labelled=True):
+    """A clip table, its file names and its truth: ``each`` test clips a cell, twice as many training clips."""
+    rows = []
+    for machine in machines:
+        for domain in domains:
+            counts = {("train", 0): 2 * each, ("test", 0): each, ("test", 1): each if anomalies else 0}
+            for (split, anomaly), count in counts.items():
+                rows += [(machine, split, domain, anomaly, number) for number in range(count)]
+    table = pd.DataFrame(rows, columns=["machine", "split", "domain", "anomaly", "number"])
+    table["clip_id"] = [f"{(7919 * i + 13) % 104729:016x}" for i in range(len(table))]
+    table["attributes"] = [f"speed={number % 2}" for number in table["number"]]
+    table["path"] = [f"raw/{r.machine}/{r.split}/clip_{i:04d}.wav" for i, r in enumerate(table.itertuples())]
+    table = table.sort_values("clip_id", ignore_index=True)
+    truth = table[["clip_id", "anomaly", "domain", "attributes"]].copy()
+    if not labelled:
+        truth["anomaly"] = truth["anomaly"].astype(object).where(table["split"] == "train", "")
+    shown = {"section": "00", "kind": "machine", "recording": "", "time": "", "speed_hz": np.nan}
+    clips = table.assign(**shown, sample_rate=16000, channels=1, seconds=1.0)
+    test = clips["split"] == "test"
+    clips.loc[test, "domain"], clips.loc[test, "attributes"] = "unknown", ""
+    return clips[list(COLUMNS)], table[["clip_id", "path"]], truth
+
+
+def made_scores(clips, truth, system, seeds=(0,), gain=1.0):
+    """Scores that are ``gain`` deviations higher for anomalies, in the format of ``data/scores``."""
+    blocks = []
+    for seed in seeds:
+        draws = np.random.default_rng([seed, *system.encode()]).normal(size=len(clips))
+        own = clips[["clip_id", "machine", "section", "split"]].copy()
+        own["seed"] = seed
+        own["score"] = 5 + draws + gain * pd.to_numeric(truth["anomaly"]).fillna(0).to_numpy()
+        own["threshold"] = 6.5
+        own["decision"] = (own["score"] > own["threshold"]).astype(int)
+        own["nearest"] = ""
+        blocks.append(own)
+    order = ["clip_id", "machine", "section", "split", "seed", "score", "threshold", "decision", "nearest"]
+    return pd.concat(blocks, ignore_index=True)[order]
+
+
+def write_project(seeds=(0,), **how):
+    """Write everything that ``evaluate`` reads into the working directory; gives the systems' names."""
+    clips, files, truth = made_clips(**how)
+    systems = list(read_params()["systems"])
+    for folder in ("data/labels", "data/ensemble", *(f"data/scores/{system}" for system in systems)):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    clips.to_csv("data/clips.csv", index=False)
+    files.to_csv("data/files.csv", index=False)
+    truth.to_csv("data/ground_truth.csv", index=False)
+    for place, system in enumerate(systems):
+        scores = made_scores(clips, truth, system, seeds, gain=place)
+        scores.to_csv(f"data/scores/{system}/scores.csv", index=False)
+    made_scores(clips, truth, "ensemble", seeds, gain=3).to_csv("data/ensemble/scores.csv", index=False)
+    write_labels(clips, truth)
+    return systems
+
+
+def write_labels(clips, truth):
+    """``hierarchical`` finds the attributes, ``frequency`` finds one group, of ``fan`` all is given."""
+    train = clips[clips["split"] == "train"].merge(truth[["clip_id", "attributes"]], on="clip_id", suffixes=("_", ""))
+    labels = train[["clip_id", "machine"]].assign(method="hierarchical", label=train["attributes"], confidence=1.0)
+    labels.loc[labels["machine"] == "fan", "method"] = "given"
+    labels.to_csv("data/labels/hierarchical.csv", index=False)
+    labels.to_csv("data/labels/auto.csv", index=False)
+    labels.assign(label="one").to_csv("data/labels/frequency.csv", index=False)

@@ -1,0 +1,199 @@
+"""Own recordings through the whole pipeline, stage by stage, and what must never change a score."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import yaml
+
+from asd.commands.manifest import main as manifest
+from asd.errors import UserError
+from stages import (
+    adapt,
+    download,
+    embed,
+    ensemble,
+    evaluate,
+    extract,
+    features,
+    index,
+    pseudo_label,
+    report,
+    score,
+    train,
+)
+
+MACHINES = ("fan", "pump")
+
+
+@pytest.fixture
+def project(workdir: Path) -> Path:
+    """A project with two machines' recordings of unlike lengths, and training cut short."""
+    rng = np.random.default_rng(0)
+    for machine in MACHINES:
+        for kind, count in (("normal", 16), ("abnormal", 4)):
+            folder = workdir / "recordings" / machine / kind
+            folder.mkdir(parents=True)
+            for i in range(count):
+                t = np.arange(9600 + 800 * (i % 3)) / 16000
+                hum = sum(np.sin(2 * np.pi * f * t) for f in (50, 100 + 50 * MACHINES.index(machine)))
+                fault = 0.3 * np.sin(2 * np.pi * 900 * t) * (kind == "abnormal")
+                wave = 0.05 * (hum + fault) + 0.02 * rng.normal(size=len(t))
+                soundfile.write(folder / f"{i:02}.wav", wave, 16000, subtype="PCM_16")
+    params = yaml.safe_load((workdir / "params.yaml").read_text())
+    params["dataset"]["name"] = "folder"
+    params["encoders"]["tiny_adapted"] |= {"dims": 16, "depth": 1, "heads": 2, "frames": 64}
+    params["encoders"]["tiny_adapted"]["adapt"] |= {"steps": 3, "batch": 4}
+    params["encoders"]["se_resnet18"]["width"] = 4
+    for name, epochs in (("autoencoder", 2), ("attribute_cnn", 1), ("domain_adapted", 1)):
+        params["systems"][name]["train"]["epochs"] = epochs
+    params["systems"]["domain_adapted"]["train"]["crop"] = 64
+    params["features"]["log_mel_high_pass"]["loop_seconds"] = 1
+    params["evaluate"]["resamples"] = 100
+    params["compute"]["threads"] = 1  # tests share the cores
+    write(params)
+    return workdir
+
+
+def write(params) -> None:
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def list_recordings(*options: str) -> None:
+    import argparse
+
+    from asd.commands.manifest import add_arguments
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    manifest(parser.parse_args(["recordings", "--force", *options]))
+
+
+def prepare(systems) -> None:
+    download.main()
+    index.main()
+    for front_end in ("log_mel", "log_mel_high_pass", "fbank", "envelope"):
+        features.main(front_end)
+    for encoder in ("pooled_mel", "dense", "se_resnet18", "tiny_adapted"):
+        adapt.main(encoder)
+    embed.main()
+    pseudo_label.main()
+    for system in systems:
+        train.main(system)
+        extract.main(system)
+        score.main(system)
+
+
+def everything() -> dict:
+    prepare(yaml.safe_load(Path("params.yaml").read_text())["systems"])
+    ensemble.main()
+    evaluate.main()
+    report.main()
+    return json.loads(Path("metrics/evaluate.json").read_text())
+
+
+def scores() -> dict[str, str]:
+    return {str(p): p.read_text() for p in sorted(Path("data/scores").rglob("*.csv"))}
+
+
+def test_labels_and_names_of_test_files_change_no_score(project):
+    list_recordings()
+    systems = ("autoencoder", "frozen", "attribute_cnn", "domain_adapted")
+    prepare(systems)
+    before, ids = scores(), pd.read_csv("data/clips.csv")
+    assert len(before) == 4
+
+    table = pd.read_csv("data/manifest.csv", dtype=str)
+    test = table["split"] == "test"
+    rng = np.random.default_rng(1)
+    (project / "renamed").mkdir()
+    for place, row in enumerate(rng.permutation(np.flatnonzero(test))):
+        new = f"renamed/{place:03}_anomaly_perhaps.wav"
+        shutil.copy(project / "data" / table.loc[row, "path"], new)
+        table.loc[row, "path"] = f"../{new}"
+    table.loc[test, "anomaly"] = rng.permutation(table.loc[test, "anomaly"])
+    table.sample(frac=1, random_state=2).to_csv("data/manifest.csv", index=False)
+    for output in ("data/raw", "data/features", "data/models", "data/extracted", "data/scores", "data/encoders"):
+        shutil.rmtree(output)
+    prepare(systems)
+    assert scores() == before
+    pd.testing.assert_frame_equal(pd.read_csv("data/clips.csv"), ids)
+
+
+def test_labelled_recordings_of_one_domain_give_their_own_score(project):
+    list_recordings()
+    metrics = everything()
+    for system in ("autoencoder", "frozen", "attribute_cnn", "domain_adapted", "ensemble"):
+        own = metrics[system]
+        assert own["score_one_domain_low"] <= own["score_one_domain"] <= own["score_one_domain_high"]
+        assert "official" not in own
+        assert {"auc", "pauc"} <= set(own)
+    assert metrics["frozen"]["auc"] > 90  # a plain tone that normals lack
+    page = Path("data/report/index.html").read_text()
+    assert "frozen" in page
+    assert str(project) not in page
+    official = Path("data/evaluation/official/frozen/anomaly_score_fan_section_00_test.csv").read_text().splitlines()
+    assert len(official) == 12
+    assert all(len(line.split(",")) == 2 and line.split(",")[0].endswith(".wav") for line in official)
+
+
+def test_without_labels_or_anomalies_everything_runs_to_the_report(project):
+    shutil.rmtree("recordings/fan/abnormal")
+    shutil.rmtree("recordings/pump")
+    list_recordings()
+    metrics = everything()
+    assert metrics["data"]["unlabelled"]["fan"]
+    for system in ("frozen", "ensemble"):
+        assert not {"official", "auc", "pauc", "score_one_domain"} & set(metrics[system])
+        table = pd.read_csv(Path("data/scores/frozen/scores.csv"))
+        assert np.isfinite(table[["score", "threshold"]]).all().all()
+    assert Path("data/report/index.html").is_file()
+
+
+def test_unlabelled_tests_alone(project):
+    shutil.move("recordings/fan/abnormal", "recordings/elsewhere")
+    list_recordings()
+    table = pd.read_csv("data/manifest.csv", dtype=str).drop(columns="anomaly")
+    table.to_csv("data/manifest.csv", index=False)
+    metrics = everything()
+    assert set(metrics["data"]["unlabelled"]) >= {"fan"}
+    assert "false_alarm_rate" not in metrics["frozen"]
+
+
+def test_several_training_seeds_stand_side_by_side(project):
+    list_recordings()
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["train"]["seeds"] = [0, 1, 2]
+    write(params)
+    metrics = everything()
+    assert metrics["attribute_cnn"]["seeds"] == 3
+    assert metrics["attribute_cnn"]["seed_sd"] > 0
+    assert metrics["frozen"]["seed_sd"] == 0
+    params["train"]["average"] = "scores"
+    write(params)
+    evaluate.main()
+    assert json.loads(Path("metrics/evaluate.json").read_text())["attribute_cnn"]["seeds"] == 1
+
+
+def test_a_stage_whose_input_is_missing_says_what_to_do(project):
+    for stage in (lambda: features.main("log_mel"), lambda: score.main("frozen"), evaluate.main):
+        with pytest.raises(UserError, match="is missing: run dvc repro"):
+            stage()
+
+
+def test_supplements_train_no_memory(project):
+    """A clean or noise-only clip is heard by the adaptation alone; it is in no score table."""
+    list_recordings()
+    table = pd.read_csv("data/manifest.csv", dtype=str)
+    table.loc[table.index[table["split"] == "train"][:3], ["split", "kind"]] = ["supplemental", "noise"]
+    table.to_csv("data/manifest.csv", index=False)
+    prepare(["frozen"])
+    clips = pd.read_csv("data/clips.csv")
+    supplements = set(clips.loc[clips["split"] == "supplemental", "clip_id"])
+    assert len(supplements) == 3
+    scored = pd.read_csv("data/scores/frozen/scores.csv", keep_default_na=False)
+    assert not supplements & (set(scored["clip_id"]) | set(scored["nearest"]))

@@ -1,0 +1,96 @@
+"""params.yaml is checked whole, and what is wrong is said in one line with the key's full name."""
+
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from asd.errors import UserError
+from asd.params import check
+
+
+def shipped():
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def put(content, key, value):
+    *way, last = key.split(".")
+    for part in way:
+        content = content[part]
+    content[last] = value
+
+
+def test_what_is_shipped_is_right():
+    assert set(check(shipped()).systems) == {"autoencoder", "frozen", "attribute_cnn", "domain_adapted"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("sead", 1, "sead is unknown"),
+        ("seed", "one", "seed is 'one'"),
+        ("seed", -1, "seed is -1"),
+        ("dataset.name", "dcase1999", "dataset.name is 'dcase1999'"),
+        ("dataset.simulated.size", "huge", "dataset.simulated.size is 'huge'"),
+        ("index.on_bad_clip", "ignore", "index.on_bad_clip is 'ignore'"),
+        ("features.fbank.n_mels", 0, "features.fbank.n_mels is 0"),
+        ("features.log_mel.f_max", 9000, "features.log_mel.f_max is 9000"),
+        ("features.envelope.band_high", 500, "features.envelope.band_high is 500"),
+        ("encoders.se_resnet18.width", 1.5, "encoders.se_resnet18.width is 1.5"),
+        ("encoders.se_resnet18.depth", 3, "encoders.se_resnet18.depth is unknown"),
+        ("encoders.tiny_adapted.adapt.mask", 1.0, "encoders.tiny_adapted.adapt.mask is 1.0"),
+        ("encoders.dense.features", "log_mell", "encoders.dense.features is 'log_mell': one of log_mel,"),
+        ("encoders.dense.architecture", "transformer", "encoders.dense"),
+        ("embed.encoder", "beats", "embed.encoder is 'beats': one of pooled_mel"),
+        ("embed.features", "log_mel", "embed.features is 'log_mel': the encoder tiny_adapted hears through 'fbank'"),
+        ("pseudo_label.max_groups", 1, "pseudo_label.max_groups is 1"),
+        ("pseudo_label.frequency.features", "fbank", "pseudo_label.frequency.features"),
+        ("train.seeds", [], "train.seeds"),
+        ("train.seeds", [1, 1], "train: training seeds are distinct"),
+        ("systems.domain_adapted.labels", "guessed", "systems.domain_adapted.labels is 'guessed': one of given"),
+        ("systems.domain_adapted.train.learning_rate", "1e-3", "in YAML 1.0e-3 rather than 1e-3"),
+        ("systems.domain_adapted.score.neighbours", 0, "systems.domain_adapted.score.neighbours is 0"),
+        ("systems.domain_adapted.score.quantile", 1, "systems.domain_adapted.score.quantile is 1"),
+        ("systems.frozen.train.objective", "reconstruction", "systems.frozen.train"),
+        ("systems.frozen.score", {"scorer": "value"}, "systems.frozen.score.scorer is 'value'"),
+        ("ensemble.members", ["nobody"], "ensemble.members is 'nobody': one of autoencoder"),
+        ("compute.threads", True, "compute.threads is True"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(key, value, says):
+    content = shipped()
+    put(content, key, value)
+    with pytest.raises(UserError, match=re.escape(says)) as caught:
+        check(content)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("params.yaml: ")
+
+
+def test_a_missing_key_is_named():
+    content = shipped()
+    del content["systems"]["frozen"]["encoder"]
+    with pytest.raises(UserError, match=r"params.yaml: systems.frozen.encoder is missing"):
+        check(content)
+
+
+def test_the_stage_refuses_within_two_seconds(workdir):
+    content = shipped()
+    put(content, "systems.domain_adapted.score.neighbours", 0)
+    (workdir / "params.yaml").write_text(yaml.safe_dump(content))
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.check"],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert time.monotonic() - start < 2
+    assert done.returncode == 2
+    assert done.stderr.startswith("asd: params.yaml: systems.domain_adapted.score.neighbours is 0")
+    assert done.stderr.count("\n") == 1
+    assert not (workdir / "data").exists()

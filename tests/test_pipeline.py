@@ -1,0 +1,149 @@
+"""dvc.yaml says what the code really does."""
+
+import ast
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+from dvc.repo import Repo
+from dvc.utils.serialize import modify_yaml
+
+STAGES = {s.addressing: s for s in Repo(str(ROOT)).index.stages}
+TABLES = ("registry.py", "task.py")  # files that import by name what stands in their folder
+
+
+def module_file(name: str) -> Path | None:
+    path = ROOT.joinpath(*name.split("."))
+    return next((f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file()), None)
+
+
+def imported_names(file: Path) -> set[str]:
+    names: set[str] = set()
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif file.name in TABLES and isinstance(node, ast.Constant) and str(node.value).startswith("asd."):
+            names.add(str(node.value).split(":")[0])
+    return names
+
+
+@cache
+def imported(path: Path) -> frozenset[Path]:
+    """Every file of ours that importing ``path`` runs or may run, itself included."""
+    found: set[Path] = set()
+    queue = [path]
+    while queue:
+        file = queue.pop()
+        if file in found:
+            continue
+        found.add(file)
+        for name in imported_names(file):
+            parts = name.split(".")
+            queue += [hit for i in range(1, len(parts) + 1) if (hit := module_file(".".join(parts[:i])))]
+    return frozenset(f for f in found if f.stat().st_size)  # an empty __init__ carries nothing
+
+
+def deps(name: str) -> set[str]:
+    return {d.def_path for d in STAGES[name].deps}
+
+
+def covers(dep: Path, file: Path) -> bool:
+    return dep == file or dep in file.parents
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_import_is_a_dep_and_every_dep_an_import(name):
+    runs = imported(ROOT / "stages" / f"{name.split('@')[0]}.py")
+    listed = {ROOT / d for d in deps(name) if d.startswith(("asd", "stages"))}
+    missing = sorted(str(f.relative_to(ROOT)) for f in runs if not any(covers(d, f) for d in listed))
+    idle = sorted(str(d.relative_to(ROOT)) for d in listed if not any(covers(d, f) for f in runs))
+    assert not missing, f"{name}: add {missing}"
+    assert not idle, f"{name}: drop {idle}"
+
+
+def test_a_folder_is_a_dep_only_where_a_registry_picks_from_it_or_all_of_it_runs():
+    """Any other folder would make a stage stale for nothing."""
+    idle = {}
+    for name in STAGES:
+        runs = imported(ROOT / "stages" / f"{name.split('@')[0]}.py")
+        for folder in (ROOT / d for d in deps(name) if d.startswith("asd") and (ROOT / d).is_dir()):
+            sources = {f for f in folder.rglob("*.py") if f.stat().st_size}
+            if not {f.name for f in sources & runs} & set(TABLES):
+                idle[f"{name}: {folder.name}"] = sorted(f.name for f in sources - runs)
+    assert not {k: v for k, v in idle.items() if v}
+
+
+def readers(path: str) -> set[str]:
+    return {name.split("@")[0] for name in STAGES if path in deps(name)}
+
+
+def test_truth_is_read_by_index_and_evaluate_alone():
+    assert readers("data/truth") == {"index"}
+    assert readers("data/ground_truth.csv") == {"evaluate"}
+    assert readers("data/evaluation") == {"report"}  # scores beside truth: nothing that scores may see it
+
+
+def test_only_index_and_features_open_audio():
+    assert readers("data/raw") == {"index"}
+    assert readers("data/files.csv") == {"features", "evaluate"}  # evaluate: names in official files
+
+
+def test_nothing_that_learns_sees_a_test_clip():
+    for name in STAGES:
+        if name.split("@")[0] in ("adapt", "embed", "pseudo_label", "train"):
+            assert not [d for d in deps(name) if d.startswith("data/features") and not d.endswith("/train")]
+            assert not [d for d in deps(name) if d.startswith(("data/extracted", "data/scores", "data/files"))]
+
+
+def test_lock_and_metrics_hold_nothing_of_stages_that_are_gone():
+    lock = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    outs = {o.def_path for s in STAGES.values() for o in s.outs}
+    files = {str(f.relative_to(ROOT)) for f in (ROOT / "metrics").rglob("*") if f.is_file()}
+    assert set(lock) == set(STAGES)
+    assert files <= outs
+
+
+def test_how_is_never_a_reason_to_rerun():
+    listed = {p for s in STAGES.values() for d in s.deps for p in getattr(d, "params", [])}
+    assert not [p for p in listed if p.startswith("compute")]
+
+
+def test_every_metric_file_is_committed_uncached_json():
+    for stage in STAGES.values():
+        for out in stage.outs:
+            assert bool(out.metric or out.plot) == out.def_path.startswith("metrics/")
+            assert out.use_cache != out.def_path.startswith("metrics/")
+    for file in (ROOT / "metrics").rglob("*.json"):
+        text = file.read_text()
+        assert json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n" == text
+
+
+def test_no_machine_is_named_in_params():
+    machines = {"ToyCar", "ToyTrain", "bearing", "fan", "gearbox", "slider", "valve"}
+
+    def keys(content):
+        if isinstance(content, dict):
+            for key, value in content.items():
+                yield str(key)
+                yield from keys(value)
+
+    assert not machines & set(keys(yaml.safe_load((ROOT / "params.yaml").read_text())))
+
+
+def test_params_file_survives_dvc(tmp_path):
+    """``-S`` on one key makes a one-line diff: lists as blocks, no comment near them, no line above 80 columns."""
+    lines = (ROOT / "params.yaml").read_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    copy = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", copy)
+    with modify_yaml(copy) as content:
+        content["systems"]["attribute_cnn"]["score"]["neighbours"] = 3
+    changed = [(a, b) for a, b in zip(lines, copy.read_text().splitlines(), strict=True) if a != b]
+    assert changed == [("      neighbours: 1", "      neighbours: 3")]

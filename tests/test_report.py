@@ -1,0 +1,140 @@
+"""The report, with and without labels."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scored import write_project
+
+from asd.artifacts import read_json, write_json
+from asd.report import charts, tables
+from stages import evaluate, report
+
+VOID = {"meta", "rect", "path"}
+
+
+class Balance(HTMLParser):
+    """Refuses a page whose elements don't nest; collects its text and attributes."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text, self.attributes = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.attributes += [(tag, name, value or "") for name, value in attributes]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.attributes += [(tag, name, value or "") for name, value in attributes]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def made_report(**how):
+    """Evaluate made-up scores and report them; the other rooms' metrics are made up too."""
+    systems = write_project(**how)
+    evaluate.main()
+    machines = how.get("machines", ("fan", "pump"))
+    counts = {"train": {"source": 12, "target": 12}, "test": {"unknown": 24}}
+    index = {"clips": dict.fromkeys(machines, counts), "seconds": dict.fromkeys(machines, 90.0)}
+    more = {"attributes": {machines[0]: 3}, "rejected": {"nan": 2}, "clipped": 1, "duplicates": 0}
+    write_json("metrics/index.json", index | more)
+    write_json("metrics/download.json", {"name": "simulated"})
+    methods = {m: {"groups": 2, "silhouette": 0.25} for m in ("hierarchical", "frequency")}
+    found = {"section_00": {"auto": "frequency", "lines": 0.5} | methods}
+    write_json("metrics/pseudo_label.json", dict.fromkeys(machines, found))
+    report.main()
+    page = Path("data/report/index.html").read_text()
+    parser = Balance()
+    parser.feed(page)
+    assert parser.open == []
+    return page, parser, systems
+
+
+def test_report_shows_every_system_and_machine(workdir):
+    page, parser, systems = made_report()
+    text = " ".join(parser.text)
+    metrics = read_json("metrics/evaluate.json")
+    for system in [*systems, "ensemble"]:
+        assert system in text
+        assert f"{metrics[system]['official']:.2f}" in text
+    for heading in ("Results", "Machines", "ROC curves", "Systems", "Pseudo-attributes", "Where to find what"):
+        assert f"<h2>{heading}</h2>" in page
+    panels = [value for tag, name, value in parser.attributes if value.startswith("Scores of")]
+    assert len(panels) == 2 * (len(systems) + 1)
+    assert "can&#39;t be judged" not in page
+    assert "can't be judged" not in page
+
+
+def test_report_stands_alone_and_names_no_place_of_this_machine(workdir):
+    page, parser, _ = made_report()
+    assert "<script" not in page
+    assert not re.search(r"https?://|@import|url\(", page)
+    assert not [a for a in parser.attributes if a[1] in ("src", "href")]
+    assert str(workdir) not in page
+    assert not re.search(r"/(home|root|tmp|work)/", page)
+
+
+def test_same_results_same_bytes(workdir):
+    page, _, _ = made_report()
+    report.main()
+    assert Path("data/report/index.html").read_text() == page
+
+
+@pytest.mark.parametrize("how", [{"anomalies": False}, {"labelled": False}])
+def test_report_without_labels_says_so_and_shows_the_decisions(workdir, how):
+    page, parser, _ = made_report(**how)
+    text = " ".join(parser.text)
+    assert "Nothing here can be judged against labels" in text
+    assert "<h2>Results</h2>" not in page
+    assert "Decided anomalous" in text
+    assert len([a for a in parser.attributes if a[2] == "threshold"]) > 0
+    assert ("no labels" if "labelled" in how else "no anomalous test clips") in text
+    areas = {value for tag, name, value in parser.attributes if value.startswith("area ")}
+    assert areas == ({"area unlabelled"} if "labelled" in how else {"area normal"})
+
+
+def test_report_of_one_domain_and_several_seeds(workdir):
+    _, parser, _ = made_report(domains=("unknown",), seeds=(0, 1))
+    text = " ".join(parser.text)
+    assert "Score (one domain)" in text
+    assert "Official score" not in text
+    assert "AUC source" not in text
+    assert "first training seed" in text
+    assert "(sd " in text
+
+
+def test_names_are_escaped(workdir):
+    page, _, _ = made_report(machines=("<b>fan", "a & b"))
+    assert "<b>fan" not in page
+    assert "&lt;b&gt;fan" in page
+    assert "a &amp; b" in page
+
+
+@pytest.mark.parametrize(("low", "high", "resolved"), [(-1.0, 2.0, False), (0.4, 2.0, True), (-3.0, -0.1, True)])
+def test_a_difference_whose_interval_holds_zero_is_not_resolved(low, high, resolved):
+    figures = {"vs_autoencoder": 0.5, "vs_autoencoder_low": low, "vs_autoencoder_high": high}
+    assert ("not resolved" not in tables.difference(figures)) == resolved
+    assert tables.difference({}) == tables.NONE
+
+
+def test_histogram_path_has_the_heights():
+    assert charts.steps(np.array([0.0, 1.0, 0.25]), width=30, height=40) == "M0,40V40H10V0H20V30H30V40Z"
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0, 1.0], [0.0, 1.0, 1e9]])
+def test_panel_of_equal_or_far_scores(values):
+    scores = pd.DataFrame({"score": values, "threshold": 0.5, "anomaly": [0.0, 1.0, np.nan]})
+    panel = charts.panel("fan", scores)
+    assert [area[0] for area in panel.areas] == ["normal", "anomalous", "unlabelled"]
+    assert 0 <= panel.threshold <= 100
+    assert "nan" not in "".join(path for _, path, _ in panel.areas)

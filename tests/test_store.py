@@ -1,0 +1,128 @@
+"""The ragged store: what is written comes back, and nothing half-written is found."""
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asd.errors import UserError
+from asd.features.store import FeatureStore, describe, is_whole, writer
+
+
+def write(folder: Path, machine: str, clips: dict[str, np.ndarray], bands: int) -> None:
+    with writer(folder, machine, bands) as append:
+        for clip_id, rows in sorted(clips.items()):
+            append(clip_id, rows)
+
+
+ids = st.text("0123456789abcdef", min_size=16, max_size=16)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lengths=st.dictionaries(ids, st.integers(0, 40), max_size=12),
+    bands=st.integers(1, 9),
+    machines=st.integers(1, 3),
+)
+def test_round_trip(lengths: dict[str, int], bands: int, machines: int) -> None:
+    generator = np.random.default_rng(len(lengths))
+    clips = {i: generator.normal(size=(n, bands)).astype(np.float32) for i, n in lengths.items()}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        order = sorted(clips)
+        for m in range(machines):
+            write(folder, f"machine_{m}", {i: clips[i] for i in order[m::machines]}, bands)
+        describe(folder, {"bands": bands, "kind": "log_mel"})
+        store = FeatureStore(folder)
+        assert store.clip_ids == order
+        assert store.machines == [f"machine_{m}" for m in range(machines)]
+        assert store.bands == bands
+        for clip_id, rows in clips.items():
+            assert store.rows(clip_id) == len(rows)
+            np.testing.assert_array_equal(store[clip_id], rows, strict=True)
+
+
+def test_file_is_what_numpy_would_save(tmp_path: Path) -> None:
+    clips = {f"{i:016x}": np.full((i + 1, 3), i, np.float32) for i in range(12)}
+    write(tmp_path, "fan", clips, 3)
+    np.save(tmp_path / "expected.npy", np.concatenate(list(clips.values())))
+    assert (tmp_path / "fan.npy").read_bytes() == (tmp_path / "expected.npy").read_bytes()
+    index = pd.read_csv(tmp_path / "fan.csv", dtype={"clip_id": str})
+    assert list(index["clip_id"]) == list(clips)
+    assert list(index["start"]) == [n * (n + 1) // 2 for n in range(12)]
+
+
+def test_reads_are_memory_mapped_and_read_only(tmp_path: Path) -> None:
+    write(tmp_path, "fan", {"a": np.zeros((5, 2), np.float32)}, 2)
+    describe(tmp_path, {"bands": 2})
+    rows = FeatureStore(tmp_path)["a"]
+    assert isinstance(rows, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        rows[0] = 1
+
+
+def test_interrupted_writer_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with writer(tmp_path, "fan", 2) as append:
+            append("a", np.zeros((5, 2), np.float32))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not list(tmp_path.iterdir())
+    assert not is_whole(tmp_path, "fan")
+    write(tmp_path, "fan", {"a": np.zeros((5, 2), np.float32)}, 2)
+    assert is_whole(tmp_path, "fan")
+
+
+@pytest.mark.parametrize(
+    ("clip_id", "rows", "says"),
+    [("b", np.zeros((4, 3)), "not"), ("b", np.zeros(2), "not"), ("a", np.zeros((4, 2)), "order")],
+)
+def test_writer_refuses_what_breaks_the_layout(tmp_path: Path, clip_id: str, rows: np.ndarray, says: str) -> None:
+    with pytest.raises(ValueError, match=says), writer(tmp_path, "fan", 2) as append:
+        append("a", np.zeros((1, 2)))
+        append(clip_id, rows)
+
+
+def test_missing_store_and_clip_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere holds no features: run dvc repro$"):
+        FeatureStore(tmp_path / "nowhere")
+    describe(tmp_path, {"bands": 2})
+    store = FeatureStore(tmp_path)
+    assert "a" not in store
+    for ask in (store.rows, store.__getitem__):
+        with pytest.raises(UserError, match=r"clip a is not in .*: run dvc repro$"):
+            ask("a")
+
+
+def test_normalised(tmp_path: Path) -> None:
+    rows = np.array([[1.0, 5.0]], np.float32)
+    describe(tmp_path / "plain", {"bands": 2})
+    np.testing.assert_array_equal(FeatureStore(tmp_path / "plain").normalised(rows), rows)
+    describe(tmp_path / "fbank", {"bands": 2, "mean": 1.0, "deviation": 2.0})
+    scaled = FeatureStore(tmp_path / "fbank").normalised(rows)
+    np.testing.assert_array_equal(scaled, np.array([[0.0, 1.0]], np.float32), strict=True)
+
+
+def test_store_travels_to_other_processes_without_its_arrays(tmp_path: Path) -> None:
+    write(tmp_path, "fan", {"a": np.ones((50_000, 2), np.float32)}, 2)
+    describe(tmp_path, {"bands": 2})
+    store = FeatureStore(tmp_path)
+    assert store["a"].sum() == 100_000
+    sent = pickle.dumps(store)
+    assert len(sent) < 2000
+    assert pickle.loads(sent)["a"].sum() == 100_000
+
+
+def test_readers_import_no_signal_processing() -> None:
+    program = "import sys, asd.features.store; print({'torch', 'scipy', 'librosa', 'soundfile'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
