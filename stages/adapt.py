@@ -5,7 +5,7 @@ from typing import Any
 
 from asd import checkpoints, compute
 from asd.artifacts import publish, write_metrics
-from asd.clips import read_clips
+from asd.clips import TRAIN_CLIPS, read_clips
 from asd.encoders.params import EncoderParams, Tiny
 from asd.encoders.registry import create_encoder, write_encoder
 from asd.features.store import FeatureStore
@@ -21,14 +21,12 @@ def main(name: str) -> str:
     store = FeatureStore(features)
     network = create_encoder(params, store.bands, seed)
     metrics: dict[str, Any] = {"parameters": sum(p.numel() for p in network.parameters()), "steps": 0}
-    mark = checkpoints.fingerprint((params, seed), "data/clips.csv", features)
+    mark = checkpoints.fingerprint((params, seed), TRAIN_CLIPS, features)
     with checkpoints.unfinished(f"adapt@{name}", mark) as work:
         if isinstance(params, Tiny) and params.adapt:
             from asd.adaptation.loop import adapt
 
-            clips = read_clips()
-            clips = clips[clips["split"] != "test"]
-            machines = {str(m): list(c) for m, c in clips.groupby("machine")["clip_id"]}
+            machines = {str(m): list(c) for m, c in read_clips(TRAIN_CLIPS).groupby("machine")["clip_id"]}
             device = compute.device()
             metrics |= adapt(network, store, machines, params.adapt, seed, device, work)  # type: ignore[arg-type]
             metrics["steps"] = params.adapt.steps

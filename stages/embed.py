@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asd import compute
 from asd.artifacts import write_array, write_csv, write_metrics
-from asd.clips import read_clips, training
+from asd.clips import TRAIN_CLIPS, read_clips, training
 from asd.encoders.batches import apply
 from asd.encoders.params import EmbedParams
 from asd.encoders.registry import read_encoder
@@ -16,7 +16,7 @@ from asd.stage import run
 def main() -> str:
     """Embed the normal training clips with the labellers' encoder."""
     params = load(EmbedParams, "embed")
-    clips = training(read_clips())
+    clips = training(read_clips(TRAIN_CLIPS))
     store = FeatureStore(Path("data/features") / params.features / "train")
     device = compute.device()
     network = read_encoder(Path("data/encoders") / params.encoder).to(device)

@@ -1,7 +1,7 @@
 """Stage index: one anonymous row a clip; labels and hidden attributes apart, for evaluate alone."""
 
 from asd.artifacts import write_csv, write_metrics
-from asd.clips import CLIPS, FILES, LABELS, TRUTH, write_clips
+from asd.clips import CLIPS, FILES, LABELS, TRAIN_CLIPS, TRUTH, write_clips
 from asd.datasets import registry
 from asd.datasets.index import make_index
 from asd.datasets.params import DatasetParams, IndexParams
@@ -16,6 +16,7 @@ def main() -> str:
     recordings = registry.dataset(params.name).recordings(params, registry.RAW, registry.TRUTH)
     index = make_index(recordings, on_bad_clip)
     write_clips(index.clips, CLIPS)
+    write_clips(index.clips[index.clips["split"] != "test"], TRAIN_CLIPS)
     write_csv(FILES, index.files)
     write_csv(LABELS / "given.csv", index.given)
     write_csv(TRUTH, index.ground_truth)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from asd.artifacts import read_csv, write_csv, write_metrics
-from asd.clips import LABELS, read_clips, training
+from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
 from asd.errors import UserError
 from asd.features.store import FeatureStore
 from asd.pseudo_labels.frequency import strongest_line
@@ -20,9 +20,9 @@ def main() -> str:
     params = load(PseudoLabelParams, "pseudo_label")
     folder = Path("data/embeddings") / read_params()["embed"]["encoder"]
     given = read_csv(LABELS / "given.csv", ("clip_id", "label"))[["clip_id", "label"]]
-    clips = training(read_clips()).merge(given, on="clip_id", validate="1:1").reset_index(drop=True)
+    clips = training(read_clips(TRAIN_CLIPS)).merge(given, on="clip_id", validate="1:1").reset_index(drop=True)
     if list(clips["clip_id"]) != list(read_csv(folder / "clips.csv", ("clip_id",))["clip_id"]):
-        raise UserError(f"{folder} holds other clips than data/clips.csv: run dvc repro")
+        raise UserError(f"{folder} holds other clips than data/train_clips.csv: run dvc repro")
     embeddings = np.load(folder / "embeddings.npy").reshape(len(clips), -1)
     spectra = FeatureStore(Path("data/features") / params.frequency.features / "train")
     step = spectra.description["resolution"]

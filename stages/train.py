@@ -7,7 +7,7 @@ from asd import checkpoints, compute
 from asd.artifacts import publish, read_csv, read_json, write_json, write_metrics
 from asd.classifiers.params import SeedsParams, TrainParams
 from asd.classifiers.task import Task, module
-from asd.clips import LABELS, read_clips, training
+from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
 from asd.encoders.registry import DESCRIPTION, save_tensors
 from asd.features.store import FeatureStore
 from asd.section import load, read_params
@@ -23,8 +23,10 @@ def main(name: str) -> str:
     encoder = Path("data/encoders") / system["encoder"]
     labels = LABELS / f"{system['labels']}.csv"
     label = read_csv(labels, ("clip_id", "label"))[["clip_id", "label"]]
-    clips = training(read_clips()).merge(label, how="left", on="clip_id", validate="1:1").fillna({"label": ""})
-    mark = checkpoints.fingerprint((params, seeds, content["seed"]), "data/clips.csv", features, labels, encoder)
+    clips = (
+        training(read_clips(TRAIN_CLIPS)).merge(label, how="left", on="clip_id", validate="1:1").fillna({"label": ""})
+    )
+    mark = checkpoints.fingerprint((params, seeds, content["seed"]), TRAIN_CLIPS, features, labels, encoder)
     metrics: dict[str, Any] = {}
     with checkpoints.unfinished(f"train@{name}", mark) as work:
         store, device = FeatureStore(features), compute.device()

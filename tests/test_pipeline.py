@@ -100,6 +100,7 @@ def test_nothing_that_learns_sees_a_test_clip():
         if name.split("@")[0] in ("adapt", "embed", "pseudo_label", "train"):
             assert not [d for d in deps(name) if d.startswith("data/features") and not d.endswith("/train")]
             assert not [d for d in deps(name) if d.startswith(("data/extracted", "data/scores", "data/files"))]
+            assert "data/clips.csv" not in deps(name), "a larger test set would train anew"
 
 
 def test_lock_and_metrics_hold_nothing_of_stages_that_are_gone():

@@ -109,10 +109,10 @@ def anonymous(table: pd.DataFrame) -> pd.DataFrame:
 def name_clips(table: pd.DataFrame) -> pd.DataFrame:
     """Give each clip its ``clip_id`` and sort by it.
 
-    Clips of equal content are numbered (``<id>-2``) by what the clip table says of them; only where that is equal
-    too does the file name decide, and then the clip table is the same either way.
+    Clips of equal content are numbered (``<id>-2``), training clips first, by what the clip table says of them; only
+    where that is equal too does the file name decide, and then the clip table is the same either way.
     """
-    table = table.sort_values(["content", *KNOWN, "path"])
+    table = table.assign(tested=table["split"] == "test").sort_values(["content", "tested", *KNOWN, "path"])
     number = table.groupby("content").cumcount()
     ids = table["content"].where(number == 0, table["content"] + "-" + (number + 1).astype(str))
     return table.assign(clip_id=ids, twin=number > 0).sort_values("clip_id").reset_index(drop=True)
