@@ -7,8 +7,12 @@ from importlib import import_module
 from asd.errors import UserError
 
 COMMANDS = {
+    "compare": "say whether two revisions or experiments really differ",
+    "evaluate": "compute a year's official metric of any folder of score files",
     "manifest": "write the manifest of a folder of own recordings",
     "results": "print the result table of the last run",
+    "submission": "make the challenge's package of one system",
+    "table": "tabulate stored scores of several years, each by its own metric",
 }
 
 

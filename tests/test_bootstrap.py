@@ -7,8 +7,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from asd.compute import rng
-from asd.evaluation.bootstrap import bias_corrected_interval, draw_weights, resampled_headlines
-from asd.evaluation.official import LabelledSection, headline_values, point_values
+from asd.evaluation.bootstrap import bias_corrected_interval, draw_weights, resampled_scores
+from asd.evaluation.official import ONE_DOMAIN, YEARS, headline_values, point_values
+from asd.evaluation.sections import LabelledSection
+
+YEAR = 2025
+OFFICIAL = YEARS[YEAR]
 
 
 def made_section(draw, each=(9, 5, 8, 6), systems=1, seeds=1, machine="fan", recording=None, gain=1.0):
@@ -24,7 +28,7 @@ def made_section(draw, each=(9, 5, 8, 6), systems=1, seeds=1, machine="fan", rec
 
 def test_resampled_scores_are_those_of_repeated_clips():
     section = made_section(np.random.default_rng(3), seeds=2)
-    resampled = resampled_headlines([section], "official", 25, seed=1)["system_0"]
+    resampled = resampled_scores([section], OFFICIAL, 25, seed=1)["system_0"]
     weights = draw_weights(section, 25, rng(1, "bootstrap", "fan", "00")).astype(int)
     for column, found in zip(weights.T, resampled, strict=True):
         take = np.repeat(np.arange(len(column)), column)
@@ -70,26 +74,26 @@ def test_interval_is_the_bias_corrected_one():
 
 def test_wider_confidence_wider_interval_and_it_holds_the_value():
     sections = [made_section(np.random.default_rng(i), each=(25,) * 4, machine=f"m{i}") for i in range(3)]
-    value = headline_values(point_values(sections), "official")["system_0"].mean()
-    resampled = resampled_headlines(sections, "official", 1000, seed=0)["system_0"]
+    value = headline_values(point_values(sections, YEAR), "official", YEAR)["system_0"].mean()
+    resampled = resampled_scores(sections, OFFICIAL, 1000, seed=0)["system_0"]
     inner, outer = (bias_corrected_interval(value, resampled, confidence) for confidence in (0.8, 0.99))
     assert outer[0] < inner[0] < value < inner[1] < outer[1]
 
 
 def test_same_seed_same_resamples_whatever_else_is_evaluated():
     fan, pump = (made_section(np.random.default_rng(0), machine=machine, systems=2) for machine in ("fan", "pump"))
-    both = resampled_headlines([fan, pump], "official", 1200, seed=4)
-    again = resampled_headlines([pump, fan], "official", 1200, seed=4)
+    both = resampled_scores([fan, pump], OFFICIAL, 1200, seed=4)
+    again = resampled_scores([pump, fan], OFFICIAL, 1200, seed=4)
     assert np.allclose(both["system_1"], again["system_1"], rtol=1e-14)
-    assert not np.allclose(both["system_1"], resampled_headlines([fan, pump], "official", 1200, seed=5)["system_1"])
-    fewer = resampled_headlines([fan], "official", 1200, seed=4)["system_0"]
-    assert (fewer == resampled_headlines([fan], "official", 1200, seed=4)["system_0"]).all()
+    assert not np.allclose(both["system_1"], resampled_scores([fan, pump], OFFICIAL, 1200, seed=5)["system_1"])
+    fewer = resampled_scores([fan], OFFICIAL, 1200, seed=4)["system_0"]
+    assert (fewer == resampled_scores([fan], OFFICIAL, 1200, seed=4)["system_0"]).all()
 
 
 def test_identical_systems_differ_by_nothing():
     section = made_section(np.random.default_rng(0), systems=2)
     section.scores["system_1"] = section.scores["system_0"].copy()
-    resampled = resampled_headlines([section], "official", 300, seed=0)
+    resampled = resampled_scores([section], OFFICIAL, 300, seed=0)
     assert bias_corrected_interval(0.0, resampled["system_0"] - resampled["system_1"]) == (0.0, 0.0)
 
 
@@ -104,12 +108,12 @@ def test_coverage():
     """
     draw = np.random.default_rng(11)
     large = made_section(draw, each=(200_000, 0, 200_000, 0))
-    truth = headline_values(point_values([large]), "score_one_domain")["system_0"][0]
+    truth = headline_values(point_values([large], YEAR), "score_one_domain", YEAR)["system_0"][0]
     held = 0
     for number in range(300):
         section = made_section(draw, each=(40, 0, 40, 0))
-        value = headline_values(point_values([section]), "score_one_domain")["system_0"][0]
-        resampled = resampled_headlines([section], "score_one_domain", 400, seed=number)["system_0"]
+        value = headline_values(point_values([section], YEAR), "score_one_domain", YEAR)["system_0"][0]
+        resampled = resampled_scores([section], ONE_DOMAIN, 400, seed=number)["system_0"]
         low, high = bias_corrected_interval(value, resampled)
         held += low <= truth <= high
     assert 0.91 <= held / 300 <= 0.985

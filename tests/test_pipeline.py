@@ -34,6 +34,12 @@ def imported_names(file: Path) -> set[str]:
     return names
 
 
+def tables_beside(file: Path) -> list[Path]:
+    """YAML tables that a file names and that stand in its folder."""
+    named = [str(n.value) for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Constant)]
+    return [file.parent / name for name in named if name.endswith(".yaml") and (file.parent / name).is_file()]
+
+
 @cache
 def imported(path: Path) -> frozenset[Path]:
     """Every file of ours that importing ``path`` runs or may run, itself included."""
@@ -47,6 +53,7 @@ def imported(path: Path) -> frozenset[Path]:
         for name in imported_names(file):
             parts = name.split(".")
             queue += [hit for i in range(1, len(parts) + 1) if (hit := module_file(".".join(parts[:i])))]
+        found.update(tables_beside(file))
     return frozenset(f for f in found if f.stat().st_size)  # an empty __init__ carries nothing
 
 

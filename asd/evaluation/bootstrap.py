@@ -2,7 +2,8 @@
 
 The units drawn are recordings, for clips of one recording are not independent; strata are machine x section x
 domain x label, as the organisers fix their sizes. Systems and training seeds share the resamples, so their
-differences are paired. It answers for the choice of test clips alone, not for the training seed.
+differences are paired. It answers for the choice of test clips alone; for the training seeds see
+:mod:`asd.evaluation.difference`.
 """
 
 from collections.abc import Iterator
@@ -11,22 +12,21 @@ import numpy as np
 import pandas as pd
 
 from asd.compute import rng
-from asd.evaluation.official import HEADLINES, LabelledSection, inverted, measured
+from asd.evaluation.official import Metric, section_weights, summand
+from asd.evaluation.sections import LabelledSection, measured
 
 AT_ONCE = 1000  # resamples; bounds the memory
+Resampled = dict[str, np.ndarray]
 
 
-def resampled_headlines(
-    sections: list[LabelledSection], headline: str, resamples: int, seed: int
-) -> dict[str, np.ndarray]:
-    """Compute a headline score of every system on resampled test clips.
+def resampled_scores(sections: list[LabelledSection], metric: Metric, resamples: int, seed: int) -> Resampled:
+    """Compute a score of every system on resampled test clips.
 
     Parameters
     ----------
     sections : list of LabelledSection
-        Those that enter the headline.
-    headline : str
-        One of :data:`asd.evaluation.official.HEADLINES`.
+        Those that enter the score.
+    metric : Metric
     resamples : int
     seed : int
         Draws depend on it, the machine and the section alone.
@@ -36,20 +36,18 @@ def resampled_headlines(
     dict of np.ndarray [shape=(resamples,)]
         By system: the mean over its training seeds, a share of 1.
     """
-    names = HEADLINES[headline]
+    shares = section_weights([section.machine for section in sections], metric)
     sums = {system: np.zeros((len(scores), resamples)) for system, scores in sections[0].scores.items()}
-    for section in sections:
+    for section, share in zip(sections, shares, strict=True):
         generator = rng(seed, "bootstrap", section.machine, section.section)
         for block in _blocks(resamples):
             weights = draw_weights(section, block.stop - block.start, generator)
             for system, scores in section.scores.items():
                 for row, own in enumerate(scores):
-                    for name in names:
-                        value = measured(section, name, own, weights)
-                        assert value is not None, "a section that enters a headline has all its measures"
-                        sums[system][row, block] += inverted(value)
-    count = len(names) * len(sections)
-    return {system: (count / total).mean(axis=0) for system, total in sums.items()}
+                    values = [measured(section, name, own, weights) for name in metric.measures]
+                    sums[system][row, block] += share * summand(np.array(values), metric.power).sum(axis=0)
+    count = len(metric.measures) * shares.sum()
+    return {system: ((total / count) ** metric.power).mean(axis=0) for system, total in sums.items()}
 
 
 def _blocks(resamples: int) -> Iterator[slice]:

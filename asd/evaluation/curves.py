@@ -5,7 +5,7 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 
-from asd.evaluation.official import LabelledSection
+from asd.evaluation.sections import LabelledSection
 
 ROWS = 200  # of one committed table
 ROC = ("system", "false_positive_rate", "true_positive_rate")

@@ -8,7 +8,7 @@ import pandas as pd
 from asd.artifacts import read_csv
 from asd.clips import TRUTH
 from asd.errors import UserError
-from asd.evaluation.official import LabelledSection
+from asd.evaluation.sections import LabelledSection
 
 SCORES = Path("data/scores")
 ENSEMBLE = Path("data/ensemble/scores.csv")
@@ -119,7 +119,7 @@ def _section(machine: str, section: str, table: pd.DataFrame) -> LabelledSection
     labelled = table[table["anomaly"].notna()]
     clips = labelled.drop_duplicates("clip_id").sort_values("clip_id")
     scores = {
-        str(system): own.pivot_table(index="seed", columns="clip_id", values="score").to_numpy()
+        str(system): own.sort_values(["seed", "clip_id"])["score"].to_numpy().reshape(-1, len(clips))
         for system, own in labelled.groupby("system", sort=False)
     }
     return LabelledSection(

@@ -7,16 +7,20 @@ import numpy as np
 import pandas as pd
 
 from asd.artifacts import percent
-from asd.evaluation.bootstrap import bias_corrected_interval, resampled_headlines
+from asd.evaluation.bootstrap import Resampled, bias_corrected_interval, resampled_scores
+from asd.evaluation.decisions import BY_DOMAIN, F1_EV
+from asd.evaluation.difference import difference, seed_error
 from asd.evaluation.joined import tested
-from asd.evaluation.official import HEADLINES, MEASURES, LabelledSection, harmonic_mean, headline_values
+from asd.evaluation.official import averaged, headline_of, headline_values, headlines
+from asd.evaluation.organisers import organisers_ci95
 from asd.evaluation.params import EvaluateParams
+from asd.evaluation.sections import MEASURES, LabelledSection
 from asd.evaluation.submissions import section_name
 
 YARDSTICK = "autoencoder"
-MACHINES = (
-    "system", "machine", "section", "normal", "anomalous", "score", *MEASURES, "false_alarm_rate", "unlabelled",
-)  # fmt: skip
+FIGURES = (*MEASURES, "false_alarm_rate", *BY_DOMAIN, *F1_EV)
+MACHINES = ("system", "machine", "section", "normal", "anomalous", "score", *FIGURES, "unlabelled")
+NESTED = (*MEASURES, "false_alarm_rate")  # figures of machines that metrics/evaluate.json repeats
 
 
 def data_figures(clips: pd.DataFrame, sections: list[LabelledSection]) -> dict[str, Any]:
@@ -30,37 +34,39 @@ def data_figures(clips: pd.DataFrame, sections: list[LabelledSection]) -> dict[s
     return {"clips": len(ids), "digest": digest} | ({"unlabelled": unlabelled} if unlabelled else {})
 
 
-def machine_table(points: pd.DataFrame, table: pd.DataFrame, sections: list[LabelledSection]) -> pd.DataFrame:
-    """Tabulate every system's figures by machine and section, means over training seeds.
+def machine_table(
+    points: pd.DataFrame, table: pd.DataFrame, sections: list[LabelledSection], year: int
+) -> pd.DataFrame:
+    """Tabulate every system's figures by machine and section, means over training seeds; see :func:`system_figures`.
 
     Returns
     -------
     pd.DataFrame
         The columns :data:`MACHINES`: clip counts; figures in percent, NaN where they can't be had; ``score`` is the
-        harmonic mean of what the section brings to its headline.
+        mean of what the section brings to its headline.
     """
     keys = ["system", "machine", "section"]
     values = points.groupby([*keys, "measure"])["value"].mean()
-    scores, alarms = section_scores(points), false_alarms(table, keys)
+    scores, alarms = section_scores(points, year), false_alarms(table, keys)
     rows = []
     for system in table["system"].unique():
         for section in sections:
             key = (system, section.machine, section.section)
+            found = {"false_alarm_rate": alarms.get(key, np.nan)}
+            figures = [found.get(name, values.get((*key, name), np.nan)) for name in FIGURES]
             counts = (len(section.clips(False)), len(section.clips(True)))
-            measures = [values.get((*key, name), np.nan) for name in MEASURES]
-            figures = [scores.get(key, np.nan), *measures, alarms.get(key, np.nan)]
-            rows.append((*key, *counts, *map(percent, figures), section.unlabelled))
+            rows.append((*key, *counts, *map(percent, [scores.get(key, np.nan), *figures]), section.unlabelled))
     return pd.DataFrame(rows, columns=list(MACHINES))
 
 
-def section_scores(points: pd.DataFrame) -> pd.Series:
-    """Average what each section brings to its headline, harmonically, then over training seeds."""
-    by_seed = points[points["enters"]].groupby(["system", "machine", "section", "seed"])["value"].agg(_harmonic)
-    return by_seed.groupby(["system", "machine", "section"]).mean()
-
-
-def _harmonic(values: pd.Series) -> float:
-    return float(harmonic_mean(values.to_numpy()))
+def section_scores(points: pd.DataFrame, year: int) -> pd.Series:
+    """Average what each section brings to its headline, then over training seeds."""
+    keys = ["system", "machine", "section"]
+    scores = [
+        (*key[:3], averaged(own, headlines(year)[str(key[4])]))
+        for key, own in points[points["enters"]].groupby([*keys, "seed", "headline"])
+    ]
+    return pd.DataFrame(scores, columns=[*keys, "score"]).groupby(keys)["score"].mean()
 
 
 def false_alarms(table: pd.DataFrame, keys: list[str]) -> pd.Series:
@@ -75,6 +81,7 @@ def system_figures(
     machines: pd.DataFrame,
     params: EvaluateParams,
     seed: int,
+    year: int,
 ) -> dict[str, dict[str, Any]]:
     """Compute every system's figures: headline with interval, columns, difference to the yardstick, machines.
 
@@ -84,31 +91,39 @@ def system_figures(
     table : pd.DataFrame
         Of :func:`asd.evaluation.joined.beside_truth`.
     points : pd.DataFrame
-        Of :func:`asd.evaluation.official.point_values`.
+        Of :func:`asd.evaluation.official.point_values` and :func:`asd.evaluation.decisions.decision_values`.
     machines : pd.DataFrame
         Of :func:`machine_table`.
     params : EvaluateParams
     seed : int
         Of the bootstrap.
+    year : int
+        Whose metric it is.
 
     Returns
     -------
     dict
         By system, in percent with two decimals; what can't be had is left out.
     """
-    figures = _plain_figures(table, points, machines)
-    for headline in HEADLINES:
-        entering = [s for s in sections if not s.unlabelled and s.headline == headline]
+    figures = _plain_figures(table, points, machines, year)
+    for headline, metric in headlines(year).items():
+        entering = [s for s in sections if not s.unlabelled and headline_of(s, year) == headline]
         if entering:
-            resampled = resampled_headlines(entering, headline, params.resamples, seed)
-            found = headline_figures(headline, headline_values(points, headline), resampled, params.confidence)
+            resampled = resampled_scores(entering, metric, params.resamples, seed)
+            values = headline_values(points, headline, year)
+            found = headline_figures(headline, values, resampled, params.confidence)
             for system, own in found.items():
                 figures[system] = own | figures[system]  # of two headlines' differences the official one stays
+            if headline == "official":
+                for system in values:
+                    figures[system]["organisers_ci95"] = 100 * organisers_ci95(entering, system)
     return figures
 
 
-def _plain_figures(table: pd.DataFrame, points: pd.DataFrame, machines: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    columns, alarms = column_means(points), false_alarms(table, ["system"])
+def _plain_figures(
+    table: pd.DataFrame, points: pd.DataFrame, machines: pd.DataFrame, year: int
+) -> dict[str, dict[str, Any]]:
+    columns, alarms = column_means(points, year), false_alarms(table, ["system"])
     figures: dict[str, dict[str, Any]] = {}
     for key, own in table.groupby("system", sort=False):
         system = str(key)
@@ -121,7 +136,7 @@ def _plain_figures(table: pd.DataFrame, points: pd.DataFrame, machines: pd.DataF
 
 
 def headline_figures(
-    headline: str, values: dict[str, np.ndarray], resampled: dict[str, np.ndarray], confidence: float
+    headline: str, values: dict[str, np.ndarray], resampled: Resampled, confidence: float
 ) -> dict[str, dict[str, float]]:
     """Give every system its headline score, interval, seed deviation and paired difference to the yardstick.
 
@@ -136,36 +151,37 @@ def headline_figures(
     """
     figures = {}
     for system, seeds in values.items():
-        own = _with_interval(headline, seeds.mean(), resampled[system], confidence)
+        interval = bias_corrected_interval(seeds.mean(), resampled[system], confidence)
+        own = _with_interval(headline, seeds.mean(), *interval)
         if len(seeds) > 1:
             own["seed_sd"] = percent(seeds.std(ddof=1))
         if YARDSTICK in values and system != YARDSTICK:
-            difference = seeds.mean() - values[YARDSTICK].mean()
+            theirs = values[YARDSTICK]
             paired = resampled[system] - resampled[YARDSTICK]
-            own |= _with_interval(f"vs_{YARDSTICK}", difference, paired, confidence)
+            found = difference(seeds.mean() - theirs.mean(), paired, seed_error(seeds, theirs), confidence)
+            own |= _with_interval(f"vs_{YARDSTICK}", found.value, found.low, found.high)
         figures[system] = own
     return figures
 
 
-def _with_interval(name: str, value: float, resampled: np.ndarray, confidence: float) -> dict[str, float]:
-    low, high = bias_corrected_interval(value, resampled, confidence)
+def _with_interval(name: str, value: float, low: float, high: float) -> dict[str, float]:
     return {name: percent(value), f"{name}_low": percent(low), f"{name}_high": percent(high)}
 
 
-def column_means(points: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Average each measure harmonically over machine x section, then over training seeds."""
-    by_seed = points.groupby(["system", "measure", "seed"])["value"].agg(_harmonic)
-    means = by_seed.groupby(["system", "measure"]).mean().reset_index()
+def column_means(points: pd.DataFrame, year: int) -> dict[str, dict[str, float]]:
+    """Average each measure over machines and sections as the official metric does, then over training seeds."""
+    metric = headlines(year)["official"]
     columns: dict[str, dict[str, float]] = {}
-    for system, measure, value in means.itertuples(index=False):
-        columns.setdefault(system, {})[measure] = percent(value)
+    for (system, measure), own in points.groupby(["system", "measure"]):
+        by_seed = [averaged(seed, metric) for _, seed in own.groupby("seed")]
+        columns.setdefault(str(system), {})[str(measure)] = percent(float(np.mean(by_seed)))
     return columns
 
 
 def _nested(machines: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
     nested: dict[str, dict[str, dict[str, float]]] = {}
     for row in machines.to_dict("records"):
-        figures = {name: row[name] for name in (*MEASURES, "false_alarm_rate") if not np.isnan(row[name])}
+        figures = {name: row[name] for name in NESTED if not np.isnan(row[name])}
         if figures:
             nested.setdefault(row["machine"], {})[section_name(row["section"])] = figures
     return nested

@@ -1,0 +1,104 @@
+"""The difference between two systems or revisions: what the test clips and the training seeds leave sure of it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from asd.evaluation.bootstrap import bias_corrected_interval
+
+ENOUGH = 3  # training seeds from which their deviation is taken
+MARGIN = 0.01  # share of 1: what another training seed moves a score by; smaller differences are noise
+
+
+class SeedError(NamedTuple):
+    """How far the training seeds move a difference.
+
+    Attributes
+    ----------
+    deviation : float
+        Standard error, a share of 1.
+    freedom : float
+        Degrees of freedom of its estimate; infinite where it is none.
+    basis : str
+        What it was taken from; nothing where there is nothing to take it from.
+    """
+
+    deviation: float
+    freedom: float
+    basis: str
+
+
+class Difference(NamedTuple):
+    """A difference with its interval, shares of 1, and what it was taken from."""
+
+    value: float
+    low: float
+    high: float
+    basis: str
+
+    @property
+    def verdict(self) -> str:
+        """Judge: ``real``, ``noise`` (it is shown to be smaller than the seeds' own) or ``not resolved``."""
+        if -MARGIN < self.low <= 0 <= self.high < MARGIN:
+            return "noise"
+        return "real" if self.basis and not self.low <= 0 <= self.high else "not resolved"
+
+
+def seed_error(
+    ours: np.ndarray, theirs: np.ndarray, stored: float | None = None, same_models: bool = False
+) -> SeedError:
+    """Find how far training seeds move the difference of two mean scores.
+
+    Both sides' seeds are unrelated draws (Welch's error) unless both score the same trained models, seed by seed.
+
+    Parameters
+    ----------
+    ours, theirs : np.ndarray [shape=(seeds,)]
+        Scores by training seed, shares of 1.
+    stored : float, optional
+        A known deviation of a score between training seeds, a share of 1, for want of seeds here.
+    same_models : bool
+        Whether row by row both scored with the same trained model: then only the difference of each counts.
+
+    References
+    ----------
+    B. L. Welch, "The generalization of 'Student's' problem", Biometrika 34, 1947.
+    """
+    counts = len(ours), len(theirs)
+    if same_models:
+        deviation = float(np.std(ours - theirs, ddof=1)) / counts[0] ** 0.5 if counts[0] > 1 else 0.0
+        return SeedError(deviation, counts[0] - 1 or np.inf, f"the same trained models ({counts[0]})")
+    if min(counts) >= ENOUGH:
+        parts = np.array([np.var(side, ddof=1) / len(side) for side in (ours, theirs)])
+        total = parts.sum()
+        freedom = total**2 / (parts**2 / (np.array(counts) - 1)).sum() if total else np.inf
+        return SeedError(float(total**0.5), float(freedom), f"{counts[0]} and {counts[1]} training seeds")
+    if stored is not None:
+        deviation = stored * (1 / counts[0] + 1 / counts[1]) ** 0.5
+        return SeedError(deviation, np.inf, f"stored seed_sd {100 * stored:.2f}")
+    return SeedError(0.0, np.inf, "")
+
+
+def difference(value: float, resampled: np.ndarray, seeds: SeedError, confidence: float = 0.95) -> Difference:
+    """Put what the clips and what the seeds leave unsure together.
+
+    The interval of the clips is bias-corrected; its arms and that of the seeds, Student's, add up in squares. Drawing
+    seeds with replacement instead would be too sure of itself: three of them have two degrees of freedom.
+
+    Parameters
+    ----------
+    value : float
+        The difference, a share of 1.
+    resampled : np.ndarray [shape=(resamples,)]
+        The same on resampled clips, paired.
+    seeds : SeedError
+    confidence : float
+    """
+    from scipy.special import stdtrit
+
+    low, high = bias_corrected_interval(value, resampled, confidence)
+    reach = stdtrit(min(seeds.freedom, 1e9), (1 + confidence) / 2) * seeds.deviation
+    low, high = min(low, value), max(high, value)
+    return Difference(
+        value, float(value - np.hypot(value - low, reach)), float(value + np.hypot(high - value, reach)), seeds.basis
+    )

@@ -1,0 +1,70 @@
+"""The organisers' published labels: ``eval_data_list_<year>.csv``."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from asd.datasets.dcase import attributes_of_name
+from asd.errors import UserError
+
+COLUMNS = ("machine", "section", "name", "true_name", "anomaly", "domain", "attributes")
+GIVEN = re.compile(r"(?:section|id)_(?P<section>\d\d)_.*")
+TRUE = re.compile(
+    r"(?:section_\d\d_(?P<domain>source|target)_(?:test_)?)?(?P<label>normal|anomaly)(?:_id_\d\d)?_\d+"
+    r"(?:_(?P<attributes>.*))?\.wav"
+)
+ANOMALY = {"normal": 0, "anomaly": 1, "0": 0, "1": 1}
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """Read a label list of any year.
+
+    Parameters
+    ----------
+    path : Path
+        A line with a machine's name, then a line a clip: ``given_name,true_name`` or ``given_name,true_name,label``.
+
+    Returns
+    -------
+    pd.DataFrame
+        The columns :data:`COLUMNS`, a row a clip: ``name`` is the one given to the participants; ``anomaly`` 0 or 1;
+        ``domain`` is empty in 2020, ``attributes`` where there are none (``speed=3;mic=1``).
+
+    Raises
+    ------
+    UserError
+        Where the file is none, or a line is neither a machine's nor a clip's, or a clip is there twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} can't be read as a label list: {error}") from None
+    machine, rows = "", []
+    for number, line in enumerate(lines, start=1):
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) == 1:
+            machine = cells[0] or machine
+        elif row := _row(cells) if machine else None:
+            rows.append((machine, *row))
+        else:
+            raise UserError(f"{path} line {number}: {line[:80]!r} is no clip: given_name,true_name[,label] is wanted")
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    if table.empty:
+        raise UserError(f"{path} lists no clips: a machine's name, then given_name,true_name[,label] is wanted")
+    for column in ("name", "true_name"):
+        twice = table[table.duplicated(["machine", column])]
+        if len(twice):
+            raise UserError(f"{path}: {twice['machine'].iloc[0]} has the clip {twice[column].iloc[0]} twice")
+    return table
+
+
+def _row(cells: list[str]) -> tuple[str, str, str, int, str, str] | None:
+    given, true = GIVEN.fullmatch(cells[0]), TRUE.fullmatch(cells[1])
+    if not given or not true or len(cells) > 3:
+        return None
+    anomaly = ANOMALY[true["label"]]
+    if len(cells) == 3 and ANOMALY.get(cells[2]) != anomaly:
+        return None
+    attributes = attributes_of_name(true["attributes"])
+    return given["section"], cells[0], cells[1], anomaly, true["domain"] or "", attributes
