@@ -37,7 +37,7 @@ def main() -> str:
     write_csv(OUTPUT / "roc.csv", curves.roc_table(sections, FINE * table["system"].nunique()))
     names = read_csv(FILES, ("clip_id", "path")).set_index("clip_id")["path"].map(lambda path: PurePath(path).name)
     for system, own in table.groupby("system"):
-        submissions.write_official(own, names, OUTPUT / "official" / str(system))
+        submissions.write_official(own, names, OUTPUT / "official" / str(system), year)
     write_csv(PLOTS / "roc.csv", curves.roc_table(sections))
     write_csv(PLOTS / "scores.csv", curves.score_table(scores, table))
 

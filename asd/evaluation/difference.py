@@ -38,10 +38,14 @@ class Difference(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Judge: ``real``, ``noise`` (it is shown to be smaller than the seeds' own) or ``not resolved``."""
-        if -MARGIN < self.low <= 0 <= self.high < MARGIN:
+        """Judge: ``real``, ``noise`` (nothing, or shown to be below :data:`MARGIN`) or ``not resolved``."""
+        if self.low == self.high == 0:
             return "noise"
-        return "real" if self.basis and not self.low <= 0 <= self.high else "not resolved"
+        if not self.basis:
+            return "not resolved"
+        if not self.low <= 0 <= self.high:
+            return "real"
+        return "noise" if self.low > -MARGIN and self.high < MARGIN else "not resolved"
 
 
 def seed_error(

@@ -15,7 +15,16 @@ def section_name(section: str) -> str:
     return f"section_{section}" if section.isdigit() else section
 
 
-def write_official(scores: pd.DataFrame, names: pd.Series, folder: Path) -> int:
+def stem(machine: str, section: str, domain: str, year: int) -> str:
+    """Name what a score file is of, as that year's participants did: ``fan_id_01``, ``fan_section_00_test``."""
+    if year == 2020:
+        return f"{machine}_id_{section}"
+    if year == 2021:
+        return f"{machine}_{section_name(section)}_{domain}_test"
+    return f"{machine}_{section_name(section)}_test"
+
+
+def write_official(scores: pd.DataFrame, names: pd.Series, folder: Path, year: int) -> int:
     """Write one system's files as the organisers' evaluator reads them.
 
     Parameters
@@ -25,8 +34,10 @@ def write_official(scores: pd.DataFrame, names: pd.Series, folder: Path) -> int:
     names : pd.Series
         File name by ``clip_id``.
     folder : Path
-        Gets ``anomaly_score_<machine>_<section>_test.csv`` (``<file name>,<score>``) and
-        ``decision_result_<machine>_<section>_test.csv`` (``<file name>,<0 or 1>``) without header lines.
+        Gets ``anomaly_score_<stem>.csv`` (``<file name>,<score>``) and ``decision_result_<stem>.csv``
+        (``<file name>,<0 or 1>``) without header lines; see :func:`stem`.
+    year : int
+        Whose names; in 2021 every domain had files of its own.
 
     Returns
     -------
@@ -35,10 +46,11 @@ def write_official(scores: pd.DataFrame, names: pd.Series, folder: Path) -> int:
     """
     table = averaged(scores)
     table = table.assign(name=table["clip_id"].map(names)).sort_values(["name", "clip_id"])
-    parts = list(table.groupby(["machine", "section"]))
-    for (machine, section), own in parts:
+    stems = [stem(*row, year=year) for row in zip(table["machine"], table["section"], table["domain"], strict=True)]
+    parts = list(table.groupby(stems))
+    for name, own in parts:
         for content, column in CONTENTS.items():
-            path = folder / f"{content}_{machine}_{section_name(str(section))}_test.csv"
+            path = folder / f"{content}_{name}.csv"
             with atomic(path, "w") as file:
                 own[["name", column]].to_csv(file, index=False, header=False, lineterminator="\n")
     return len(parts) * len(CONTENTS)

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Run two revisions on this machine, one after the other, and write what differs as markdown to stdout.
+#   .github/compare.sh BASE HEAD > comment.md
+# python and dvc come from PATH. Your working tree is left alone; what both revisions share runs once.
+set -euo pipefail
+
+root=$(git rev-parse --show-toplevel)
+work=$(mktemp -d)
+trap 'git -C "$root" worktree prune; rm -rf "$work"' EXIT
+
+# Run a revision in a worktree of its own and commit what it stored; gives the commit.
+store() {
+    git -C "$root" worktree add --quiet --detach "$work/$1" "$2" >&2
+    cd "$work/$1"
+    dvc config --local cache.dir "$root/.dvc/cache"
+    dvc repro >&2
+    git add dvc.lock metrics
+    git -c user.name=compare -c user.email=compare@localhost commit --quiet --no-verify --allow-empty --message "$1"
+    git rev-parse HEAD
+}
+
+base=$(store base "$1")
+head=$(store head "$2")
+cd "$work/head"
+python -m asd compare "$base" "$head" --markdown | sed "s/$base/base/g; s/$head/head/g" > "$work/compare.md"
+dvc metrics diff --md "$base" "$head" > "$work/diff.md"
+
+echo "## base $(git rev-parse --short "$base^") and head $(git rev-parse --short "$head^") on the same machine"
+echo
+cat "$work/compare.md"
+echo
+echo "<details><summary>dvc metrics diff; the last column is the verdict on the system's score</summary>"
+echo
+# The verdicts of the first table, by system, beside each figure of that system.
+awk -F ' *[|] *' -v most=400 '
+    FNR == NR { if (NF > 7) verdict[$2] = $(NF - 1); next }
+    FNR > most { more++; next }
+    FNR == 1 { print (NF > 2 ? $0 " Verdict |" : "No metric changed."); next }
+    FNR == 2 { print $0 " --- |"; next }
+    NF > 2 { split($3, key, "."); print $0 " " ($2 ~ /evaluate.json$/ ? verdict[key[1]] : "") " |" }
+    END { if (more) print "\n" more " more rows are left out." }
+' "$work/compare.md" "$work/diff.md"
+echo
+echo "</details>"
