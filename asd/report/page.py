@@ -12,6 +12,7 @@ from asd.report import charts, tables
 TEXT = {
     "scores": ("system", "clip_id", "machine", "section", "domain", "attributes"),
     "machines": ("system", "machine", "section", "unlabelled"),
+    "attributes": ("system", "machine", "section", "attribute", "value", "domain"),
     "pseudo_labels": ("machine", "method"),
     "roc": ("system",),
 }
@@ -58,13 +59,15 @@ def content(systems: list[str], figures: dict[str, Any], found: dict[str, pd.Dat
         "results": tables.results(metrics, systems),
         "by_machine": tables.by_machine(machines, systems),
         "curves": charts.roc_curves(found["roc"]),
-        "systems": [_system(system, machines, first[first["system"] == system]) for system in systems],
+        "systems": [
+            _system(system, machines, first[first["system"] == system], found["attributes"]) for system in systems
+        ],
         "pseudo_labels": tables.pseudo_labels(figures["pseudo_label"], found["pseudo_labels"]),
         "several_seeds": len(first) < len(scores),
     }
 
 
-def _system(system: str, machines: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Any]:
+def _system(system: str, machines: pd.DataFrame, scores: pd.DataFrame, attributes: pd.DataFrame) -> dict[str, Any]:
     several = tables.several_sections(machines)
     panels = [
         charts.panel(tables.section_title(str(machine), str(section), several), own)
@@ -73,6 +76,7 @@ def _system(system: str, machines: pd.DataFrame, scores: pd.DataFrame) -> dict[s
     return {
         "name": system,
         "machines": tables.machine_rows(machines, system),
+        "attributes": tables.attributes(attributes, system, several),
         "decisions": tables.decisions(scores, several),
         "panels": panels,
     }

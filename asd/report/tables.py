@@ -6,12 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-HEADLINES = {
-    "official": ("Official score", {"auc_source": "AUC source", "auc_target": "AUC target", "pauc": "pAUC"}),
-    "score_one_domain": ("Score (one domain)", {"auc": "AUC", "pauc": "pAUC"}),
+HEADLINES = {"official": "Official score", "score_one_domain": "Score (one domain)"}
+RANKED = {"auc_source": "AUC source", "auc_target": "AUC target", "auc": "AUC", "pauc": "pAUC"}
+BESIDE = {
+    "auc_source_within": "AUC within source",
+    "auc_target_within": "AUC within target",
+    "pauc_source_within": "pAUC within source",
+    "pauc_target_within": "pAUC within target",
+    "false_alarm_rate": "False alarms",
+    "f1_source": "F1 source",
+    "f1_target": "F1 target",
+    "f1_ev": "F1-EV",
 }
-BESIDE = {"auc_source_within": "AUC within source", "auc_target_within": "AUC within target"}
-ALARMS = {"false_alarm_rate": "False alarms"}
+WORST = 10  # attribute values shown of a system
 YARDSTICK = "autoencoder"
 NONE = "-"
 
@@ -35,16 +42,18 @@ def results(metrics: dict[str, Any], systems: list[str]) -> Table | None:
     headline = headline_of(metrics, systems)
     if headline is None:
         return None
-    title, columns = HEADLINES[headline]
     ordered = sorted(systems, key=lambda system: -metrics[system].get(headline, 0.0))
-    beside = {key: name for key, name in (BESIDE | ALARMS).items() if any(key in metrics[s] for s in systems)}
-    header = ["System", title, "Interval", "Seeds", *columns.values(), f"Against {YARDSTICK}", *beside.values()]
+    columns, beside = (
+        {key: name for key, name in names.items() if any(key in metrics[s] for s in systems)}
+        for names in (RANKED, BESIDE)
+    )
+    header = ["System", HEADLINES[headline], "Interval", "Seeds", *columns.values(), f"Against {YARDSTICK}"]
     rows = []
     for own in (metrics[system] for system in ordered):
         before = [number(own.get(headline)), interval(own, headline), seeds(own)]
         rows.append([*before, *_numbers(own, columns), difference(own), *_numbers(own, beside)])
     named = [[system, *row] for system, row in zip(ordered, rows, strict=True)]
-    return Table(header, named, best=0)
+    return Table([*header, *beside.values()], named, best=0)
 
 
 def _numbers(figures: dict[str, Any], keys: Iterable[str]) -> list[str]:
@@ -103,8 +112,8 @@ def by_machine(machines: pd.DataFrame, systems: list[str]) -> Table | None:
 def machine_rows(machines: pd.DataFrame, system: str) -> Table:
     """Tabulate one system's figures by machine: what there is of them."""
     own, several = machines[machines["system"] == system], several_sections(machines)
-    names = {"score": "Score"} | {k: v for _, columns in HEADLINES.values() for k, v in columns.items()}
-    shown = {key: name for key, name in (names | BESIDE | ALARMS).items() if own[key].notna().any()}
+    names = {"score": "Score"} | RANKED | BESIDE
+    shown = {key: name for key, name in names.items() if own[key].notna().any()}
     rows = [
         [
             section_title(row["machine"], row["section"], several),
@@ -114,6 +123,32 @@ def machine_rows(machines: pd.DataFrame, system: str) -> Table:
         for row in own.to_dict("records")
     ]
     return Table(["Machine", "Normal + anomalous", *shown.values()], rows)
+
+
+def attributes(table: pd.DataFrame, system: str, several: bool) -> Table | None:
+    """Tabulate the attribute values whose normal clips a system tells worst from anomalies; None where none is known.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Of :func:`asd.evaluation.attributes.attribute_table`.
+    system : str
+    several : bool
+        Whether any machine has several sections.
+    """
+    own = table[(table["system"] == system) & table["auc"].notna()].sort_values("auc", kind="stable")
+    rows = [
+        [
+            section_title(row["machine"], row["section"], several),
+            f"{row['attribute']} {row['value']}",
+            row["domain"],
+            f"{row['normal']} + {row['anomalous']}",
+            *(number(row[key]) for key in ("auc", "auc_within", "false_alarm_rate", "recall")),
+        ]
+        for row in own.head(WORST).to_dict("records")
+    ]
+    figures = ["AUC", "AUC within the value", "False alarms", "Anomalies found"]
+    return Table(["Machine", "Attribute", "Domain", "Normal + anomalous", *figures], rows) if rows else None
 
 
 def decisions(scores: pd.DataFrame, several: bool) -> Table:
