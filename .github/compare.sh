@@ -22,20 +22,21 @@ store() {
 base=$(store base "$1")
 head=$(store head "$2")
 cd "$work/head"
-python -m asd compare "$base" "$head" --markdown | sed "s/$base/base/g; s/$head/head/g" > "$work/compare.md"
+python -m asd compare "$base" "$head" --markdown > "$work/compare.md"
 dvc metrics diff --md "$base" "$head" > "$work/diff.md"
+sed --in-place "s/$base/base/g; s/$head/head/g; s/  *|/ |/g; s/---*/---/g" "$work/compare.md" "$work/diff.md"
 
 echo "## base $(git rev-parse --short "$base^") and head $(git rev-parse --short "$head^") on the same machine"
 echo
 cat "$work/compare.md"
 echo
-echo "<details><summary>dvc metrics diff; the last column is the verdict on the system's score</summary>"
+echo "<details><summary>dvc metrics diff; the last column is the verdict on that system's score</summary>"
 echo
-# The verdicts of the first table, by system, beside each figure of that system.
-awk -F ' *[|] *' -v most=400 '
+# The verdicts of the first table, by system, beside each figure of that system; a comment holds 65536 characters.
+awk -F ' *[|] *' -v most=500 '
     FNR == NR { if (NF > 7) verdict[$2] = $(NF - 1); next }
     FNR > most { more++; next }
-    FNR == 1 { print (NF > 2 ? $0 " Verdict |" : "No metric changed."); next }
+    FNR == 1 { print (NF > 2 ? $0 " verdict |" : "No metric changed."); next }
     FNR == 2 { print $0 " --- |"; next }
     NF > 2 { split($3, key, "."); print $0 " " ($2 ~ /evaluate.json$/ ? verdict[key[1]] : "") " |" }
     END { if (more) print "\n" more " more rows are left out." }

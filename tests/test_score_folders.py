@@ -88,6 +88,8 @@ def test_every_order_and_either_name_gives_the_same(workdir, capsys):
     assert evaluated(capsys)[0] == first
     write_folder(true_names=True)
     assert evaluated(capsys)[0] == first
+    edit(lambda t: t.replace("section", "eval/section").replace(".wav", ""))
+    assert evaluated(capsys)[0] == first
 
 
 def test_windows_line_ends_ties_and_missing_decisions_are_noted_in_a_line_each(workdir, capsys):

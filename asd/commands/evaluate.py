@@ -13,7 +13,7 @@ from asd.errors import UserError
 from asd.evaluation import decisions, joined, official, summary
 from asd.evaluation.bootstrap import bias_corrected_interval, resampled_scores
 from asd.evaluation.label_lists import read_labels
-from asd.evaluation.organisers import organisers_ci95
+from asd.evaluation.organisers import FIRST_INTERVAL, organisers_ci95
 from asd.evaluation.score_folders import read_folder
 from asd.evaluation.sections import LabelledSection
 
@@ -71,7 +71,7 @@ def figures(table: pd.DataFrame, year: int, resamples: int = RESAMPLES) -> dict[
         **_percent(averages(points, metric)),
         "official_low": percent(low),
         "official_high": percent(high),
-        "organisers_ci95": significant(100 * organisers_ci95(sections, system)),
+        **({"organisers_ci95": significant(100 * organisers_ci95(sections, system))} if year >= FIRST_INTERVAL else {}),
         "machines": {
             str(machine): _percent(averages(own, metric)) | _sections(own, sections, year)
             for machine, own in points.groupby("machine")

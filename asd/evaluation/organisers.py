@@ -5,6 +5,7 @@ import numpy as np
 from asd.evaluation.auc import auc, partial_auc
 from asd.evaluation.sections import LabelledSection
 
+FIRST_INTERVAL = 2023  # the first year whose evaluator prints one
 AT_ONCE = 1000  # clips left out; bounds the memory
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from asd.datasets.dcase import stem
 from asd.errors import UserError
 from asd.evaluation.joined import JOINED
 
@@ -26,7 +27,8 @@ def read_folder(folder: Path, labels: pd.DataFrame) -> tuple[pd.DataFrame, list[
     ----------
     folder : Path
         Holds ``anomaly_score_*.csv`` and perhaps ``decision_result_*.csv``, named as in any year or by the organisers'
-        baseline; lines ``<file name>,<number>`` without a header; a clip goes by its given or by its true name.
+        baseline; lines ``<file name>,<number>`` without a header; a clip goes by its given or by its true name,
+        with or without folders and ``.wav``.
     labels : pd.DataFrame
         Of :func:`asd.evaluation.label_lists.read_labels`.
 
@@ -83,7 +85,8 @@ def _files(folder: Path) -> tuple[dict[str, dict[Section, list[Path]]], list[str
 
 def _column(clips: pd.DataFrame, paths: list[Path], notes: list[str]) -> pd.Series:
     """Read one section's numbers in the order of its clips."""
-    names = dict(zip(clips["name"], clips.index, strict=True)) | dict(zip(clips["true_name"], clips.index, strict=True))
+    given, true = (dict(zip(clips[column].map(stem), clips.index, strict=True)) for column in ("name", "true_name"))
+    names = given | true
     values: dict[int, float] = {}
     for path in paths:
         text = path.read_bytes().decode("utf-8-sig", errors="replace")
@@ -108,14 +111,14 @@ def _line(line: str, names: dict[str, int], where: str, first: bool) -> tuple[in
     try:
         value = float(text)
     except ValueError:
-        if first and name not in names:
+        if first and stem(name) not in names:
             raise UserError(f"{where} is a header ({line[:60]!r}): remove it") from None
         raise UserError(f"{where}: {text[:40]!r} is no number") from None
-    if name not in names:
+    if stem(name) not in names:
         raise UserError(f"{where}: {name[:80]!r} is no clip of this machine and section in the labels")
     if not math.isfinite(value):
         raise UserError(f"{where}: {name} has {text}: a finite number is wanted")
-    return names[name], value
+    return names[stem(name)], value
 
 
 def _decisions(clips: pd.DataFrame, paths: list[Path] | None, notes: list[str]) -> pd.Series:

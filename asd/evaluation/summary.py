@@ -12,7 +12,7 @@ from asd.evaluation.decisions import BY_DOMAIN, F1_EV
 from asd.evaluation.difference import difference, seed_error
 from asd.evaluation.joined import tested
 from asd.evaluation.official import averaged, headline_of, headline_values, headlines
-from asd.evaluation.organisers import organisers_ci95
+from asd.evaluation.organisers import FIRST_INTERVAL, organisers_ci95
 from asd.evaluation.params import EvaluateParams
 from asd.evaluation.sections import MEASURES, LabelledSection
 from asd.evaluation.submissions import section_name
@@ -114,7 +114,7 @@ def system_figures(
             found = headline_figures(headline, values, resampled, params.confidence)
             for system, own in found.items():
                 figures[system] = own | figures[system]  # of two headlines' differences the official one stays
-            if headline == "official":
+            if headline == "official" and year >= FIRST_INTERVAL:
                 for system in values:
                     figures[system]["organisers_ci95"] = 100 * organisers_ci95(entering, system)
     return figures
