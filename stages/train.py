@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from asd import checkpoints, compute
-from asd.artifacts import publish, read_csv, read_json, write_json, write_metrics
+from asd.artifacts import publish, read_csv, read_json, significant, write_csv, write_json, write_metrics
 from asd.classifiers.params import SeedsParams, TrainParams
 from asd.classifiers.task import Task, module
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
@@ -28,17 +30,22 @@ def main(name: str) -> str:
     )
     mark = checkpoints.fingerprint((params, seeds, content["seed"]), TRAIN_CLIPS, features, labels, encoder)
     metrics: dict[str, Any] = {}
+    losses: list[tuple[str, int, int, float]] = []
     with checkpoints.unfinished(f"train@{name}", mark) as work:
         store, device = FeatureStore(features), compute.device()
         for seed in seeds:
             place = work / f"seed_{seed}"
             task = Task(params, encoder, store, clips, content["seed"] + seed, device, place)
-            tensors, metrics[f"seed_{seed}"] = module(params.objective).train(task)
+            tensors, found = module(params.objective).train(task)
+            losses += [(name, seed, epoch, loss) for epoch, loss in enumerate(found.pop("losses", []), start=1)]
+            metrics[f"seed_{seed}"] = found
             save_tensors(tensors, work / "output" / f"seed_{seed}.safetensors")
         model = read_json(encoder / DESCRIPTION) | {"objective": params.objective, "seeds": seeds}
         write_json(work / "output" / "model.json", model)
         publish(work / "output", Path("data/models") / name)
     write_metrics(Path("metrics/train") / f"{name}.json", metrics)
+    table = pd.DataFrame(losses, columns=["system", "seed", "epoch", "loss"])
+    write_csv(Path("metrics/plots/loss") / f"{name}.csv", table.assign(loss=table["loss"].map(significant)))
     return f"{len(clips)} clips, {len(seeds)} training seed(s), in data/models/{name}"
 
 

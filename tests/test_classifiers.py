@@ -141,13 +141,15 @@ def test_a_classifier_learns_its_classes(objective, clips, tmp_path):
     tensors, metrics = module(objective).train(task(clips, params, CNN, tmp_path))
     assert metrics["classes"] == 8
     assert metrics["accuracy"] > 0.8
+    assert len(metrics["losses"]) == 12
+    assert metrics["losses"][-1] == metrics["loss"] < metrics["losses"][0]
     embeddings = module(objective).extract(create_encoder(CNN, 16), tensors, clips, [Store(clips)], CPU)
     assert embeddings.shape == (len(clips), 1, 64)
 
 
 def test_interrupted_training_ends_with_the_same_bytes(clips, tmp_path, monkeypatch, capsys):
     classification = module("adacos")
-    whole, _ = classification.train(task(clips, CLASSIFY, CNN, tmp_path, "whole"))
+    whole, told = classification.train(task(clips, CLASSIFY, CNN, tmp_path, "whole"))
     real, calls = classification.train_step, iter(range(14))  # 4 steps an epoch: dies in the fourth
 
     def dies(*arguments):
@@ -158,8 +160,9 @@ def test_interrupted_training_ends_with_the_same_bytes(clips, tmp_path, monkeypa
     with pytest.raises(StopIteration):
         classification.train(task(clips, CLASSIFY, CNN, tmp_path, "broken"))
     monkeypatch.setattr(classification, "train_step", real)
-    resumed, _ = classification.train(task(clips, CLASSIFY, CNN, tmp_path, "broken"))
+    resumed, told_again = classification.train(task(clips, CLASSIFY, CNN, tmp_path, "broken"))
     assert "resumed after epoch 3" in capsys.readouterr().out
+    assert told_again == told
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
@@ -190,7 +193,9 @@ def test_autoencoder_scores_agree_with_a_straightforward_implementation(clips, t
     params = Reconstruction(objective="reconstruction", epochs=2, batch=16, learning_rate=0.001)
     block = Dense(architecture="dense", features="x")
     store = Store(clips)
-    tensors, _ = module("reconstruction").train(task(clips, params, block, tmp_path))
+    tensors, metrics = module("reconstruction").train(task(clips, params, block, tmp_path))
+    assert len(metrics["losses"]) == 2
+    assert metrics["losses"][1] < metrics["losses"][0]
     values = module("reconstruction").extract(create_encoder(block, 16), tensors, clips, [store], CPU)
 
     fan = clips[clips["machine"] == "fan"]

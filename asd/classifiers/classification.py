@@ -31,7 +31,7 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     dict of str to Tensor
         The encoder's weights.
     dict
-        ``classes``, and ``loss`` and ``accuracy`` on the training clips of the last epoch.
+        ``classes``, ``loss`` and ``accuracy`` on the training clips of the last epoch, and ``losses`` of all epochs.
     """
     params = task.params
     assert isinstance(params, Classification)
@@ -43,7 +43,7 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
         loss = LOSSES[params.objective](int(network.dims), labels.shape[1]).to(task.device)  # type: ignore[arg-type]
     trained = nn.ModuleDict({"encoder": network, "loss": loss})
     optimiser = torch.optim.AdamW(trained.parameters(), params.learning_rate, weight_decay=WEIGHT_DECAY)
-    start, metrics = _resume(task, trained, optimiser)
+    start, metrics, losses = _resume(task, trained, optimiser)
     steps = len(labels) // params.batch + (len(labels) % params.batch > 1)
     for epoch in tqdm(range(start, params.epochs), initial=start, total=params.epochs, disable=None, desc="epochs"):
         totals = np.zeros(3)
@@ -51,19 +51,23 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
             share = warm_cosine(epoch * steps + step, params.epochs * steps)
             totals += train_step(trained, optimiser, x.to(task.device), y.to(task.device), params.learning_rate * share)
         metrics = {"loss": float(totals[0] / totals[2]), "accuracy": float(totals[1] / totals[2])}
+        losses.append(metrics["loss"])
         state = {"trained": trained.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1}
-        checkpoints.save(task.work / "classifier.pt", state | {"metrics": metrics})
-    return dict(network.cpu().state_dict()), {"classes": int(labels.shape[1]), "epochs": params.epochs} | metrics
+        checkpoints.save(task.work / "classifier.pt", state | {"metrics": metrics, "losses": losses})
+    found = {"classes": int(labels.shape[1]), "epochs": params.epochs} | metrics | {"losses": losses}
+    return dict(network.cpu().state_dict()), found
 
 
-def _resume(task: Task, trained: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, float]]:
+def _resume(
+    task: Task, trained: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[int, dict[str, float], list[float]]:
     state = checkpoints.restore(task.work / "classifier.pt")
     if state is None:
-        return 0, {}
+        return 0, {}, []
     trained.load_state_dict(state["trained"])
     optimiser.load_state_dict(state["optimiser"])
     print(f"resumed after epoch {state['epoch']}", flush=True)
-    return int(state["epoch"]), dict(state["metrics"])
+    return int(state["epoch"]), dict(state["metrics"]), list(state["losses"])
 
 
 def train_step(

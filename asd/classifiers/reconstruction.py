@@ -29,10 +29,10 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     dict of str to Tensor
         ``<machine>/<name>``: weights, and the precision matrices of the error, ``source`` and ``target``.
     dict
-        Loss on held-out vectors for each machine.
+        Loss on held-out vectors for each machine, and ``losses`` of all epochs, means over machines.
     """
     tensors: dict[str, Tensor] = {}
-    losses = {}
+    held_out, losses = {}, []
     for machine, clips in tqdm(list(task.clips.groupby("machine")), disable=None, desc="autoencoder"):
         path = task.work / f"{machine}.pt"
         state = checkpoints.restore(path)
@@ -41,9 +41,10 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
             checkpoints.save(path, state)
         else:
             print(f"resumed: {machine} was there", flush=True)
-        losses[str(machine)] = state["loss"]
+        held_out[str(machine)] = state["loss"]
+        losses.append(state["losses"])
         tensors |= {f"{machine}/{name}": tensor for name, tensor in state["tensors"].items()}
-    return tensors, {"held_out_loss": losses}
+    return tensors, {"held_out_loss": held_out, "losses": np.mean(losses, axis=0).tolist()}
 
 
 def _train_machine(task: Task, machine: str, clips: pd.DataFrame) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _train_machine(task: Task, machine: str, clips: pd.DataFrame) -> dict[str, A
     order = starts[torch.randperm(len(starts), generator=generator)]
     aside = max(1, round(HELD_OUT * len(order)))
     held_out, used = order[:aside], order[aside:]
-    fit(network, frames, used if len(used) > 1 else order, task, generator)
+    losses = fit(network, frames, used if len(used) > 1 else order, task, generator)
     with torch.inference_mode():
         x = gather(frames, held_out).to(task.device)
         loss = F.mse_loss(network(x), x).item()
@@ -64,25 +65,29 @@ def _train_machine(task: Task, machine: str, clips: pd.DataFrame) -> dict[str, A
         "source": precision(network, task, list(source) or list(target)),
         "target": precision(network, task, list(target) or list(source)),
     }
-    return {"tensors": weights | inverse, "loss": loss}
+    return {"tensors": weights | inverse, "loss": loss, "losses": losses}
 
 
-def fit(network: nn.Module, frames: Tensor, starts: Tensor, task: Task, generator: torch.Generator) -> None:
-    """Minimise the mean squared error of reconstruction over all vectors, in place."""
+def fit(network: nn.Module, frames: Tensor, starts: Tensor, task: Task, generator: torch.Generator) -> list[float]:
+    """Minimise the mean squared error of reconstruction over all vectors, in place; give it by epoch."""
     params = task.params
     assert isinstance(params, Reconstruction)
     optimiser = torch.optim.Adam(network.parameters(), params.learning_rate, fused=True)
     network.train()
-    for _ in range(params.epochs):
+    losses = torch.zeros(params.epochs, device=task.device)
+    for epoch in range(params.epochs):
         order = starts[torch.randperm(len(starts), generator=generator)]
         for index in order.split(params.batch):
             if len(index) < 2:  # batch normalisation needs two
                 continue
             x = gather(frames, index).to(task.device)
             optimiser.zero_grad(set_to_none=True)
-            F.mse_loss(network(x), x).backward()
+            loss = F.mse_loss(network(x), x)
+            loss.backward()
             optimiser.step()
+            losses[epoch] += loss.detach() * len(index) / len(order)
     network.eval()
+    return losses.tolist()
 
 
 def vectors(clips: list[np.ndarray]) -> tuple[Tensor, Tensor]:
