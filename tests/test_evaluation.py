@@ -133,6 +133,7 @@ def test_stage_writes_figures_of_every_system(workdir):
     assert metrics["data"]["name"] == "simulated"
     assert metrics["data"]["clips"] == 2 * 4 * 6
     assert len(metrics["data"]["digest"]) == 8
+    assert "anchor" not in metrics["data"]
     best = metrics["ensemble"]
     assert 0 < best["official_low"] < best["official"] < best["official_high"] <= 100
     assert {"auc_source", "auc_target", "pauc", "auc_source_within", "false_alarm_rate", "vs_autoencoder"} <= set(best)
@@ -253,3 +254,34 @@ def test_bad_scores_are_named(spoil, says):
     scores = spoil(made_scores(clips, truth, "frozen"))
     with pytest.raises(UserError, match=rf"^system frozen .*{says}.*clip [0-9a-f]{{16}}"):
         check_scores("frozen", scores, clips)
+
+
+def judged_as(name, **how):
+    """Evaluate made-up scores as if they were of that data set."""
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("name: simulated", f"name: {name}"))
+    systems = write_project(**how)
+    return evaluate.main(), read_json("metrics/evaluate.json"), systems
+
+
+@pytest.mark.parametrize(
+    ("year", "figures", "stem"),
+    [
+        (2020, {"auc", "pauc"}, "fan_id_00"),
+        (2021, {"auc_source_within", "pauc_target_within"}, "fan_section_00_target_test"),
+        (2024, {"auc_source", "pauc", "auc_source_within", "organisers_ci95"}, "fan_section_00_test"),
+    ],
+)
+def test_each_year_has_its_own_metric_and_names(workdir, year, figures, stem):
+    _, metrics, systems = judged_as(f"dcase{year}")
+    own = metrics[systems[1]]
+    assert figures | {"official", "official_low", "f1_ev"} <= set(own)
+    assert ("auc_source" in own) == (year >= 2022)
+    assert (Path("data/evaluation/official") / systems[1] / f"anomaly_score_{stem}.csv").is_file()
+
+
+def test_a_run_on_real_data_is_held_against_the_published_baseline(workdir):
+    line, metrics, _ = judged_as("dcase2025")
+    assert metrics["data"]["anchor"].startswith("2025 dev ")
+    assert "published 56.26" in metrics["data"]["anchor"]
+    assert line.endswith(f"; autoencoder {metrics['data']['anchor']}")

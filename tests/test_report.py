@@ -84,6 +84,20 @@ def test_report_stands_alone_and_names_no_place_of_this_machine(workdir):
     assert not re.search(r"/(home|root|tmp|work)/", page)
 
 
+def test_report_says_which_attribute_values_fail_and_what_was_published(workdir):
+    made_report()
+    metrics = read_json("metrics/evaluate.json")
+    metrics["data"]["anchor"] = "2025 dev 56.10, published 56.26: within +-1.2"
+    write_json("metrics/evaluate.json", metrics)
+    report.main()
+    page = Path("data/report/index.html").read_text()
+    assert "autoencoder here: 2025 dev 56.10, published 56.26: within +-1.2." in page
+    found = pd.read_csv("data/evaluation/attributes.csv")
+    worst = found[found["system"] == "frozen"].sort_values("auc").iloc[0]
+    assert f"<td>{worst['attribute']} {worst['value']}</td>" in page
+    assert "F1 target" in page
+
+
 def test_same_results_same_bytes(workdir):
     page, _, _ = made_report()
     report.main()
