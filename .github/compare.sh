@@ -6,7 +6,7 @@ set -euo pipefail
 
 root=$(git rev-parse --show-toplevel)
 work=$(mktemp -d)
-trap 'git -C "$root" worktree prune; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"; git -C "$root" worktree prune' EXIT
 
 # Run a revision in a worktree of its own and commit what it stored; gives the commit.
 store() {
@@ -35,11 +35,14 @@ echo
 # The verdicts of the first table, by system, beside each figure of that system; a comment holds 65536 characters.
 awk -F ' *[|] *' -v most=500 '
     FNR == NR { if (NF > 7) verdict[$2] = $(NF - 1); next }
-    FNR > most { more++; next }
-    FNR == 1 { print (NF > 2 ? $0 " verdict |" : "No metric changed."); next }
-    FNR == 2 { print $0 " --- |"; next }
-    NF > 2 { split($3, key, "."); print $0 " " ($2 ~ /evaluate.json$/ ? verdict[key[1]] : "") " |" }
-    END { if (more) print "\n" more " more rows are left out." }
+    FNR == 1 { header = $0 " verdict |"; next }
+    FNR == 2 { header = header "\n" $0 "---|"; next }
+    NF > 2 && rows++ < most {
+        split($3, key, ".")
+        if (rows == 1) print header
+        print $0 " " ($2 ~ /evaluate.json$/ ? verdict[key[1]] : "") " |"
+    }
+    END { if (!rows) print "No metric changed."; if (rows > most) print "\n" rows - most " more rows are left out." }
 ' "$work/compare.md" "$work/diff.md"
 echo
 echo "</details>"
