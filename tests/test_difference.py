@@ -35,11 +35,18 @@ def test_with_few_seeds_the_stored_deviation_counts_or_nothing():
 def test_arms_of_clips_and_seeds_add_up_in_squares():
     resampled = np.random.default_rng(0).normal(0.03, 0.01, size=2000)
     low, high = bias_corrected_interval(0.03, resampled)
-    found = difference(0.03, resampled, seed_error(OURS, THEIRS))
     error = seed_error(OURS, THEIRS)
-    reach = stats.t.ppf(0.975, error.freedom) * error.deviation
-    assert found.low == pytest.approx(0.03 - np.hypot(0.03 - low, reach))
-    assert found.high == pytest.approx(0.03 + np.hypot(high - 0.03, reach))
+    found = difference(0.03, resampled, error)
+    clips = ((high - low) / 2 / 1.959964) ** 2
+    freedom = (clips + error.deviation**2) ** 2 / (error.deviation**4 / error.freedom)
+    quantile = stats.t.ppf(0.975, freedom)
+    assert found.low == pytest.approx(0.03 - quantile * np.hypot((0.03 - low) / 1.959964, error.deviation))
+    assert found.high == pytest.approx(0.03 + quantile * np.hypot((high - 0.03) / 1.959964, error.deviation))
+
+
+def test_without_an_error_of_the_seeds_the_interval_is_that_of_the_clips():
+    resampled = np.random.default_rng(0).normal(0.03, 0.01, size=2000)
+    low, high = bias_corrected_interval(0.03, resampled)
     alone = difference(0.03, resampled, seed_error(OURS[:1], THEIRS[:1]))
     assert (alone.low, alone.high) == pytest.approx((low, high))
 

@@ -86,8 +86,9 @@ def seed_error(
 def difference(value: float, resampled: np.ndarray, seeds: SeedError, confidence: float = 0.95) -> Difference:
     """Put what the clips and what the seeds leave unsure together.
 
-    The interval of the clips is bias-corrected; its arms and that of the seeds, Student's, add up in squares. Drawing
-    seeds with replacement instead would be too sure of itself: three of them have two degrees of freedom.
+    The arms of the bias-corrected interval of the clips and that of the seeds add up in squares; the sum is widened by
+    Student's quantile over the normal one, at Satterthwaite's degrees of freedom. Drawing seeds with replacement
+    instead would be too sure of itself: three of them have two degrees of freedom.
 
     Parameters
     ----------
@@ -97,12 +98,20 @@ def difference(value: float, resampled: np.ndarray, seeds: SeedError, confidence
         The same on resampled clips, paired.
     seeds : SeedError
     confidence : float
+
+    References
+    ----------
+    F. E. Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2, 1946.
     """
-    from scipy.special import stdtrit
+    from scipy.special import ndtri, stdtrit
 
     low, high = bias_corrected_interval(value, resampled, confidence)
-    reach = stdtrit(min(seeds.freedom, 1e9), (1 + confidence) / 2) * seeds.deviation
-    low, high = min(low, value), max(high, value)
-    return Difference(
-        value, float(value - np.hypot(value - low, reach)), float(value + np.hypot(high - value, reach)), seeds.basis
-    )
+    if not seeds.deviation:
+        return Difference(value, low, high, seeds.basis)
+    level = (1 + confidence) / 2
+    normal = ndtri(level)
+    clips = (high - low) / (2 * normal)
+    freedom = seeds.freedom * (1 + (clips / seeds.deviation) ** 2) ** 2
+    widened = stdtrit(min(freedom, 1e9), level) / normal
+    down, up = (widened * np.hypot(max(arm, 0.0), normal * seeds.deviation) for arm in (value - low, high - value))
+    return Difference(value, float(value - down), float(value + up), seeds.basis)
