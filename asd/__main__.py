@@ -1,6 +1,7 @@
 """The command line: ``python -m asd <command>``. A command's module is imported when it is called."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 
@@ -28,10 +29,15 @@ def main(arguments: list[str] | None = None) -> int:
     command = argparse.ArgumentParser(prog=f"python -m asd {chosen.command}", description=COMMANDS[chosen.command])
     module.add_arguments(command)
     try:
-        return int(module.main(command.parse_args(rest)))
+        status = int(module.main(command.parse_args(rest)))
+        sys.stdout.flush()
+        return status
     except UserError as error:
         print(f"asd: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads the output, such as head, has had enough; nothing is left to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """``python -m asd evaluate``: score folders of every year, and each way in which one can be bad."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from asd.__main__ import main
 from asd.errors import UserError
@@ -103,6 +107,21 @@ def test_windows_line_ends_ties_and_missing_decisions_are_noted_in_a_line_each(w
     assert "f1_source" not in found
     write_folder()
     assert evaluated(capsys)[0]["official"] == found["official"]
+
+
+def test_a_reader_that_has_had_enough_is_no_error(workdir):
+    write_folder()
+    options = ["--year", "2023", "--labels", "labels.csv", "--scores", "scores"]
+    asked = subprocess.Popen(
+        [sys.executable, "-m", "asd", "evaluate", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    asked.stdout.close()
+    assert "Error" not in asked.stderr.read()
+    assert asked.wait() == 0
 
 
 FAN = Path("scores/anomaly_score_fan_section_01_test.csv")
