@@ -30,17 +30,20 @@ echo "## base $(git rev-parse --short "$base^") and head $(git rev-parse --short
 echo
 cat "$work/compare.md"
 echo
-echo "<details><summary>dvc metrics diff; the last column is the verdict on that system's score</summary>"
+echo "<details><summary>dvc metrics diff; the last column is the verdict on the score of the system</summary>"
 echo
-# The verdicts of the first table, by system, beside each figure of that system; a comment holds 65536 characters.
+# The verdicts of the first table, by system, beside each figure of that system; that a score's difference is real says
+# nothing of the other figures. A comment holds 65536 characters.
 awk -F ' *[|] *' -v most=500 '
     FNR == NR { if (NF > 7) verdict[$2] = $(NF - 1); next }
     FNR == 1 { header = $0 " verdict |"; next }
     FNR == 2 { header = header "\n" $0 "---|"; next }
     NF > 2 && rows++ < most {
         split($3, key, ".")
+        said = $2 ~ /evaluate.json$/ ? verdict[key[1]] : ""
+        if (said == "real" && key[2] !~ /^(official|score_one_domain)$/) said = ""
         if (rows == 1) print header
-        print $0 " " ($2 ~ /evaluate.json$/ ? verdict[key[1]] : "") " |"
+        print $0 " " said " |"
     }
     END { if (!rows) print "No metric changed."; if (rows > most) print "\n" rows - most " more rows are left out." }
 ' "$work/compare.md" "$work/diff.md"

@@ -17,11 +17,14 @@ esac
 PYTHON = """#!/bin/sh
 echo "| system | $4 | $5 | difference [95 %] | training seeds | verdict |"
 echo "| --- | ---: | ---: | ---: | ---: | ---: |"
+echo "| ensemble | 1 | 2 | +1 [+1, +2] | the same | real |"
 echo "| frozen | $(git show $4:metrics/score) | $(git show $5:metrics/score) | +1 [+0, +2] | the same | noise |"
 """
 DIFF = """| Path                  | Metric        | base  | head  | Change   |
 |-----------------------|---------------|-------|-------|----------|
 | metrics/evaluate.json | frozen.pauc   | 50.0  | 51.0  | 1.0      |
+| metrics/evaluate.json | ensemble.official | 1 | 2 | 1 |
+| metrics/evaluate.json | ensemble.pauc | 50.0  | 51.0  | 1.0      |
 | metrics/index.json    | clips         | 7     | 8     | 1        |
 """
 
@@ -65,6 +68,8 @@ def test_both_revisions_run_and_their_figures_bear_the_verdicts(repository):
     assert "| system | base | head | difference [95 %] | training seeds | verdict |" in lines
     assert "| frozen | 1 | 2 | +1 [+0, +2] | the same | noise |" in lines
     assert "| metrics/evaluate.json | frozen.pauc | 50.0 | 51.0 | 1.0 | noise |" in lines
+    assert "| metrics/evaluate.json | ensemble.official | 1 | 2 | 1 | real |" in lines
+    assert "| metrics/evaluate.json | ensemble.pauc | 50.0 | 51.0 | 1.0 |  |" in lines
     assert "| metrics/index.json | clips | 7 | 8 | 1 |  |" in lines
     assert git("status", "--short") == ""
     assert len(git("worktree", "list").splitlines()) == 1
