@@ -10,6 +10,7 @@ from asd.errors import UserError
 COMMANDS = {
     "compare": "say whether two revisions or experiments really differ",
     "evaluate": "compute a year's official metric of any folder of score files",
+    "frequencies": "find the characteristic frequencies of a recording",
     "manifest": "write the manifest of a folder of own recordings",
     "results": "print the result table of the last run",
     "submission": "make the challenge's package of one system",

@@ -1,15 +1,18 @@
 """One front end over all clips: ragged, memory-mapped, training and test apart, machine after machine."""
 
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from tqdm import tqdm
 
 from asd.artifacts import publish, read_csv, write_metrics
 from asd.checkpoints import fingerprint, unfinished
-from asd.clips import CLIPS, FILES, read_clips
+from asd.clips import CLIPS, FILES, read_clips, training
 from asd.compute import compute_params
 from asd.features.extraction import extract_all
-from asd.features.params import FrontEnd
+from asd.features.fitting import fitted
+from asd.features.params import FrontEnd, FrontEndParams
 from asd.features.registry import front_end
 from asd.features.store import FeatureStore, describe, is_whole, writer
 from asd.section import load
@@ -26,34 +29,49 @@ def main(name: str) -> str:
     params, compute = load(FrontEnd, "features", name).root, compute_params()
     front_end(params.kind)  # loads its module, so that its code is part of the fingerprint
     rate = {} if params.rows_per_second is None else {"rows_per_second": params.rows_per_second}
-    parts = _parts()
+    clips = read_clips().merge(read_csv(FILES, ("clip_id", "path")), on="clip_id")
+    parts = _parts(clips)
     with unfinished(f"features@{name}", fingerprint(params, CLIPS, FILES)) as work:
         todo = {part: files for part, files in parts.items() if not is_whole(work / part[1], part[0])}
         _say_resumed(parts, todo)
+        own = {str(machine): _fitted(params, some) for machine, some in clips.groupby("machine")}
         with tqdm(total=sum(map(len, todo.values())), desc=name, unit="clip", disable=None) as bar:
             for (machine, store), files in todo.items():
-                with writer(work / store, machine, params.bands) as append:
-                    for clip_id, rows in extract_all(files, params, compute):
+                with writer(work / store, machine, params.bands, params.precision) as append:
+                    for clip_id, rows in extract_all(files, own[machine], compute):
                         append(clip_id, rows)
                         bar.update()
         for store in STORES:
-            describe(work / store, {**params.model_dump(), "bands": params.bands, **rate})
+            describe(work / store, {**params.model_dump(), "bands": params.bands, **rate, **_per_machine(params, own)})
             publish(work / store, FEATURES / name / store)
     stores = [FeatureStore(FEATURES / name / store) for store in STORES]
-    clips = sum(map(len, stores))
+    count = sum(map(len, stores))
     total = sum(store.rows(clip_id) for store in stores for clip_id in store.clip_ids)
-    write_metrics(f"metrics/features/{name}.json", {"clips": clips, "rows": total, "bands": params.bands, **rate})
-    return f"{clips} clips, {total} rows of {params.bands} in {FEATURES / name}"
+    write_metrics(f"metrics/features/{name}.json", {"clips": count, "rows": total, "bands": params.bands, **rate})
+    return f"{count} clips, {total} rows of {params.bands} in {FEATURES / name}"
 
 
-def _parts() -> dict[Part, dict[str, str]]:
+def _parts(clips: pd.DataFrame) -> dict[Part, dict[str, str]]:
     """Find the files by clip id, in the order of ids, of each machine and store that has any."""
-    clips = read_clips().merge(read_csv(FILES, ("clip_id", "path")), on="clip_id")
     store = clips["split"].map({split: store for store, splits in STORES.items() for split in splits})
     return {
         (str(machine), str(name)): dict(zip(some["clip_id"], some["path"], strict=True))
         for (machine, name), some in clips.groupby([clips["machine"], store.rename("store")])
     }
+
+
+def _fitted(params: FrontEndParams, clips: pd.DataFrame) -> FrontEndParams:
+    """Fit what the description leaves open to the training and noise-only clips of one machine."""
+    noise = clips[(clips["kind"] == "noise") & (clips["split"] != "test")]
+    trains = training(clips)
+    return fitted(params, list(trains["sample_rate"]), list(trains["path"]), list(noise["path"]))
+
+
+def _per_machine(params: FrontEndParams, own: dict[str, FrontEndParams]) -> dict[str, Any]:
+    """Describe what was fitted: the keys that differ from the common description, by machine."""
+    common = params.model_dump()
+    found = {m: {k: v for k, v in p.model_dump().items() if v != common[k]} for m, p in own.items()}
+    return {"machines": found} if any(found.values()) else {}
 
 
 def _say_resumed(parts: dict[Part, dict[str, str]], todo: dict[Part, dict[str, str]]) -> None:

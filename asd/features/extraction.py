@@ -1,6 +1,6 @@
 """From recordings to rows: clips in parallel, given in order, few at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from asd.features.params import FrontEndParams
 from asd.features.registry import front_end
 from asd.features.waveform import load_waveform
 
-AT_ONCE = 256  # [clips] computed ahead of the one that is taken: what bounds the memory
+TOGETHER = 8  # [clips] of one task: handing out a task costs as much as a short clip
+AT_ONCE = 256, 2**25  # [clips], [bytes of files] computed ahead of the one that is taken: what bounds the memory
 
 
 def extract(path: Path | str, params: FrontEndParams) -> np.ndarray:
@@ -20,7 +21,8 @@ def extract(path: Path | str, params: FrontEndParams) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray [shape=(rows, bands), dtype=float32]
+    np.ndarray [shape=(rows, bands)]
+        float32, or float16 where ``params.precision`` says so.
 
     Raises
     ------
@@ -30,7 +32,7 @@ def extract(path: Path | str, params: FrontEndParams) -> np.ndarray:
     rows = front_end(params.kind)(load_waveform(path, params), params)
     if not len(rows):
         raise UserError(f"{path} is shorter than one frame of the {params.kind}: leave the file out")
-    return rows
+    return rows.astype(params.precision, copy=False)
 
 
 def extract_all(
@@ -47,10 +49,29 @@ def extract_all(
     ------
     clip_id : str
         In the order of ``files``.
-    rows : np.ndarray [shape=(rows, bands), dtype=float32]
+    rows : np.ndarray [shape=(rows, bands)]
     """
-    clip_ids = list(files)
-    for start in range(0, len(clip_ids), AT_ONCE):
-        some = clip_ids[start : start + AT_ONCE]
-        rows = parallel(partial(extract, params=params), (files[clip_id] for clip_id in some), compute)
-        yield from zip(some, rows, strict=True)
+    for some in _portions(files):
+        tasks = [some[start : start + TOGETHER] for start in range(0, len(some), TOGETHER)]
+        done = parallel(partial(_extract_some, params=params), ([files[i] for i in task] for task in tasks), compute)
+        for task, rows in zip(tasks, done, strict=True):
+            yield from zip(task, rows, strict=True)
+
+
+def _extract_some(paths: Sequence[str], params: FrontEndParams) -> list[np.ndarray]:
+    return [extract(path, params) for path in paths]
+
+
+def _portions(files: Mapping[str, str]) -> Iterator[list[str]]:
+    """Divide clip ids into runs of not too many clips and not too many bytes."""
+    portion: list[str] = []
+    size = 0
+    for clip_id, path in files.items():
+        own = Path(path).stat().st_size if Path(path).is_file() else 0  # a missing one is for the reader to name
+        if portion and (len(portion) == AT_ONCE[0] or size + own > AT_ONCE[1]):
+            yield portion
+            portion, size = [], 0
+        portion.append(clip_id)
+        size += own
+    if portion:
+        yield portion

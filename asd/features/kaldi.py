@@ -1,31 +1,33 @@
-"""Kaldi's log-mel filter bank, as the encoders of the EAT family hear. The only module that touches torchaudio."""
+"""Kaldi's log-mel filter bank, as EAT and BEATs hear. The only module that touches torchaudio."""
 
 import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
-from asd.features.params import KaldiFbankParams
+from asd.features.params import FbankParams
 
 FRAME = 25.0  # [ms]
 
 
-def kaldi_fbank(waveform: np.ndarray, params: KaldiFbankParams) -> np.ndarray:
-    """Compute the filter bank of EAT: of the waveform less its mean, with Hann windows and without dither.
+def kaldi_fbank(waveform: np.ndarray, params: FbankParams) -> np.ndarray:
+    """Compute the filter bank of EAT - of the waveform less its mean, with Hann windows - or of BEATs; no dither.
 
-    W. Chen et al., "EAT: Self-supervised pre-training with efficient audio transformer", IJCAI 2024. Rows are not
-    normalised: ``mean`` and ``deviation`` of the description are for the reader.
+    W. Chen et al., "EAT: Self-supervised pre-training with efficient audio transformer", IJCAI 2024; S. Chen et al.,
+    "BEATs: Audio pre-training with acoustic tokenizers", ICML 2023, which takes the waveform as 16-bit numbers and
+    Povey's window. Rows are not normalised: ``mean`` and ``deviation`` of the description are for the reader.
 
     Parameters
     ----------
     waveform : np.ndarray [shape=(samples,), dtype=float32]
         Full scale 1, at ``params.sample_rate``.
-    params : KaldiFbankParams
+    params : FbankParams
 
     Returns
     -------
@@ -36,16 +38,18 @@ def kaldi_fbank(waveform: np.ndarray, params: KaldiFbankParams) -> np.ndarray:
         return np.empty((0, params.n_mels), np.float32)
     with _one_thread():
         tensor = torch.from_numpy(waveform)
+        tensor = tensor - tensor.mean() if params.zero_mean else tensor
         rows: np.ndarray = _fbank(
-            (tensor - tensor.mean())[None],
+            (tensor if params.scale == 1 else tensor * params.scale)[None],
             htk_compat=True,
             sample_frequency=params.sample_rate,
             use_energy=False,
-            window_type="hanning",
+            window_type=params.window,
             num_mel_bins=params.n_mels,
             dither=0.0,
             frame_length=FRAME,
             frame_shift=params.frame_shift,
+            high_freq=params.f_max,
         ).numpy()
     return rows
 
@@ -74,6 +78,7 @@ def _load() -> Callable[..., torch.Tensor]:
             del sys.modules[name]
         sys.modules["torchaudio._extension"] = _without_native()
         kaldi = importlib.import_module("torchaudio.compliance.kaldi")
+    kaldi.get_mel_banks = lru_cache(kaldi.get_mel_banks)  # else made anew for every clip
     fbank: Callable[..., torch.Tensor] = kaldi.fbank
     return fbank
 

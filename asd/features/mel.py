@@ -1,17 +1,14 @@
-"""Log-mel spectrogram by librosa's definition, without librosa, whose first use compiles for seconds."""
+"""Log-mel spectrograms by the definitions of librosa, torchaudio and Kaldi, without these, which import for seconds."""
 
-import sys
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import fft
 from scipy.signal import get_window
 
-from asd.features.filters import high_pass
-from asd.features.params import LogMelParams
+from asd.features.params import MelParams
 
-FLOOR = sys.float_info.epsilon  # of power, as in the DCASE baseline: -156.5 dB
 CHUNK = 2**17  # [samples] of frames at a time: they stay in the cache, and a long recording takes no more memory
 GROUP = 16  # [mels] at a time: neighbours share their few bins of the spectrum, the rest is zeros
 
@@ -24,64 +21,78 @@ class Block(NamedTuple):
     weights: np.ndarray  # (bins, mels)
 
 
-def log_mel(waveform: np.ndarray, params: LogMelParams) -> np.ndarray:
-    """Compute the log-mel spectrogram of the DCASE baseline, or of seed 002 with looping and a high-pass.
+def log_mel(waveform: np.ndarray, params: MelParams) -> np.ndarray:
+    """Compute a log-mel spectrogram: that of the DCASE baseline, of seed 002, of Dasheng or of EfficientAT.
 
-    As ``10 log10(max(librosa.feature.melspectrogram(y, sr, n_fft, hop_length, n_mels, fmin, fmax), eps))``:
+    By default as ``10 log10(max(librosa.feature.melspectrogram(y, sr, n_fft, hop_length, n_mels, fmin, fmax), eps))``:
     periodic Hann window, frames centred on multiples of the hop with zeros beyond the ends, power, Slaney's mel scale
     and area normalisation (Harada et al., "First-shot anomaly sound detection for machine condition monitoring",
-    EUSIPCO 2023). A clip shorter than ``loop_seconds`` is repeated to that length; then comes the high-pass.
+    EUSIPCO 2023). The description says where another front end differs.
 
     Parameters
     ----------
     waveform : np.ndarray [shape=(samples,), dtype=float32]
         Full scale 1, at ``params.sample_rate``.
-    params : LogMelParams
+    params : MelParams
 
     Returns
     -------
     np.ndarray [shape=(1 + samples // hop_length, n_mels), dtype=float32]
-        [dB] re full scale 1.
+        [dB] or [nat] re full scale 1. One sample less with pre-emphasis.
     """
-    length = round(params.loop_seconds * params.sample_rate)
-    if len(waveform) < length:
-        waveform = np.resize(waveform, length)  # repeats
-    if params.high_pass:
-        waveform = high_pass(waveform, params.high_pass, params.sample_rate)
-    frames = _frames(waveform.astype(np.float32, copy=False), params.n_fft, params.hop_length)
+    if params.pre_emphasis:
+        waveform = waveform[1:] - np.float32(params.pre_emphasis) * waveform[:-1]
+    padding = "constant" if params.padding == "zeros" else "reflect"
+    frames = framed(waveform.astype(np.float32, copy=False), params.n_fft, params.hop_length, padding)
     power = np.empty((len(frames), params.n_mels), np.float32)
     step = max(1, CHUNK // params.n_fft)
     for start in range(0, len(frames), step):
         part = slice(start, start + step)
         _mel_power(frames[part], params, power[part])
-    decibel: np.ndarray = np.log10(np.maximum(power, FLOOR, out=power), out=power)
-    decibel *= 10
-    return decibel
+    return _logarithm(power, params)
 
 
-def _frames(waveform: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
-    padded = np.pad(waveform, n_fft // 2)
+def framed(waveform: np.ndarray, n_fft: int, hop_length: int, padding: Any = "constant") -> np.ndarray:
+    """View a waveform as frames centred on multiples of the hop, (1 + samples // hop_length, n_fft)."""
+    padding = padding if len(waveform) > n_fft // 2 else "constant"  # too short to be reflected
+    padded = np.pad(waveform, n_fft // 2, mode=padding)
     if len(padded) < n_fft:  # a clip of one sample and an odd n_fft
         padded = np.pad(padded, (0, n_fft - len(padded)))
     return np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
 
 
-def _mel_power(frames: np.ndarray, params: LogMelParams, out: np.ndarray) -> None:
-    spectrum = fft.rfft(frames * _hann(params.n_fft), axis=1, overwrite_x=True)
+@lru_cache
+def hann(n_fft: int, length: int = 0, periodic: bool = True) -> np.ndarray:
+    """Make a Hann window (float32) of some length, by default n_fft, amid n_fft samples."""
+    window: np.ndarray = get_window("hann", length or n_fft, fftbins=periodic).astype(np.float32)
+    before = (n_fft - len(window)) // 2
+    return np.pad(window, (before, n_fft - len(window) - before))
+
+
+def _mel_power(frames: np.ndarray, params: MelParams, out: np.ndarray) -> None:
+    window = hann(params.n_fft, params.window_length, params.window == "periodic")
+    spectrum = fft.rfft(frames * window, axis=1, overwrite_x=True)
     power = spectrum.real**2 + spectrum.imag**2
-    for block in _blocks(params.sample_rate, params.n_fft, params.n_mels, params.f_min, params.f_max):
+    for block in _blocks(params.sample_rate, params.n_fft, params.n_mels, params.f_min, params.f_max, params.mel_scale):
         np.matmul(power[:, block.bins], block.weights, out=out[:, block.mels])
 
 
-@lru_cache
-def _hann(n_fft: int) -> np.ndarray:
-    window: np.ndarray = get_window("hann", n_fft).astype(np.float32)
-    return window
+def _logarithm(power: np.ndarray, params: MelParams) -> np.ndarray:
+    """Take the logarithm in place."""
+    floor_by = np.maximum if params.floor_by == "maximum" else np.add
+    floor_by(power, np.float32(params.floor), out=power)
+    if params.unit == "nat":
+        return np.log(power, out=power)
+    decibel: np.ndarray = np.log10(power, out=power)
+    decibel *= 10
+    if params.top_db:
+        np.maximum(decibel, decibel.max() - np.float32(params.top_db), out=decibel)
+    return decibel
 
 
 @lru_cache
-def _blocks(sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float) -> list[Block]:
-    bank = mel_filter_bank(sample_rate, n_fft, n_mels, f_min, f_max).astype(np.float32)
+def _blocks(sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float, scale: str) -> list[Block]:
+    bank = mel_filter_bank(sample_rate, n_fft, n_mels, f_min, f_max, scale).astype(np.float32)
     blocks = []
     for start in range(0, n_mels, GROUP):
         mels = slice(start, min(start + GROUP, n_mels))
@@ -91,20 +102,29 @@ def _blocks(sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: floa
     return blocks
 
 
-def mel_filter_bank(sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float) -> np.ndarray:
-    """Make triangular filters evenly spaced on Slaney's mel scale, each of unit area.
+def mel_filter_bank(
+    sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float, scale: str = "slaney"
+) -> np.ndarray:
+    """Make triangular filters evenly spaced on a mel scale.
 
-    Equal to ``librosa.filters.mel`` in float64 with its defaults (Slaney, "Auditory Toolbox", 1998).
+    ``slaney``: each of unit area, equal to ``librosa.filters.mel`` in float64 with its defaults (Slaney, "Auditory
+    Toolbox", 1998). ``htk``: of height 1, as ``torchaudio.functional.melscale_fbanks``. ``kaldi``: of height 1, the
+    sides straight in mel rather than in Hz, and without the last bin, as ``torchaudio.compliance.kaldi``.
 
     Returns
     -------
     np.ndarray [shape=(n_mels, 1 + n_fft // 2), dtype=float64]
     """
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(f_min), _hz_to_mel(f_max), n_mels + 2))
-    slopes = edges[:, None] - np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    to_mel, to_hz = _SCALES[scale]
+    marks = np.linspace(to_mel(np.float64(f_min)), to_mel(np.float64(f_max)), n_mels + 2)
+    bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    edges, places = (marks, to_mel(bins)) if scale == "kaldi" else (to_hz(marks), bins)
+    slopes = edges[:, None] - places
     widths = np.diff(edges)[:, None]
     triangles = np.maximum(0, np.minimum(-slopes[:-2] / widths[:-1], slopes[2:] / widths[1:]))
-    return triangles * (2 / (edges[2:] - edges[:-2]))[:, None]
+    if scale == "kaldi":
+        triangles[:, -1] = 0
+    return triangles * (2 / (edges[2:] - edges[:-2]))[:, None] if scale == "slaney" else triangles
 
 
 # Slaney's mel scale: linear below 1000 Hz (15 mels), 27 mels to a factor of 6.4 above
@@ -113,12 +133,18 @@ _KNEE = 1000.0  # [Hz]
 _STEP = np.log(6.4) / 27
 
 
-def _hz_to_mel(frequency: float) -> float:
-    if frequency < _KNEE:
-        return frequency / _LINEAR
-    return float(_KNEE / _LINEAR + np.log(frequency / _KNEE) / _STEP)
+def _hz_to_slaney(frequency: np.ndarray) -> np.ndarray:
+    above = _KNEE / _LINEAR + np.log(np.maximum(frequency, _KNEE) / _KNEE) / _STEP
+    return np.where(frequency < _KNEE, frequency / _LINEAR, above)
 
 
-def _mel_to_hz(mels: np.ndarray) -> np.ndarray:
+def _slaney_to_hz(mels: np.ndarray) -> np.ndarray:
     knee = _KNEE / _LINEAR
     return np.where(mels < knee, mels * _LINEAR, _KNEE * np.exp(_STEP * (np.maximum(mels, knee) - knee)))
+
+
+_SCALES = {
+    "slaney": (_hz_to_slaney, _slaney_to_hz),
+    "htk": (lambda hz: 2595 * np.log10(1 + hz / 700), lambda mel: 700 * (10 ** (mel / 2595) - 1)),
+    "kaldi": (lambda hz: 1127 * np.log1p(hz / 700), lambda mel: 700 * np.expm1(mel / 1127)),
+}

@@ -1,75 +1,105 @@
 """The sections ``features.<name>`` of params.yaml: the description of a front end, which is stored with its arrays."""
 
-from typing import Annotated, Literal
+import sys
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, FiniteFloat, RootModel, ValidationInfo, field_validator
 
-from asd.section import Section
+from asd.features.heard import Framed, Heard, above, at_most, below, nyquist
 
 
-class Heard(Section):
-    """What every front end says of the waveform that it hears."""
+class MelParams(Framed):
+    """What makes a log-mel spectrogram, see :func:`asd.features.mel.log_mel`."""
 
-    sample_rate: int = Field(ge=100, description="[Hz]; files of another rate are resampled")
-    channel: Literal["near", "mean"] = Field("near", description="near: the first one; mean: of all")
-
-
-class LogMelParams(Heard):
-    """Log-mel spectrogram, see :func:`asd.features.mel.log_mel`."""
-
-    kind: Literal["log_mel"]
-    high_pass: FiniteFloat = Field(0, ge=0, description="[Hz] cut-off of a filter before the frames, 0: none")
-    loop_seconds: FiniteFloat = Field(0, ge=0, description="[s] shorter clips are repeated to this length, 0: never")
-    n_fft: int = Field(ge=2, description="[samples] of a frame")
-    hop_length: int = Field(ge=1, description="[samples] between frames")
     n_mels: int = Field(ge=1)
-    f_min: FiniteFloat = Field(ge=0, description="[Hz]")
-    f_max: FiniteFloat = Field(gt=0, description="[Hz]")
+    window_length: int = Field(0, ge=0, description="[samples] of the Hann window amid the n_fft; 0: n_fft")
+    window: Literal["periodic", "symmetric"] = "periodic"
+    padding: Literal["zeros", "reflect"] = Field("zeros", description="beyond the clip's ends")
+    pre_emphasis: FiniteFloat = Field(0, ge=0, lt=1, description="y[t] = x[t + 1] - pre_emphasis x[t]; 0: none")
+    mel_scale: Literal["slaney", "htk", "kaldi"] = Field(
+        "slaney", description="slaney: of unit area; others of height 1"
+    )
+    floor: FiniteFloat = Field(sys.float_info.epsilon, gt=0, description="of power")
+    floor_by: Literal["maximum", "sum"] = "maximum"
+    unit: Literal["dB", "nat"] = Field("dB", description="10 log10, or the natural logarithm, of power")
+    top_db: FiniteFloat = Field(0, ge=0, description="[dB] below a clip's largest value where it is cut; 0: never")
 
-    @field_validator("high_pass")
+    @field_validator("window_length")
     @classmethod
-    def _high_pass_passes_something(cls, value: float, info: ValidationInfo) -> float:
-        return _below(value, _nyquist(info), "half the sample_rate")
-
-    @field_validator("hop_length")
-    @classmethod
-    def _hop_within_frame(cls, value: int, info: ValidationInfo) -> int:
-        return int(_at_most(value, info.data.get("n_fft"), "n_fft"))
-
-    @field_validator("f_max")
-    @classmethod
-    def _f_max_in_range(cls, value: float, info: ValidationInfo) -> float:
-        return _at_most(_above(value, info.data.get("f_min"), "f_min"), _nyquist(info), "half the sample_rate")
-
-    @property
-    def highest_frequency(self) -> float:
-        """What a recording must contain [Hz]."""
-        return self.f_max
+    def _window_within_frame(cls, value: int, info: ValidationInfo) -> int:
+        return int(at_most(value, info.data.get("n_fft"), "n_fft"))
 
     @property
     def bands(self) -> int:
         """Width of a row."""
         return self.n_mels
 
-    @property
-    def rows_per_second(self) -> float | None:
-        """Rows of one second of sound; None where a clip is one row."""
-        return self.sample_rate / self.hop_length
+
+class LogMelParams(MelParams):
+    """Log-mel spectrogram; by default that of the DCASE baseline."""
+
+    kind: Literal["log_mel"]
 
 
-class KaldiFbankParams(Heard):
-    """Kaldi's log-mel filter bank, see :func:`asd.features.kaldi.kaldi_fbank`."""
+class DashengMelParams(MelParams):
+    """What Dasheng hears (Dinkel et al., "Scaling up masked audio encoder learning", Interspeech 2024)."""
 
-    kind: Literal["kaldi_fbank"]
+    kind: Literal["dasheng_mel"]
+    sample_rate: int = Field(16000, ge=100)
+    n_fft: int = Field(512, ge=2)
+    hop_length: int = Field(160, ge=1)
+    f_min: FiniteFloat = Field(0, ge=0)
+    f_max: FiniteFloat = Field(8000, gt=0)
+    n_mels: int = Field(64, ge=1)
+    padding: Literal["zeros", "reflect"] = "reflect"
+    mel_scale: Literal["slaney", "htk", "kaldi"] = "htk"
+    floor: FiniteFloat = Field(1e-10, gt=0)
+    top_db: FiniteFloat = Field(120, ge=0)
+
+
+class EfficientatMelParams(MelParams):
+    """What EfficientAT hears (Schmid et al., "Efficient large-scale audio tagging", ICASSP 2023)."""
+
+    kind: Literal["efficientat_mel"]
+    sample_rate: int = Field(32000, ge=100)
+    n_fft: int = Field(1024, ge=2)
+    hop_length: int = Field(320, ge=1)
+    f_min: FiniteFloat = Field(0, ge=0)
+    f_max: FiniteFloat = Field(15000, gt=0)
+    n_mels: int = Field(128, ge=1)
+    window_length: int = Field(800, ge=0)
+    window: Literal["periodic", "symmetric"] = "symmetric"
+    padding: Literal["zeros", "reflect"] = "reflect"
+    pre_emphasis: FiniteFloat = Field(0.97, ge=0, lt=1)
+    mel_scale: Literal["slaney", "htk", "kaldi"] = "kaldi"
+    floor: FiniteFloat = Field(1e-5, gt=0)
+    floor_by: Literal["maximum", "sum"] = "sum"
+    unit: Literal["dB", "nat"] = "nat"
+    mean: FiniteFloat = Field(-4.5, description="[nat] subtracted by the reader")
+    deviation: FiniteFloat = Field(2.5, gt=0, description="[nat]; the reader divides by twice this")
+
+
+class FbankParams(Heard):
+    """What makes Kaldi's log-mel filter bank, see :func:`asd.features.kaldi.kaldi_fbank`."""
+
     n_mels: int = Field(ge=4)
     frame_shift: FiniteFloat = Field(ge=1, le=25, description="[ms], at most the frame of 25 ms")
+    f_max: FiniteFloat = Field(0, ge=0, description="[Hz], 0: half the sample_rate")
+    window: Literal["hanning", "povey"] = "hanning"
+    scale: FiniteFloat = Field(1, gt=0, description="of the waveform; 32768: as 16-bit numbers")
+    zero_mean: bool = Field(True, description="subtract the clip's mean")
     mean: FiniteFloat = Field(description="[natural log units] of the encoder's training data; applied by the reader")
     deviation: FiniteFloat = Field(gt=0, description="[natural log units]; the reader divides by twice this")
+
+    @field_validator("f_max")
+    @classmethod
+    def _f_max_in_range(cls, value: float, info: ValidationInfo) -> float:
+        return at_most(value, nyquist(info), "half the sample_rate")
 
     @property
     def highest_frequency(self) -> float:
         """What a recording must contain [Hz]."""
-        return self.sample_rate / 2
+        return self.f_max or self.sample_rate / 2
 
     @property
     def bands(self) -> int:
@@ -82,19 +112,82 @@ class KaldiFbankParams(Heard):
         return 1000 / self.frame_shift
 
 
+class KaldiFbankParams(FbankParams):
+    """Kaldi's log-mel filter bank; by default that of EAT."""
+
+    kind: Literal["kaldi_fbank"]
+
+
+class BeatsFbankParams(FbankParams):
+    """What BEATs hears (Chen et al., "BEATs: Audio pre-training with acoustic tokenizers", ICML 2023)."""
+
+    kind: Literal["beats_fbank"]
+    sample_rate: int = Field(16000, ge=100)
+    n_mels: int = Field(128, ge=4)
+    frame_shift: FiniteFloat = Field(10, ge=1, le=25)
+    window: Literal["hanning", "povey"] = "povey"
+    scale: FiniteFloat = Field(32768, gt=0)
+    zero_mean: bool = False
+    mean: FiniteFloat = 15.41663
+    deviation: FiniteFloat = Field(6.55582, gt=0)
+
+
+class StftParams(Framed):
+    """Magnitude of a short-time Fourier transform, see :func:`asd.features.spectrum.stft_magnitude`."""
+
+    kind: Literal["stft_magnitude"]
+
+    @property
+    def bands(self) -> int:
+        """Width of a row."""
+        return self.n_fft // 2 + 1
+
+
+class SpectrumParams(Heard):
+    """Magnitude spectrum of a whole clip, see :func:`asd.features.spectrum.magnitude_spectrum`."""
+
+    kind: Literal["magnitude_spectrum"]
+    points: int = Field(ge=1, description="cells of equal width from 0 to f_max")
+    f_max: FiniteFloat = Field(gt=0, description="[Hz]")
+
+    @field_validator("f_max")
+    @classmethod
+    def _f_max_in_range(cls, value: float, info: ValidationInfo) -> float:
+        return at_most(value, nyquist(info), "half the sample_rate")
+
+    @property
+    def bands(self) -> int:
+        """Width of a row."""
+        return self.points
+
+    @property
+    def rows_per_second(self) -> float | None:
+        """Rows of one second of sound; None where a clip is one row."""
+        return None
+
+
 class EnvelopeSpectrumParams(Heard):
     """Spectrum of the envelope of a band, see :func:`asd.features.envelope.envelope_spectrum`."""
+
+    TOP: ClassVar[str] = "band_high"
 
     kind: Literal["envelope_spectrum"]
     band_low: FiniteFloat = Field(gt=0, description="[Hz]")
     band_high: FiniteFloat = Field(gt=0, description="[Hz]")
     resolution: FiniteFloat = Field(gt=0, description="[Hz] between bands; a whole fraction of sample_rate and f_max")
     f_max: FiniteFloat = Field(gt=0, description="[Hz] of modulation")
+    band: Literal["given", "kurtogram", "contrast"] = Field(
+        "given",
+        description="given; or within it the most impulsive one of a clip, or where the machine beats the noise",
+    )
+    prewhitening: Literal["none", "cepstral", "autoregressive"] = "none"
+    order: int = Field(100, ge=1, description="of the autoregressive prediction")
+    envelope: Literal["magnitude", "squared"] = "magnitude"
 
     @field_validator("band_high")
     @classmethod
     def _band_in_range(cls, value: float, info: ValidationInfo) -> float:
-        return _below(_above(value, info.data.get("band_low"), "band_low"), _nyquist(info), "half the sample_rate")
+        return below(above(value, info.data.get("band_low"), "band_low"), nyquist(info), "half the sample_rate")
 
     @field_validator("resolution")
     @classmethod
@@ -108,12 +201,7 @@ class EnvelopeSpectrumParams(Heard):
     def _f_max_in_range(cls, value: float, info: ValidationInfo) -> float:
         if (resolution := info.data.get("resolution")) and not _whole(value / resolution):
             raise ValueError(f"must be a multiple of resolution ({resolution:g})")
-        return _at_most(value, _nyquist(info), "half the sample_rate")
-
-    @property
-    def highest_frequency(self) -> float:
-        """What a recording must contain [Hz]."""
-        return self.band_high
+        return at_most(value, nyquist(info), "half the sample_rate")
 
     @property
     def bands(self) -> int:
@@ -126,34 +214,45 @@ class EnvelopeSpectrumParams(Heard):
         return None
 
 
-FrontEndParams = Annotated[LogMelParams | KaldiFbankParams | EnvelopeSpectrumParams, Field(discriminator="kind")]
+class FrequenciesParams(Heard):
+    """Characteristic frequencies of a clip, see :func:`asd.features.frequencies.frequency_table`."""
+
+    kind: Literal["characteristic_frequencies"]
+    candidates: int = Field(6, ge=1, description="rows of a clip, faults first; zeros where there are fewer")
+    false_alarms: FiniteFloat = Field(0.01, gt=0, lt=1, description="share of noise in which a frequency is claimed")
+
+    @property
+    def highest_frequency(self) -> float:
+        """What a recording must contain [Hz]."""
+        return self.sample_rate / 2
+
+    @property
+    def bands(self) -> int:
+        """Width of a row."""
+        return 6
+
+    @property
+    def rows_per_second(self) -> float | None:
+        """Rows of one second of sound; None where a clip has rows of another meaning."""
+        return None
+
+
+FrontEndParams = Annotated[
+    LogMelParams
+    | DashengMelParams
+    | EfficientatMelParams
+    | KaldiFbankParams
+    | BeatsFbankParams
+    | StftParams
+    | SpectrumParams
+    | EnvelopeSpectrumParams
+    | FrequenciesParams,
+    Field(discriminator="kind"),
+]
 
 
 class FrontEnd(RootModel[FrontEndParams]):
     """One block of ``features``, for :func:`asd.section.load`: its ``root`` is the section of its kind."""
-
-
-def _nyquist(info: ValidationInfo) -> float | None:
-    rate = info.data.get("sample_rate")
-    return rate / 2 if rate else None
-
-
-def _at_most(value: float, limit: float | None, name: str) -> float:
-    if limit is not None and value > limit:
-        raise ValueError(f"must be at most {name} ({limit:g})")
-    return value
-
-
-def _below(value: float, limit: float | None, name: str) -> float:
-    if limit is not None and value >= limit:
-        raise ValueError(f"must be below {name} ({limit:g})")
-    return value
-
-
-def _above(value: float, limit: float | None, name: str) -> float:
-    if limit is not None and value <= limit:
-        raise ValueError(f"must be above {name} ({limit:g})")
-    return value
 
 
 def _whole(value: float) -> bool:

@@ -8,8 +8,14 @@ import numpy as np
 
 FRONT_ENDS = {
     "log_mel": "asd.features.mel:log_mel",
+    "dasheng_mel": "asd.features.mel:log_mel",
+    "efficientat_mel": "asd.features.mel:log_mel",
     "kaldi_fbank": "asd.features.kaldi:kaldi_fbank",
+    "beats_fbank": "asd.features.kaldi:kaldi_fbank",
+    "stft_magnitude": "asd.features.spectrum:stft_magnitude",
+    "magnitude_spectrum": "asd.features.spectrum:magnitude_spectrum",
     "envelope_spectrum": "asd.features.envelope:envelope_spectrum",
+    "characteristic_frequencies": "asd.features.frequencies:frequency_table",
 }
 
 

@@ -5,7 +5,8 @@
 ``<machine>.csv``
     clip_id, start, rows; sorted by clip_id. Written after the array: where it is, the machine is whole.
 ``front_end.json``
-    The description: the front end's params, ``bands`` and ``rows_per_second`` (absent where a clip is one row).
+    The description: the front end's params, ``bands`` and ``rows_per_second`` (absent where a clip is one row), and
+    by machine what was fitted to it, if anything was.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from asd.artifacts import atomic, read_csv, read_json, write_csv, write_json
 from asd.errors import UserError
 
 DESCRIPTION = "front_end.json"
-DTYPE = np.dtype("<f4")
+DTYPES: dict[str, np.dtype] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}
 
 
 def describe(folder: Path | str, description: dict[str, Any]) -> None:
@@ -34,7 +35,9 @@ def is_whole(folder: Path | str, machine: str) -> bool:
 
 
 @contextmanager
-def writer(folder: Path | str, machine: str, bands: int) -> Iterator[Callable[[str, np.ndarray], None]]:
+def writer(
+    folder: Path | str, machine: str, bands: int, precision: str = "float32"
+) -> Iterator[Callable[[str, np.ndarray], None]]:
     """Write the clips of one machine as they come, in the memory of one clip.
 
     Parameters
@@ -44,6 +47,8 @@ def writer(folder: Path | str, machine: str, bands: int) -> Iterator[Callable[[s
     machine : str
     bands : int
         Width of every row.
+    precision : str
+        ``float32`` or ``float16``.
 
     Yields
     ------
@@ -53,8 +58,9 @@ def writer(folder: Path | str, machine: str, bands: int) -> Iterator[Callable[[s
     """
     folder = Path(folder)
     index: list[tuple[str, int, int]] = []
+    dtype = DTYPES[precision]
     with atomic(folder / f"{machine}.npy") as file:
-        _write_header(file, 0, bands)
+        _write_header(file, 0, bands, dtype)
         end = 0
 
         def append(clip_id: str, rows: np.ndarray) -> None:
@@ -63,19 +69,19 @@ def writer(folder: Path | str, machine: str, bands: int) -> Iterator[Callable[[s
                 raise ValueError(f"clip {clip_id} has the shape {rows.shape}, not (rows, {bands})")
             if index and clip_id <= index[-1][0]:
                 raise ValueError(f"clip {clip_id} comes after {index[-1][0]}: clips are written in the order of ids")
-            file.write(np.ascontiguousarray(rows, DTYPE).data)
+            file.write(np.ascontiguousarray(rows, dtype).data)
             index.append((clip_id, end, len(rows)))
             end += len(rows)
 
         yield append
         file.seek(0)
-        _write_header(file, end, bands)
+        _write_header(file, end, bands, dtype)
     write_csv(folder / f"{machine}.csv", pd.DataFrame(index, columns=["clip_id", "start", "rows"]))
 
 
-def _write_header(file: IO[bytes], rows: int, bands: int) -> None:
+def _write_header(file: IO[bytes], rows: int, bands: int, dtype: np.dtype) -> None:
     """Write an .npy header, which numpy pads so that it takes the same space for any number of rows."""
-    header = {"descr": DTYPE.str, "fortran_order": False, "shape": (rows, bands)}
+    header = {"descr": dtype.str, "fortran_order": False, "shape": (rows, bands)}
     np.lib.format.write_array_header_1_0(file, header)
 
 
@@ -126,11 +132,11 @@ class FeatureStore:
         return clip_id in self._places
 
     def __getitem__(self, clip_id: str) -> np.ndarray:
-        """Map one clip into memory: (rows, bands), read-only."""
+        """Map one clip into memory: (rows, bands) float32, read-only; a float16 store is widened."""
         machine, start, rows = self._place(clip_id)
         if machine not in self._arrays:
             self._arrays[machine] = np.load(self.path / f"{machine}.npy", mmap_mode="r", allow_pickle=False)
-        return self._arrays[machine][start : start + rows]
+        return self._arrays[machine][start : start + rows].astype(np.float32, copy=False)
 
     def rows(self, clip_id: str) -> int:
         """Count the rows of one clip."""

@@ -1,4 +1,4 @@
-"""From a file to what a front end hears: one channel at one rate."""
+"""From a file to what a front end hears: one channel, one rate, one length, high-passed."""
 
 from pathlib import Path
 
@@ -6,11 +6,13 @@ import numpy as np
 
 from asd.datasets.audio import read
 from asd.errors import UserError
+from asd.features.filters import high_pass
+from asd.features.heard import Heard
 from asd.features.params import FrontEndParams
 
 
 def load_waveform(path: Path | str, params: FrontEndParams) -> np.ndarray:
-    """Decode a recording, choose its channel and bring it to the front end's rate.
+    """Decode a recording and make of it what the front end hears; see :func:`heard`.
 
     Returns
     -------
@@ -28,9 +30,42 @@ def load_waveform(path: Path | str, params: FrontEndParams) -> np.ndarray:
             f"{path} has {sample_rate} Hz, too low for the {params.kind} up to {params.highest_frequency:g} Hz: "
             f"lower the front end's frequencies in params.yaml or leave the file out"
         )
+    return heard(samples, sample_rate, params)
+
+
+def heard(samples: np.ndarray, sample_rate: int, params: Heard) -> np.ndarray:
+    """Choose the channel, resample, loop or trim or pad to length, high-pass: in this order.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(frames, channels), dtype=float32]
+    sample_rate : int
+        [Hz]
+    params : Heard
+        The front end's description; its ``high_pass`` is a number (``auto`` is fitted before).
+
+    Returns
+    -------
+    np.ndarray [shape=(samples,), dtype=float32]
+        At ``params.sample_rate``.
+    """
     waveform = samples[:, 0] if params.channel == "near" else samples.mean(axis=1)
     if sample_rate != params.sample_rate:
         import soxr
 
         waveform = soxr.resample(waveform, sample_rate, params.sample_rate)
+    waveform = _to_length(waveform, params)
+    if params.high_pass == "auto":
+        raise ValueError("high_pass is auto: fit the front end to the machine's training clips first")
+    if params.high_pass:
+        waveform = high_pass(waveform, params.high_pass, params.sample_rate, params.phase)
     return np.ascontiguousarray(waveform, dtype=np.float32)
+
+
+def _to_length(waveform: np.ndarray, params: Heard) -> np.ndarray:
+    """Repeat a shorter clip to ``loop_seconds``; trim or pad with zeros to ``trim_or_pad_seconds``."""
+    if len(waveform) < (length := round(params.loop_seconds * params.sample_rate)):
+        return np.resize(waveform, length)
+    if length := round(params.trim_or_pad_seconds * params.sample_rate):
+        return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
+    return waveform

@@ -1,0 +1,211 @@
+"""``python -m asd frequencies FILE``: the characteristic frequencies of one recording."""
+
+import argparse
+import json
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from asd.artifacts import write_with
+from asd.datasets.audio import RecordingError, read
+from asd.errors import UserError
+from asd.features.frequencies import FALSE_ALARMS, Candidate, View, characteristic_frequencies, views
+from asd.kinematics import CAGE, ELEMENT, INNER, OUTER, Bearing, bearing_frequencies
+
+LEAST_SECONDS = 1.0
+SHOWN = 12  # orders
+SLIP = 0.025  # largest relative distance of a line from the kinematic frequency
+PARTS = {OUTER: "outer race", INNER: "inner race", ELEMENT: "rolling element", f"2 {ELEMENT}": "rolling element"}
+PARTS[CAGE] = "cage"
+GEOMETRY = {"n": "elements", "d": "diameter", "D": "pitch", "phi": "angle"}
+HEADINGS = ("frequency [Hz]", "kind", "harmonics", "side bands [Hz]", "confidence")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Find the families of lines of a recording - of the squared envelope, and of the sound itself - and tell "
+        f"faults from what turns with the shaft. Of recordings of noise {FALSE_ALARMS:.0%} get a frequency by design."
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="audio, or a .mat record as MFPT stores them")
+    parser.add_argument("--band", nargs=2, type=float, metavar=("LOW", "HIGH"), help="[Hz] to demodulate")
+    parser.add_argument("--speed", type=float, metavar="HZ", help="[Hz] of the shaft")
+    parser.add_argument(
+        "--geometry", metavar="n=8,d=..,D=..,phi=..", help="of a bearing: with --speed, names the fault"
+    )
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the spectra with the families found")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the frequencies, faults first.
+
+    Raises
+    ------
+    UserError
+        Where the file can't be read or analysed, or an argument makes no sense.
+    """
+    bearing = parse_geometry(args.geometry) if args.geometry else None
+    if args.speed is not None and not 0 < args.speed < np.inf:
+        raise UserError(f"--speed is {args.speed:g}: give the shaft's frequency in Hz, above 0")
+    waveform, sample_rate = read_recording(args.file)
+    band = _checked(args.band, sample_rate) if args.band else None
+    found = characteristic_frequencies(waveform, sample_rate, band, args.speed)
+    defects = bearing_frequencies(bearing, args.speed) if bearing and args.speed else {}
+    if args.plot:
+        _plot(args.plot, views(waveform, sample_rate, band), found)
+    print(json.dumps(as_json(args.file, found), ensure_ascii=False) if args.json else as_text(found, defects))
+    return 0
+
+
+def read_recording(path: Path) -> tuple[np.ndarray, int]:
+    """Read the first channel of an audio file, or of a ``.mat`` record.
+
+    Returns
+    -------
+    waveform : np.ndarray [shape=(samples,)]
+    sample_rate : int
+        [Hz]
+
+    Raises
+    ------
+    UserError
+        Where it can't be read, is not finite, silent, or shorter than a second.
+    """
+    samples, sample_rate = _read_mat(path) if path.suffix.lower() == ".mat" else read(path)
+    waveform = samples[:, 0]
+    if len(waveform) < LEAST_SECONDS * sample_rate:
+        raise UserError(f"{path} lasts {len(waveform) / sample_rate:.2f} s: give at least {LEAST_SECONDS:g} s")
+    if not np.isfinite(waveform).all():
+        raise UserError(f"{path} holds samples that are no numbers: record it again")
+    if not np.ptp(waveform):
+        raise UserError(f"{path} is silent: there is nothing to analyse")
+    return waveform, sample_rate
+
+
+def _read_mat(path: Path) -> tuple[np.ndarray, int]:
+    """Read a record of MFPT: a structure ``bearing`` with the samples ``gs`` and their rate ``sr`` [Hz]."""
+    from scipy.io import loadmat
+
+    if not path.is_file():
+        raise RecordingError("missing", path, "is missing: restore it or list it no longer")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            record = loadmat(path, squeeze_me=True, struct_as_record=False)["bearing"]
+        samples, rate = np.atleast_1d(record.gs).astype(np.float64), float(record.sr)
+    except (KeyError, AttributeError, TypeError):
+        raise UserError(f"{path} is no record as MFPT stores them: it needs bearing.gs and bearing.sr") from None
+    except Exception as error:  # the reader has many, some of them its own
+        why = " ".join(str(error).split())
+        raise UserError(f"{path} is no MATLAB file that can be read ({why})") from None
+    if samples.ndim != 1 or not rate >= 100:
+        raise UserError(f"{path} is no record as MFPT stores them: bearing.gs is one channel, bearing.sr its rate [Hz]")
+    return samples[:, None], round(rate)
+
+
+def parse_geometry(text: str) -> Bearing:
+    """Take ``n=8,d=0.235,D=1.245,phi=0`` apart: elements, their diameter, pitch diameter, contact angle [degree].
+
+    Raises
+    ------
+    UserError
+        Where a part is missing or unknown, or no such bearing can be.
+    """
+    parts = dict(re.findall(r"([^=,\s]+)\s*=\s*([^=,\s]+)", text))
+    try:
+        bearing = Bearing(**{GEOMETRY[name]: float(value) for name, value in parts.items()})  # type: ignore[arg-type]
+        bearing_frequencies(bearing, 1.0)
+        if bearing.elements != int(bearing.elements):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise UserError(
+            f"--geometry is {text!r}: give n=<elements>,d=<their diameter>,D=<pitch diameter>,phi=<degrees>"
+        ) from None
+    return bearing
+
+
+def _checked(band: list[float], sample_rate: int) -> tuple[float, float]:
+    low, high = band
+    if not 0 <= low < high <= sample_rate / 2:
+        raise UserError(
+            f"--band is {low:g} {high:g}: give LOW < HIGH within 0 and half the rate ({sample_rate / 2:g} Hz)"
+        )
+    return low, high
+
+
+def as_json(path: Path, found: list[Candidate]) -> dict:
+    """Say what was found as JSON: fault families first; an empty list where there is none."""
+    return {
+        "file": str(path),
+        "candidates": [
+            {
+                "frequency_hz": round(c.frequency, 3),
+                "kind": c.kind,
+                "harmonics": len(c.harmonics),
+                "confidence": round(c.confidence, 4),
+            }
+            for c in found
+        ],
+    }
+
+
+def as_text(found: list[Candidate], defects: dict[str, float]) -> str:
+    """Say what was found as a table, and the faults by name where the bearing's frequencies are known."""
+    if not found:
+        return "no characteristic frequency"
+    rows = [HEADINGS]
+    for c in found:
+        aside = f"{c.side_bands:.2f}" if c.side_bands else "none"
+        rows.append((f"{c.frequency:.2f}", c.kind, _orders(c.harmonics), aside, f"{c.confidence:.4f}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join([*lines, *filter(None, (name_fault(c, defects) for c in found))])
+
+
+def name_fault(candidate: Candidate, defects: dict[str, float]) -> str:
+    """Name a bearing's fault: ``BPFO x1-x4, no side bands: outer race``; empty where the frequency is none of it."""
+    if candidate.kind == "speed" or not defects:
+        return ""
+    expected = {**defects, f"2 {ELEMENT}": 2 * defects[ELEMENT]}
+    name, frequency = min(expected.items(), key=lambda item: abs(candidate.frequency / item[1] - 1))
+    if abs(candidate.frequency / frequency - 1) > SLIP:
+        return ""
+    aside = f"side bands {candidate.side_bands:.2f} Hz" if candidate.side_bands else "no side bands"
+    return f"{name} {_orders(candidate.harmonics)}, {aside}: {PARTS[name]}"
+
+
+def _orders(harmonics: tuple[int, ...]) -> str:
+    """Write the first orders as ``x1-x4, x6``."""
+    harmonics = harmonics[:SHOWN]
+    breaks = [i for i in range(1, len(harmonics)) if harmonics[i] != harmonics[i - 1] + 1]
+    runs = [harmonics[a:b] for a, b in zip([0, *breaks], [*breaks, len(harmonics)], strict=True)]
+    return ", ".join(f"x{run[0]}" if len(run) == 1 else f"x{run[0]}-x{run[-1]}" for run in runs)
+
+
+def _plot(path: Path, spectra: list[View], found: list[Candidate]) -> None:
+    """Draw the spectra over their noise floor, with the orders of the families found."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.2 * len(spectra)), layout="constrained")
+    for axes, view, name in zip(
+        np.atleast_1d(figure.subplots(len(spectra))), spectra, ("squared envelope", "sound"), strict=False
+    ):
+        end = min(view.power.size, round(6 * max([c.frequency for c in found] or [view.highest / 6]) / view.step) + 1)
+        axes.plot(np.arange(end) * view.step, 10 * np.log10(np.maximum(view.power[:end], 1e-30)), lw=0.7, color="0.3")
+        for number, c in enumerate(found[:4]):
+            for order in c.harmonics:
+                if order * c.frequency < end * view.step:
+                    label = f"{c.frequency:.2f} Hz ({c.kind})" if order == c.harmonics[0] else None
+                    axes.axvline(order * c.frequency, color=f"C{number}", lw=1, alpha=0.6, label=label)
+        axes.set(
+            xlabel="frequency [Hz]", ylabel="power [dB]", title=f"spectrum of the {name}", xlim=(0, end * view.step)
+        )
+        if found:
+            axes.legend(loc="upper right")
+    try:
+        write_with(path, lambda part: figure.savefig(part, dpi=120, format="png", metadata={"Software": None}))
+    except OSError as error:
+        raise UserError(f"--plot {path} can't be written ({error.strerror}): name another file") from None

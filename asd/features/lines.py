@@ -1,0 +1,142 @@
+"""Lines of a power spectrum against its local noise floor: how strong, and how surprising if there were only noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import label, percentile_filter, uniform_filter1d
+from scipy.special import gammaincc
+
+QUARTILE = -np.log(3 / 4)  # of the exponential distribution of unit mean, which a periodogram of noise has
+WIDENING = 0.04  # width of the window at high frequencies, relative to its place
+NEAR_CELLS = 25  # whose median a single tone must stand above as well, lest a resonance pass for one
+SPREADS = (0.0, 0.003, 0.01)  # relative half widths of a line: slip and wander widen all harmonics in proportion
+FREEDOM = 40.0  # most degrees of freedom of an average: the floor itself is known to 5 %
+LOUDEST = 1e12  # re the floor; a level beyond is none of physics
+MOST = 25.0  # [nats]
+SKIRT_CELLS, SKIRT = 5, 4.0  # a line goes on as long as the mean level of five cells is above 4
+
+
+@dataclass
+class Lines:
+    """A power spectrum in which lines are looked for, and taken away once they are found."""
+
+    step: float
+    """[Hz] between cells; the first is at 0."""
+    level: np.ndarray
+    """Power over the local floor, shape (cells,)."""
+    tone: np.ndarray
+    """Power over the larger of the floor and the median of the nearest cells, shape (cells,)."""
+    mean: np.ndarray
+    """Mean level over the width of a line about each cell, shape (spreads, cells)."""
+    nats: np.ndarray
+    """``-ln`` of the probability that noise alone has such a mean, at most 25; shape (spreads, cells)."""
+
+
+def lines_of(power: np.ndarray, step: float, lowest: float, window: int) -> Lines:
+    """Compare each cell of a periodogram with the cells about it.
+
+    Parameters
+    ----------
+    power : np.ndarray [shape=(cells,)]
+        Periodogram with a Hann window.
+    step : float
+        [Hz] between cells.
+    lowest : float
+        [Hz] Below this nothing counts as a line.
+    window : int
+        Least number of cells whose lower quartile is the floor.
+
+    Returns
+    -------
+    Lines
+    """
+    under = np.maximum(floor(power, window), np.finfo(float).tiny)
+    near = percentile_filter(power, 50, NEAR_CELLS, mode="nearest") / np.log(2)
+    level, tone = (np.minimum(power / below, LOUDEST) for below in (under, np.maximum(under, near)))
+    first = int(np.ceil(lowest / step))
+    level[:first] = tone[:first] = 1
+    return Lines(step, level, tone, *_measured(level))
+
+
+def remove(lines: Lines, centres: np.ndarray, spread: int) -> None:
+    """Take lines away: the cells about each centre [Hz], out to where the level comes down, become noise."""
+    cells = len(lines.level)
+    middle = centres[(centres > 0) & (centres < cells * lines.step)] / lines.step
+    reach = np.maximum(4.0, 1.3 * SPREADS[spread] * middle)
+    marks = np.zeros(cells + 1, int)
+    np.add.at(marks, np.maximum(middle - reach, 0).astype(int), 1)
+    np.add.at(marks, np.minimum(middle + reach + 1, cells).astype(int), -1)
+    gone = np.cumsum(marks[:-1]) > 0
+    skirts, _ = label(uniform_filter1d(np.minimum(lines.level, 100), SKIRT_CELLS) > SKIRT)
+    gone |= np.isin(skirts, np.setdiff1d(skirts[gone], 0))
+    lines.level[gone] = lines.tone[gone] = 1
+    lines.mean, lines.nats = _measured(lines.level)
+
+
+def floor(power: np.ndarray, cells: int) -> np.ndarray:
+    """Estimate the mean power of the noise about each cell from lower quartiles of its neighbours.
+
+    The quartile is low since a dense family of lines may fill half of the cells; the geometric mean of those below
+    and above is right on slopes, too. The windows grow with frequency, as lines do that wander; near zero, where
+    spectra are steep, they are an octave, and what is left of the slope is taken in a second pass.
+
+    Parameters
+    ----------
+    power : np.ndarray [shape=(cells,)]
+    cells : int
+        Least number of cells of the two windows together.
+
+    Returns
+    -------
+    np.ndarray [shape=(cells,)]
+    """
+    power = np.maximum(power, np.finfo(float).tiny)
+    noise = np.empty(len(power))
+    start, width = 0, cells
+    while start < len(power):
+        part = slice(max(0, start - width), (end := int(width / WIDENING)) + width)
+        sides = _beside(power[part], width // 2)
+        noise[start:end] = sides[start - part.start :][: max(0, min(end, len(power)) - start)] / QUARTILE
+        start, width = end, 2 * width + 1
+    steep = power[: 2 * (octave := cells // 2)]
+    flat = np.ones(len(steep))
+    for _ in range(2):
+        flat *= _octaves(steep / flat) / QUARTILE
+    noise[:octave] = flat[:octave]
+    return noise
+
+
+def _beside(power: np.ndarray, half: int) -> np.ndarray:
+    """Take the geometric mean of the quartiles of so many cells below and above each."""
+    quartile = np.pad(percentile_filter(power, 25, 2 * (half // 2) + 1, mode="nearest"), half // 2, mode="edge")
+    mean: np.ndarray = np.sqrt(quartile[: len(power)] * quartile[-len(power) :])
+    return mean
+
+
+def _octaves(power: np.ndarray) -> np.ndarray:
+    below, above = (
+        [np.quantile(power[low : high + 1], 0.25) for low, high in ends]
+        for ends in zip(*[(((cell + 1) // 2, cell), (cell, 2 * cell)) for cell in range(len(power))], strict=True)
+    )
+    return np.sqrt(np.multiply(below, above))
+
+
+def _measured(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average the level over the widths a line may have, and say how surprising the averages are.
+
+    Averages of noise have a gamma distribution, of fewer degrees of freedom than cells: a Hann window makes
+    neighbours alike.
+    """
+    cells = np.arange(len(level))
+    total = np.r_[0.0, np.cumsum(level)]
+    mean, nats = [level], [np.minimum(level, MOST)]
+    for spread in SPREADS[1:]:
+        reach = np.floor(spread * cells + 0.5).astype(int)
+        low, high = np.maximum(cells - reach, 0), np.minimum(cells + reach + 1, len(level))
+        width = high - low
+        mean.append(np.where(width > 1, (total[high] - total[low]) / width, level))
+        alike = 1 + 8 / 9 * (1 - 1 / width) + 1 / 18 * np.maximum(1 - 2 / width, 0)
+        freedom = np.minimum(width / alike, FREEDOM)
+        tail = gammaincc(freedom, freedom * mean[-1])
+        nats.append(np.minimum(-np.log(np.maximum(tail, np.exp(-MOST))), MOST))
+    return np.array(mean), np.array(nats)
