@@ -20,13 +20,25 @@ from asd.artifacts import write_csv
 from asd.clips import CLIPS, COLUMNS, FILES, write_clips
 from asd.compute import ComputeParams
 from asd.errors import UserError
-from asd.features import extraction, filters, mel
+from asd.features import extraction, filters, mel, spectrum
 from asd.features.envelope import envelope_spectrum
 from asd.features.extraction import extract
 from asd.features.kaldi import kaldi_fbank
-from asd.features.params import EnvelopeSpectrumParams, FrontEnd, FrontEndParams, KaldiFbankParams, LogMelParams
+from asd.features.params import (
+    DashengMelParams,
+    EfficientatMelParams,
+    EnvelopeSpectrumParams,
+    FbankParams,
+    FrontEnd,
+    FrontEndParams,
+    KaldiFbankParams,
+    LogMelParams,
+    SpectrumParams,
+    StftParams,
+)
 from asd.features.registry import FRONT_ENDS, front_end
 from asd.features.store import FeatureStore
+from asd.features.waveform import heard
 from asd.section import Section, checked, load, read_params
 from stages import features as stage
 
@@ -36,6 +48,11 @@ FBANK = {"kind": "kaldi_fbank", "sample_rate": 16000, "n_mels": 128, "frame_shif
 FBANK |= {"mean": -4.268, "deviation": 4.569}
 ENVELOPE = {"kind": "envelope_spectrum", "sample_rate": 16000, "band_low": 1000, "band_high": 4000}
 ENVELOPE |= {"resolution": 0.25, "f_max": 200}
+STFT = {"kind": "stft_magnitude", "sample_rate": 16000, "n_fft": 1024, "hop_length": 512, "f_min": 200, "f_max": 8000}
+SPECTRUM = {"kind": "magnitude_spectrum", "sample_rate": 16000, "points": 8000, "f_max": 8000}
+BLOCKS = [LOG_MEL, FBANK, ENVELOPE, STFT, SPECTRUM]
+BLOCKS += [{"kind": kind} for kind in ("dasheng_mel", "efficientat_mel", "beats_fbank")]
+BLOCKS += [{"kind": "characteristic_frequencies", "sample_rate": 16000}]
 
 
 def log_mel_params(**changes: Any) -> LogMelParams:
@@ -129,13 +146,106 @@ def test_log_mel_loops_short_clips_then_filters() -> None:
     looped = np.concatenate([waveform, waveform, waveform[:10_000]])
     sections = scipy.signal.butter(4, 200, "highpass", fs=16000, output="sos")
     filtered = scipy.signal.sosfilt(sections, looped.astype(np.float64)).astype(np.float32)
-    assert_log_mel(mel.log_mel(waveform, params), librosa_power(filtered, params))
+    assert_log_mel(mel.log_mel(heard(waveform[:, None], 16000, params), params), librosa_power(filtered, params))
 
 
-def test_log_mel_leaves_longer_clips_whole() -> None:
+def test_longer_clips_are_not_looped() -> None:
     waveform = signal("noise", 40_000, 16000)
-    longer = mel.log_mel(waveform, log_mel_params(loop_seconds=2.0))
-    np.testing.assert_array_equal(longer, mel.log_mel(waveform, log_mel_params()))
+    np.testing.assert_array_equal(heard(waveform[:, None], 16000, log_mel_params(loop_seconds=2.0)), waveform)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(1.0, 16000), (3.0, 48000)])
+def test_clips_are_trimmed_or_padded(seconds: float, expected: int) -> None:
+    waveform = signal("noise", 32_000, 16000)
+    found = heard(waveform[:, None], 16000, log_mel_params(trim_or_pad_seconds=seconds))
+    assert len(found) == expected
+    np.testing.assert_array_equal(found[:32_000], waveform[:expected])
+    assert not found[32_000:].any()
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_dasheng_mel_is_torchaudios(name: str) -> None:
+    """By the same steps in float64: torchaudio's melscale_fbanks are librosa's filters of HTK without area norm."""
+    params = DashengMelParams(kind="dasheng_mel")
+    waveform = signal(name, 40_000, 16000)
+    stft = librosa.stft(waveform.astype(np.float64), n_fft=512, hop_length=160, pad_mode="reflect")
+    bank = librosa.filters.mel(sr=16000, n_fft=512, n_mels=64, htk=True, norm=None, dtype=np.float64)
+    power = (bank @ np.abs(stft) ** 2).T
+    decibel = 10 * np.log10(np.maximum(power, 1e-10))
+    decibel = np.maximum(decibel, decibel.max() - 120)
+    rows = mel.log_mel(waveform, params)
+    assert rows.shape == decibel.shape == (251, 64)
+    loud = decibel > decibel.max(axis=1, keepdims=True) - 60
+    assert np.abs(rows - decibel)[loud].max() <= 0.01
+    assert rows.min() >= rows.max() - 120.001
+
+
+def kaldi_bank(n_mels: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> np.ndarray:
+    """Make Kaldi's mel banks bin by bin: (n_mels, n_fft / 2 + 1)."""
+
+    def to_mel(hz: float) -> float:
+        return 1127 * np.log(1 + hz / 700)
+
+    bank = np.zeros((n_mels, n_fft // 2 + 1))
+    width = (to_mel(f_max) - to_mel(f_min)) / (n_mels + 1)
+    for m in range(n_mels):
+        left = to_mel(f_min) + m * width
+        for b in range(n_fft // 2):
+            at = (to_mel(b * sample_rate / n_fft) - left) / width
+            bank[m, b] = max(0, min(at, 2 - at))
+    return bank
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_efficientat_mel_is_the_published_one(name: str) -> None:
+    """By the steps of its AugmentMelSTFT in float64, and Kaldi's mel banks as its documentation has them."""
+    import torch
+
+    params = EfficientatMelParams(kind="efficientat_mel")
+    waveform = torch.from_numpy(signal(name, 64_000, 32000)).double()
+    emphasised = waveform[1:] - np.float32(0.97).astype(float) * waveform[:-1]
+    window = torch.hann_window(800, periodic=False).double()
+    stft = torch.stft(emphasised, 1024, 320, 800, window=window, center=True, return_complex=True)
+    power = torch.from_numpy(kaldi_bank(128, 1024, 32000, 0, 15000)) @ stft.abs() ** 2
+    rows = mel.log_mel(waveform.float().numpy(), params)
+    assert rows.shape == (200, 128)
+    np.testing.assert_allclose(rows, (power + 1e-5).log().T.numpy(), atol=2e-3)
+    normalised = (rows - params.mean) / (2 * params.deviation)  # as the store does for its readers
+    np.testing.assert_allclose(normalised, (rows + 4.5) / 5, rtol=1e-6)
+
+
+# --- linear spectra
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("sample_rate", [16000, 48828])
+def test_stft_magnitude_is_librosas_within_its_range(name: str, sample_rate: int) -> None:
+    params = StftParams.model_validate({**STFT, "sample_rate": sample_rate})
+    waveform = signal(name, 2 * sample_rate, sample_rate)
+    expected = np.abs(librosa.stft(waveform.astype(np.float64), n_fft=1024, hop_length=512)).T
+    bins = np.fft.rfftfreq(1024, 1 / sample_rate)
+    expected[:, (bins < 200) | (bins > 8000)] = 0
+    rows = spectrum.stft_magnitude(waveform, params)
+    assert rows.shape == (len(expected), 513)
+    assert np.abs(rows - expected).max() <= 1e-5 * max(expected.max(), 1e-9)
+
+
+def test_magnitude_spectrum_keeps_the_power() -> None:
+    params = SpectrumParams.model_validate(SPECTRUM)
+    waveform = signal("noise", 160_000, 16000)
+    rows = spectrum.magnitude_spectrum(waveform, params)
+    assert rows.shape == (1, 8000)
+    expected = np.abs(np.fft.rfft(waveform.astype(np.float64)))[:80_000].reshape(8000, 10)
+    np.testing.assert_allclose(rows[0], np.sqrt((expected**2).mean(axis=1)) * 2 / 160_000, rtol=1e-5)
+
+
+def test_magnitude_spectrum_pads_clips_too_short_for_its_cells() -> None:
+    params = SpectrumParams.model_validate(SPECTRUM)
+    time = np.arange(4000) / 16000
+    rows = spectrum.magnitude_spectrum(np.sin(2 * np.pi * 1000 * time).astype(np.float32), params)
+    assert rows[0].argmax() == 1000
+    assert rows[0].max() == pytest.approx(1, rel=1e-3)
+    assert np.count_nonzero(rows) > 7000
 
 
 # --- filters
@@ -156,6 +266,32 @@ def test_high_pass_is_butterworth_of_order_4() -> None:
     assert response(2000) == pytest.approx(1, rel=1e-3)
 
 
+@pytest.mark.parametrize("sample_rate", [16000, 48828, 96000])
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("phase", ["causal", "zero"])
+def test_filters_are_scipys(name: str, sample_rate: int, phase: filters.Phase) -> None:
+    """Against the same filters by their zeros and poles, in the other form that scipy has."""
+    waveform = signal(name, sample_rate, sample_rate).astype(np.float64)
+    sections = scipy.signal.zpk2sos(*scipy.signal.butter(4, 200, "highpass", fs=sample_rate, output="zpk"))
+    expected = scipy.signal.sosfilt(sections, waveform)
+    if phase == "zero":
+        reach = int(8 * sample_rate / (2 * np.pi * 200))
+        expected = scipy.signal.sosfiltfilt(sections, waveform, padlen=reach)
+    found = filters.high_pass(waveform, 200, sample_rate, phase)
+    assert np.abs(found - expected).max() <= 1e-6 * max(np.abs(expected).max(), 1e-9)
+    sections = scipy.signal.zpk2sos(*scipy.signal.butter(4, [300, 900], "bandpass", fs=sample_rate, output="zpk"))
+    found = filters.band_pass(waveform, 300, 900, sample_rate)
+    expected = scipy.signal.sosfilt(sections, waveform)
+    assert np.abs(found - expected).max() <= 1e-6 * max(np.abs(expected).max(), 1e-9)
+
+
+def test_zero_phase_does_not_shift() -> None:
+    click = signal("click", 16001, 16000)
+    filtered = filters.band_pass(click, 500, 2000, 16000, "zero")
+    np.testing.assert_allclose(filtered, filtered[::-1], atol=1e-9)
+    assert np.abs(filtered).argmax() == 8000
+
+
 def test_filters_are_causal() -> None:
     click = signal("click", 1000, 16000)
     assert not filters.high_pass(click, 200, 16000)[:500].any()
@@ -165,43 +301,48 @@ def test_filters_are_causal() -> None:
 # --- Kaldi's fbank
 
 
-def native_fbank(waveform: np.ndarray, params: KaldiFbankParams) -> np.ndarray:
+def native_fbank(waveform: np.ndarray, params: FbankParams) -> np.ndarray:
     """Compute the reference with Kaldi's own C++."""
     options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.samp_freq = params.sample_rate
     options.frame_opts.frame_shift_ms = params.frame_shift
-    options.frame_opts.window_type = "hanning"
+    options.frame_opts.window_type = params.window
     options.frame_opts.dither = 0
     options.mel_opts.num_bins = params.n_mels
-    options.mel_opts.high_freq = 0
+    options.mel_opts.high_freq = params.f_max
     options.use_energy = False
     options.htk_compat = True
     fbank = kaldi_native_fbank.OnlineFbank(options)
-    fbank.accept_waveform(params.sample_rate, (waveform - waveform.mean()).tolist())
+    waveform = (waveform - waveform.mean() if params.zero_mean else waveform) * params.scale
+    fbank.accept_waveform(params.sample_rate, waveform.tolist())
     fbank.input_finished()
     return np.stack([fbank.get_frame(i) for i in range(fbank.num_frames_ready)])
 
 
-@pytest.mark.parametrize("name", SIGNALS)
-@pytest.mark.parametrize(("sample_rate", "seconds"), [(16000, 1.0), (16000, 5.003), (48000, 2.0)])
-def test_fbank_is_kaldis(name: str, sample_rate: int, seconds: float) -> None:
-    params = KaldiFbankParams.model_validate({**FBANK, "sample_rate": sample_rate})
-    waveform = signal(name, int(seconds * sample_rate), sample_rate) + np.float32(0.1)  # an offset, to be removed
-    rows, expected = kaldi_fbank(waveform, params), native_fbank(waveform, params)
-    assert rows.shape == expected.shape
-    difference = np.abs(rows - expected)
-    within = expected >= expected.max(axis=1, keepdims=True) - np.log(1e6)  # 60 dB
-    assert difference[within].max() <= 1e-3
-    if name not in ("tone", "clipped"):  # whose empty bins hold nothing but the rounding of either
-        assert (difference <= 1e-3).mean() >= 0.999
+@pytest.mark.parametrize("kind", ["kaldi_fbank", "beats_fbank"])
+@pytest.mark.parametrize(("sample_rate", "seconds"), [(16000, 1.0), (16000, 5.003), (48000, 2.0), (96000, 1.0)])
+def test_fbank_is_kaldis(kind: str, sample_rate: int, seconds: float) -> None:
+    block = FBANK if kind == "kaldi_fbank" else {"kind": kind}
+    params = checked(FrontEnd, {**block, "sample_rate": sample_rate}).root
+    assert isinstance(params, FbankParams)
+    close = []
+    for name in SIGNALS:
+        waveform = signal(name, int(seconds * sample_rate), sample_rate)
+        waveform += np.float32(0.1 * params.zero_mean)  # an offset, to be removed
+        rows, expected = kaldi_fbank(waveform, params), native_fbank(waveform, params)
+        assert rows.shape == expected.shape
+        difference = np.abs(rows - expected)
+        within = expected >= expected.max(axis=1, keepdims=True) - np.log(1e6)  # 60 dB
+        assert difference[within].max() <= 1e-3
+        if name not in ("tone", "clipped"):  # whose empty bins hold nothing but the rounding of either
+            close.append(difference <= 1e-3)
+    assert np.concatenate(close).mean() >= 0.999
 
 
-def test_fbank_leaves_torch_its_threads() -> None:
-    import torch
-
-    before = torch.get_num_threads()
-    kaldi_fbank(signal("noise", 16000, 16000), KaldiFbankParams.model_validate(FBANK))
-    assert torch.get_num_threads() == before
+def test_fbank_ends_at_f_max() -> None:
+    params = KaldiFbankParams.model_validate({**FBANK, "f_max": 4000})
+    waveform = signal("noise", 16000, 16000)
+    np.testing.assert_allclose(kaldi_fbank(waveform, params), native_fbank(waveform, params), atol=1e-3)
 
 
 # --- envelope spectrum
@@ -246,6 +387,10 @@ class All(Section):
         (LOG_MEL, "hop_length", 1025, "hop_length is 1025: must be at most n_fft (1024)"),
         (LOG_MEL, "high_pass", 8000, "high_pass is 8000: must be below half the sample_rate (8000)"),
         (LOG_MEL, "loop_seconds", float("inf"), "loop_seconds is inf"),
+        (LOG_MEL, "high_pass", "much", "high_pass is 'much': must be a frequency [Hz], 0 for none, or auto"),
+        (LOG_MEL, "window_length", 1025, "window_length is 1025: must be at most n_fft (1024)"),
+        ({**LOG_MEL, "loop_seconds": 2.0}, "trim_or_pad_seconds", 2.0, "trim_or_pad_seconds is 2.0: must be 0 beside"),
+        (SPECTRUM, "f_max", 9000, "f_max is 9000: must be at most half the sample_rate (8000)"),
         (LOG_MEL, "channel", "far", "channel is 'far'"),
         (LOG_MEL, "nmels", 64, "nmels is unknown"),
         (LOG_MEL, "kind", "logmel", "'logmel'"),
@@ -272,19 +417,37 @@ def shipped() -> dict[str, FrontEndParams]:
     return All.model_validate({"features": read_params(Path(__file__).parents[1] / "params.yaml")["features"]}).features
 
 
-def test_every_shipped_front_end_keeps_the_contract(shipped: dict[str, FrontEndParams]) -> None:
-    assert {params.kind for params in shipped.values()} == set(FRONT_ENDS)
-    for params in shipped.values():
-        for name in SIGNALS:
-            waveform = signal(name, params.sample_rate, params.sample_rate)
-            before = waveform.copy()
-            rows = front_end(params.kind)(waveform, params)
-            assert rows.dtype == np.float32
-            assert rows.shape[1] == params.bands
-            assert np.isfinite(rows).all()
-            np.testing.assert_array_equal(waveform, before)
-            if params.rows_per_second and not getattr(params, "loop_seconds", 0):
-                assert len(rows) == pytest.approx(params.rows_per_second, abs=3)
+def described(block: dict[str, Any]) -> FrontEndParams:
+    return checked(FrontEnd, block).root
+
+
+def test_every_shipped_block_is_of_a_kind_that_the_contract_test_knows(shipped: dict[str, FrontEndParams]) -> None:
+    assert {params.kind for params in shipped.values()} <= {block["kind"] for block in BLOCKS}
+
+
+@pytest.mark.parametrize("sample_rate", [16000, 25600, 48828, 51200])
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block["kind"])
+def test_every_front_end_keeps_the_contract(block: dict[str, Any], sample_rate: int) -> None:
+    """At the rates of sound and of vibration: finite rows of the described width, the input untouched."""
+    resolution = {"resolution": sample_rate / 2**16, "f_max": sample_rate / 2**8} if "resolution" in block else {}
+    params = described(
+        {**block, "sample_rate": sample_rate, **resolution} | ({"f_max": 8000} if "n_mels" in block else {})
+    )
+    for name in SIGNALS:
+        waveform = signal(name, sample_rate, sample_rate)
+        before = waveform.copy()
+        rows = front_end(params.kind)(waveform, params)
+        assert rows.dtype == np.float32
+        assert rows.shape[1] == params.bands
+        assert np.isfinite(rows).all()
+        np.testing.assert_array_equal(waveform, before)
+        if params.rows_per_second:
+            assert len(rows) == pytest.approx(params.rows_per_second, abs=3)
+        np.testing.assert_array_equal(rows, front_end(params.kind)(waveform, params))
+
+
+def test_the_contract_is_tested_for_every_kind() -> None:
+    assert {block["kind"] for block in BLOCKS} == set(FRONT_ENDS)
 
 
 def test_the_union_lists_every_kind() -> None:
@@ -425,9 +588,19 @@ def test_stage_without_test_clips_makes_an_empty_store(recordings: Path) -> None
 
 def test_memory_is_bounded_by_few_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     ahead: list[str] = []
-    monkeypatch.setattr(extraction, "AT_ONCE", 4)
+    monkeypatch.setattr(extraction, "AT_ONCE", (4, 2**25))
+    monkeypatch.setattr(extraction, "TOGETHER", 2)
     monkeypatch.setattr(extraction, "extract", lambda path, params: ahead.append(path) or np.zeros((1, 1)))
     files = {str(n): str(n) for n in range(10)}
     for taken, (clip_id, _) in enumerate(extraction.extract_all(files, log_mel_params(), ComputeParams(jobs=2))):
         assert clip_id == str(taken)
         assert len(ahead) <= taken + 4
+
+
+def test_memory_is_bounded_by_few_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extraction, "AT_ONCE", (256, 100))
+    files = {}
+    for name, size in (("a", 60), ("b", 60), ("c", 30), ("d", 500), ("e", 10)):
+        (tmp_path / name).write_bytes(bytes(size))
+        files[name] = str(tmp_path / name)
+    assert list(extraction._portions(files)) == [["a"], ["b", "c"], ["d"], ["e"]]

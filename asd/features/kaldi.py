@@ -1,19 +1,19 @@
-"""Kaldi's log-mel filter bank, as EAT and BEATs hear. The only module that touches torchaudio."""
+"""Kaldi's log-mel filter bank, as EAT and BEATs hear, in double precision."""
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache
-from types import ModuleType
-from typing import Any
 
 import numpy as np
-import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import fft
+from scipy.signal.windows import hann
 
+from asd.features.mel import CHUNK, mel_blocks
 from asd.features.params import FbankParams
 
 FRAME = 25.0  # [ms]
+PRE_EMPHASIS = 0.97
+LOWEST = 20.0  # [Hz] of the first filter
+FLOOR = np.finfo(np.float32).eps  # of power
 
 
 def kaldi_fbank(waveform: np.ndarray, params: FbankParams) -> np.ndarray:
@@ -21,7 +21,9 @@ def kaldi_fbank(waveform: np.ndarray, params: FbankParams) -> np.ndarray:
 
     W. Chen et al., "EAT: Self-supervised pre-training with efficient audio transformer", IJCAI 2024; S. Chen et al.,
     "BEATs: Audio pre-training with acoustic tokenizers", ICML 2023, which takes the waveform as 16-bit numbers and
-    Povey's window. Rows are not normalised: ``mean`` and ``deviation`` of the description are for the reader.
+    Povey's window, a Hann window to the power of 0.85. Each frame less its mean is pre-emphasised, windowed, and
+    transformed at the next power of two (Kaldi's ``compute-fbank-feats --htk-compat --use-energy=false``). Rows are
+    not normalised: ``mean`` and ``deviation`` of the description are for the reader.
 
     Parameters
     ----------
@@ -34,71 +36,41 @@ def kaldi_fbank(waveform: np.ndarray, params: FbankParams) -> np.ndarray:
     np.ndarray [shape=(frames, n_mels), dtype=float32]
         [natural log of power]; whole frames only, so none of a clip shorter than 25 ms.
     """
-    if len(waveform) < int(params.sample_rate * FRAME / 1000):
+    length, shift = (int(params.sample_rate * ms / 1000) for ms in (FRAME, params.frame_shift))
+    if len(waveform) < length:
         return np.empty((0, params.n_mels), np.float32)
-    with _one_thread():
-        tensor = torch.from_numpy(waveform)
-        tensor = tensor - tensor.mean() if params.zero_mean else tensor
-        rows: np.ndarray = _fbank(
-            (tensor if params.scale == 1 else tensor * params.scale)[None],
-            htk_compat=True,
-            sample_frequency=params.sample_rate,
-            use_energy=False,
-            window_type=params.window,
-            num_mel_bins=params.n_mels,
-            dither=0.0,
-            frame_length=FRAME,
-            frame_shift=params.frame_shift,
-            high_freq=params.f_max,
-        ).numpy()
-    return rows
+    signal = waveform.astype(np.float64)
+    signal = (signal - signal.mean() if params.zero_mean else signal) * params.scale
+    power = np.empty((1 + (len(signal) - length) // shift, params.n_mels))
+    step = max(1, CHUNK // (2 * length))
+    for start in range(0, len(power), step):
+        part = signal[start * shift : (start + step - 1) * shift + length]
+        _mel_power(part, length, shift, params, power[start : start + step])
+    single = np.maximum(power, FLOOR, out=power).astype(np.float32)
+    return np.log(single, out=single)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread: clips are what runs in parallel, and sums come out the same with any number."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+def _mel_power(signal: np.ndarray, length: int, shift: int, params: FbankParams, out: np.ndarray) -> None:
+    n_fft = 1 << (length - 1).bit_length()
+    frames = np.zeros((len(out), n_fft))
+    _emphasised(signal, length, shift, frames[:, :length])
+    frames[:, :length] *= _window(length, params.window)
+    spectrum = fft.rfft(frames, axis=1, overwrite_x=True)
+    power = spectrum.real**2 + spectrum.imag**2
+    highest = params.f_max or params.sample_rate / 2
+    for block in mel_blocks(params.sample_rate, n_fft, params.n_mels, LOWEST, highest, "kaldi", np.float64):
+        np.matmul(power[:, block.bins], block.weights, out=out[:, block.mels])
 
 
-def _load() -> Callable[..., torch.Tensor]:
-    """Import ``fbank``, also where torchaudio's native extension does not fit the torch beside it.
-
-    Beside a CPU torch, or one for another CUDA, the extension does not load. All that is used here is plain Python,
-    so a stand-in without native functions takes its place.
-    """
-    try:
-        kaldi: Any = importlib.import_module("torchaudio.compliance.kaldi")
-    except (OSError, RuntimeError, ImportError):
-        for name in [m for m in sys.modules if m.split(".")[0] == "torchaudio"]:
-            del sys.modules[name]
-        sys.modules["torchaudio._extension"] = _without_native()
-        kaldi = importlib.import_module("torchaudio.compliance.kaldi")
-    kaldi.get_mel_banks = lru_cache(kaldi.get_mel_banks)  # else made anew for every clip
-    fbank: Callable[..., torch.Tensor] = kaldi.fbank
-    return fbank
+def _emphasised(signal: np.ndarray, length: int, shift: int, out: np.ndarray) -> None:
+    """Fill in frames less their means, pre-emphasised: linear, so the signal is emphasised once for all frames."""
+    means = sliding_window_view(signal, length)[::shift].mean(axis=1)[:, None]
+    emphasised = np.r_[0.0, signal[1:] - PRE_EMPHASIS * signal[:-1]]
+    np.subtract(sliding_window_view(emphasised, length)[::shift], (1 - PRE_EMPHASIS) * means, out=out)
+    out[:, 0] = (1 - PRE_EMPHASIS) * (signal[: len(signal) - length + 1 : shift] - means[:, 0])
 
 
-def _without_native() -> ModuleType:
-    def fail_if_no_align(function: Callable[..., Any]) -> Callable[..., Any]:
-        def absent(*args: Any, **kwargs: Any) -> Any:
-            raise RuntimeError(f"torchaudio.{function.__name__} needs torchaudio's native extension")
-
-        return absent
-
-    extension = ModuleType("torchaudio._extension")
-    vars(extension).update(
-        _IS_TORCHAUDIO_EXT_AVAILABLE=False,
-        _IS_ALIGN_AVAILABLE=False,
-        fail_if_no_align=fail_if_no_align,
-        _check_cuda_version=lambda: None,
-        _load_lib=lambda lib: False,
-    )
-    return extension
-
-
-_fbank = _load()
+@lru_cache
+def _window(length: int, name: str) -> np.ndarray:
+    window: np.ndarray = hann(length)
+    return window**0.85 if name == "povey" else window

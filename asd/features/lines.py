@@ -11,6 +11,7 @@ WIDENING = 0.04  # width of the window at high frequencies, relative to its plac
 NEAR_CELLS = 25  # whose median a single tone must stand above as well, lest a resonance pass for one
 SPREADS = (0.0, 0.003, 0.01)  # relative half widths of a line: slip and wander widen all harmonics in proportion
 FREEDOM = 40.0  # most degrees of freedom of an average: the floor itself is known to 5 %
+LEAST = 1e-28  # of a spectrum's largest power: what is less is rounding
 LOUDEST = 1e12  # re the floor; a level beyond is none of physics
 MOST = 25.0  # [nats]
 SKIRT_CELLS, SKIRT = 5, 4.0  # a line goes on as long as the mean level of five cells is above 4
@@ -90,7 +91,7 @@ def floor(power: np.ndarray, cells: int) -> np.ndarray:
     -------
     np.ndarray [shape=(cells,)]
     """
-    power = np.maximum(power, np.finfo(float).tiny)
+    power = np.maximum(power, max(power.max() * LEAST, np.finfo(float).tiny))
     noise = np.empty(len(power))
     start, width = 0, cells
     while start < len(power):
@@ -98,10 +99,10 @@ def floor(power: np.ndarray, cells: int) -> np.ndarray:
         sides = _beside(power[part], width // 2)
         noise[start:end] = sides[start - part.start :][: max(0, min(end, len(power)) - start)] / QUARTILE
         start, width = end, 2 * width + 1
-    steep = power[: 2 * (octave := cells // 2)]
+    steep = power[: 2 * (octave := cells)]
     flat = np.ones(len(steep))
     for _ in range(2):
-        flat *= _octaves(steep / flat) / QUARTILE
+        flat *= np.maximum(_octaves(steep / flat), np.finfo(float).eps) / QUARTILE
     noise[:octave] = flat[:octave]
     return noise
 
@@ -114,11 +115,17 @@ def _beside(power: np.ndarray, half: int) -> np.ndarray:
 
 
 def _octaves(power: np.ndarray) -> np.ndarray:
-    below, above = (
-        [np.quantile(power[low : high + 1], 0.25) for low, high in ends]
-        for ends in zip(*[(((cell + 1) // 2, cell), (cell, 2 * cell)) for cell in range(len(power))], strict=True)
-    )
+    """Take the geometric mean of the quartiles of the octave below and above each cell."""
+    below = [_quartile(power[(cell + 1) // 2 : cell + 1]) for cell in range(len(power))]
+    above = [_quartile(power[cell : 2 * cell + 1]) for cell in range(len(power))]
     return np.sqrt(np.multiply(below, above))
+
+
+def _quartile(values: np.ndarray) -> float:
+    """Give the lower quartile of few values; many times faster than numpy does."""
+    ordered = np.sort(values)
+    place, part = divmod(len(values) - 1, 4)
+    return float(ordered[place] + part / 4 * (ordered[min(place + 1, len(values) - 1)] - ordered[place]))
 
 
 def _measured(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

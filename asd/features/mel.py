@@ -1,4 +1,4 @@
-"""Log-mel spectrograms by the definitions of librosa, torchaudio and Kaldi, without these, which import for seconds."""
+"""Log-mel spectrograms by the definitions of librosa, torchaudio and Kaldi, without these: they import for seconds."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -73,7 +73,9 @@ def _mel_power(frames: np.ndarray, params: MelParams, out: np.ndarray) -> None:
     window = hann(params.n_fft, params.window_length, params.window == "periodic")
     spectrum = fft.rfft(frames * window, axis=1, overwrite_x=True)
     power = spectrum.real**2 + spectrum.imag**2
-    for block in _blocks(params.sample_rate, params.n_fft, params.n_mels, params.f_min, params.f_max, params.mel_scale):
+    for block in mel_blocks(
+        params.sample_rate, params.n_fft, params.n_mels, params.f_min, params.f_max, params.mel_scale
+    ):
         np.matmul(power[:, block.bins], block.weights, out=out[:, block.mels])
 
 
@@ -91,8 +93,11 @@ def _logarithm(power: np.ndarray, params: MelParams) -> np.ndarray:
 
 
 @lru_cache
-def _blocks(sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float, scale: str) -> list[Block]:
-    bank = mel_filter_bank(sample_rate, n_fft, n_mels, f_min, f_max, scale).astype(np.float32)
+def mel_blocks(
+    sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float, scale: str, dtype: type = np.float32
+) -> list[Block]:
+    """Divide a :func:`mel_filter_bank` into blocks without most of its zeros."""
+    bank = mel_filter_bank(sample_rate, n_fft, n_mels, f_min, f_max, scale).astype(dtype)
     blocks = []
     for start in range(0, n_mels, GROUP):
         mels = slice(start, min(start + GROUP, n_mels))
