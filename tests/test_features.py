@@ -577,6 +577,30 @@ def test_stage_goes_on_where_it_was_interrupted(
     assert not fan_and_bearing & set(computed)
 
 
+def test_stage_fits_each_machine_to_its_training_clips(recordings: Path) -> None:
+    params = read_params()
+    params["features"]["log_mel"] |= {"high_pass": "auto", "precision": "float16"}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    stage.main("log_mel")
+    train, test = (FeatureStore(f"data/features/log_mel/{store}") for store in ("train", "test"))
+    assert train.description == test.description
+    cut_offs = {machine: own["high_pass"] for machine, own in train.description["machines"].items()}
+    assert set(cut_offs) == {"bearing", "fan", "valve"}
+    own = load(FrontEnd, "features", "log_mel").root
+    files = pd.read_csv(FILES, dtype=str).set_index("clip_id")["path"]
+    clips = pd.read_csv(CLIPS, dtype=str).set_index("clip_id")
+    for store in (train, test):
+        for clip_id in store.clip_ids:
+            fitted_one = own.model_copy(update={"high_pass": cut_offs[clips.loc[clip_id, "machine"]]})
+            expected = extract(files[clip_id], fitted_one)
+            assert expected.dtype == np.float16
+            assert store[clip_id].dtype == np.float32
+            np.testing.assert_array_equal(store[clip_id], expected.astype(np.float32))
+            exact = extract(files[clip_id], fitted_one.model_copy(update={"precision": "float32"}))
+            assert np.abs(store[clip_id] - exact).max() <= 0.0625  # [dB]: 2^-11 of a value
+    assert np.load("data/features/log_mel/train/fan.npy").dtype == np.float16
+
+
 def test_stage_without_test_clips_makes_an_empty_store(recordings: Path) -> None:
     clips = pd.read_csv(CLIPS, dtype=str)
     clips.loc[clips["split"] == "test", "split"] = "train"

@@ -15,7 +15,7 @@ MOST_CLIPS = 64  # of each kind that are listened to, evenly spread
 CELL = 12.5  # [Hz] of their spectra
 THIRD = 2 ** (1 / 6)  # half a third-octave band
 LOWEST, HIGHEST = 25.0, 1000.0  # [Hz] of the cut-offs that are tried
-STEADY = 1.5  # a band whose level spreads over clips more than this times the usual is the surroundings'
+STEADY = 0.35  # [nat] 1.5 dB: a band whose level spreads over clips so much more than usual is the surroundings'
 
 Paths = Sequence[Path | str]
 
@@ -56,10 +56,10 @@ def fitted(params: FrontEndParams, rates: Sequence[int], machine: Paths, noise: 
 def cut_off(machine: np.ndarray, noise: np.ndarray, sample_rate: int) -> float:
     """Choose below which frequency a machine says nothing.
 
-    Third-octave bands are tried from 25 Hz upwards; the lower edge of the first that is the machine's is the cut-off.
-    With noise-only clips a band is the machine's where it is 3 dB louder than these. Without, where its level varies
-    over the clips hardly more than is usual above 1 kHz: a machine sounds the same in every clip, what rumbles around
-    it does not.
+    Third-octave bands are tried from 25 Hz upwards; the lower edge of the first two in a row that are the machine's
+    is the cut-off. With noise-only clips a band is the machine's where it is 3 dB louder than in these, beyond two
+    standard errors. Without, where its level varies over the clips hardly more than is usual above 1 kHz: a machine
+    sounds the same in every clip, what rumbles around it does not.
 
     Parameters
     ----------
@@ -77,23 +77,25 @@ def cut_off(machine: np.ndarray, noise: np.ndarray, sample_rate: int) -> float:
         return 0.0
     centres = LOWEST * 2 ** (np.arange(int(3 * np.log2(sample_rate / 2 / LOWEST))) / 3)
     places = np.arange(machine.shape[1]) * (sample_rate / 2 / (machine.shape[1] - 1))
-    levels, quiet = _thirds(machine, places, centres), _thirds(noise, places, centres)
+    levels, quiet = (np.log(_thirds(spectra, places, centres)) for spectra in (machine, noise))
+    spread = levels.std(axis=0)
     if len(noise):
-        own = levels.mean(axis=0) >= CLEAR * quiet.mean(axis=0)
+        error = np.sqrt(levels.var(axis=0) / len(levels) + quiet.var(axis=0) / len(quiet))
+        own = levels.mean(axis=0) - quiet.mean(axis=0) - 2 * error >= np.log(CLEAR)
     else:
-        spread = np.log(np.maximum(levels, np.finfo(float).tiny)).std(axis=0)
-        own = spread <= STEADY * np.median(spread[centres > HIGHEST]) if (centres > HIGHEST).any() else spread >= 0
-    if own[0]:
+        own = spread <= (np.median(spread[centres > HIGHEST]) if (centres > HIGHEST).any() else np.inf) + STEADY
+    both = own[:-1] & own[1:]
+    if both[:1].all():
         return 0.0
-    first = next((centre for centre, is_own in zip(centres, own, strict=True) if is_own), HIGHEST)
-    return round(float(min(first / THIRD, HIGHEST, sample_rate / 8)), 1)
+    edge = centres[both.argmax()] / THIRD if both.any() else HIGHEST
+    return round(float(min(edge, HIGHEST, sample_rate / 8)), 1)
 
 
 def _thirds(spectra: np.ndarray, places: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Average power spectra over third-octave bands, (clips, bands)."""
     edges = np.searchsorted(places, np.outer(centres, [1 / THIRD, THIRD]))
     cells = [slice(low, max(high, low + 1)) for low, high in edges]
-    return np.stack([spectra[:, some].mean(axis=1) for some in cells], axis=1)
+    return np.stack([spectra[:, some].mean(axis=1) for some in cells], axis=1).clip(np.finfo(float).tiny)
 
 
 def _spectra(paths: Paths, params: FrontEndParams) -> np.ndarray:

@@ -97,7 +97,7 @@ def mel_blocks(
     sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float, scale: str, dtype: type = np.float32
 ) -> list[Block]:
     """Divide a :func:`mel_filter_bank` into blocks without most of its zeros."""
-    bank = mel_filter_bank(sample_rate, n_fft, n_mels, f_min, f_max, scale).astype(dtype)
+    bank: np.ndarray = mel_filter_bank(sample_rate, n_fft, n_mels, f_min, f_max, scale).astype(dtype)
     blocks = []
     for start in range(0, n_mels, GROUP):
         mels = slice(start, min(start + GROUP, n_mels))

@@ -1,0 +1,69 @@
+"""The bench's table: ratios, floors, what is asked, and that every file of rows is found."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as bench
+from bench import features
+from bench.harness import Row, as_json, as_markdown, in_turns
+
+ROW = Row("work", "ms/clip", [2.0, 1.0, 3.0], "loop", [8.0, 9.0, 7.0], "bytes", [1.5, 1.4, 1.6], 4, 0.6)
+
+
+def test_ratios_are_of_medians() -> None:
+    assert ROW.ratio == 4
+    assert ROW.share == 0.75
+    assert ROW.met
+
+
+@pytest.mark.parametrize(
+    ("row", "met"),
+    [
+        (Row("a", "s", [2.0], "b", [7.9], least_ratio=4), False),
+        (Row("a", "s", [2.0], "b", [8.0], "c", [1.1], 4, 0.6), False),
+        (Row("a", "s", [2.0], "b", [8.0], least_share=0.6), False),
+        (Row("a", "MiB", [601.0], "b", [1.0], most=600), False),
+        (Row("a", "s", [2.0], "b", [0.1]), True),
+    ],
+)
+def test_what_is_asked_of_a_row(row: Row, met: bool) -> None:
+    assert row.met == met
+
+
+def test_works_are_timed_in_turns() -> None:
+    order: list[str] = []
+    times = in_turns({name: lambda name=name: order.append(name) for name in "abc"}, 10, runs=2)
+    assert order == list("abc") * 3
+    assert {len(values) for values in times.values()} == {2}
+
+
+def test_table_and_json_say_the_same() -> None:
+    table = as_markdown([ROW]).splitlines()
+    assert len({line.count("|") for line in table}) == 1
+    assert "| 4.00 |" in table[2]
+    assert "75%" in table[2]
+    (entry,) = as_json([ROW])
+    assert (entry["median"], entry["low"], entry["high"], entry["ratio"], entry["runs"]) == (2, 1, 3, 4, 3)
+    assert entry["share_of_floor"] == 0.75
+    json.dumps(entry, allow_nan=False)
+
+
+def test_main_writes_both_and_fails_where_a_row_is_not_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "OUT", tmp_path / "bench")
+    monkeypatch.setattr(features, "rows", lambda: [ROW])
+    assert bench.main(["features"]) == 0
+    assert capsys.readouterr().out == (tmp_path / "bench.md").read_text()
+    assert json.loads((tmp_path / "bench.json").read_text())[0]["name"] == "work"
+    monkeypatch.setattr(features, "rows", lambda: [Row("a", "s", [2.0], "b", [1.0], least_ratio=2)])
+    assert bench.main(["features"]) == 1
+    assert bench.main(["none_such"]) == 2
+
+
+def test_memory_is_that_of_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "SECONDS", 1)
+    with features.recordings(3) as files:
+        assert 50 < features._peak(files, 8) < features.MEMORY
