@@ -5,7 +5,7 @@ TORCH  := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
 CPU    := $(shell [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null && echo --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: repro test test-all lint table lock
+.PHONY: repro test test-all bench lint table lock
 
 repro: $(VENV)/.ready  ## rebuild everything, print the result table
 	dvc repro
@@ -16,6 +16,9 @@ test: $(VENV)/.ready  ## the test suite
 
 test-all: $(VENV)/.ready  ## with the slow tests
 	python -m pytest
+
+bench: $(VENV)/.ready  ## performance ratios: data/bench.md and .json
+	python -m bench
 
 lint: $(VENV)/.ready  ## linters and type checker
 	ruff check .

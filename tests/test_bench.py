@@ -34,8 +34,9 @@ def test_what_is_asked_of_a_row(row: Row, met: bool) -> None:
 
 def test_works_are_timed_in_turns() -> None:
     order: list[str] = []
-    times = in_turns({name: lambda name=name: order.append(name) for name in "abc"}, 10, runs=2)
-    assert order == list("abc") * 3
+    works = {name: lambda items, name=name: order.append(f"{name}{len(items)}") for name in "ab"}
+    times = in_turns(works, range(40), runs=2)
+    assert order == ["a3", "b3", "a40", "b40", "a40", "b40"]
     assert {len(values) for values in times.values()} == {2}
 
 

@@ -1,0 +1,163 @@
+"""Front ends: from file to array, and the memory of the stage."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import soundfile
+from scipy import fft
+
+from asd.clips import COLUMNS
+from asd.compute import ComputeParams
+from asd.features.extraction import extract_all
+from asd.features.params import FrontEnd
+from asd.section import checked, read_params
+from bench.harness import Row, in_turns
+
+CLIPS, SECONDS, RATE = 1000, 10, 16000
+WORKERS = 2
+BATCH = 8  # [clips] of one Fourier transform of the floor
+RUNS = 3  # the usual loop takes its time
+LOG_MEL = {"kind": "log_mel", "sample_rate": RATE, "n_fft": 1024, "hop_length": 512, "n_mels": 128}
+LOG_MEL |= {"f_min": 0, "f_max": 8000}  # of the baseline
+FBANK = {"kind": "kaldi_fbank", "sample_rate": RATE, "n_mels": 128, "frame_shift": 10}
+FBANK |= {"mean": -4.268, "deviation": 4.569}  # of EAT
+MEMORY = 600.0  # [MiB] of the stage, with any number of clips
+MANY = 10_000
+
+
+def rows() -> list[Row]:
+    """Measure on noise, 16 bits, in the files that the page cache holds: reading, not the disk, is measured."""
+    with recordings(CLIPS) as files:
+        return [*_log_mel(files), _fbank(files[:200]), *_memory(files)]
+
+
+@contextmanager
+def recordings(count: int) -> Iterator[list[str]]:
+    """Write clips of 10 s at 16 kHz, all different."""
+    rng = np.random.default_rng(0)
+    with TemporaryDirectory() as folder:
+        paths = [str(Path(folder) / f"{number:05d}.wav") for number in range(count)]
+        for path in paths:
+            noise = (3000 * rng.standard_normal(SECONDS * RATE, np.float32)).astype(np.int16)
+            soundfile.write(path, noise, RATE, subtype="PCM_16")
+        yield paths
+
+
+def _ours(block: dict[str, Any]) -> Callable[[Sequence[str]], None]:
+    params, compute = checked(FrontEnd, block).root, ComputeParams.model_validate({"jobs": WORKERS})
+
+    def work(files: Sequence[str]) -> None:
+        for _ in extract_all({f: f for f in files}, params, compute):
+            pass
+
+    return work
+
+
+def _usual(path: str) -> np.ndarray:
+    """Compute what everybody's script computes for one clip."""
+    import librosa
+
+    waveform, _ = librosa.load(path, sr=RATE)
+    mel = librosa.feature.melspectrogram(y=waveform, sr=RATE, n_fft=1024, hop_length=512, n_mels=128)
+    return librosa.power_to_db(mel)
+
+
+def _usual_loop(files: Sequence[str]) -> None:
+    for path in files:
+        _usual(path)
+
+
+def _usual_jobs(files: Sequence[str]) -> None:
+    from joblib import Parallel, delayed
+
+    Parallel(n_jobs=WORKERS)(delayed(_usual)(path) for path in files)
+
+
+def _floor(files: Sequence[str]) -> None:
+    """Read the bytes, and transform as many frames in batches, by as many threads."""
+    for start in range(0, len(files), BATCH):
+        some = files[start : start + BATCH]
+        for path in some:
+            Path(path).read_bytes()
+        fft.rfft(_FRAMES[: len(some) * len(_FRAMES) // BATCH], axis=1, workers=WORKERS)
+
+
+_FRAMES = np.random.default_rng(0).standard_normal((BATCH * (1 + SECONDS * RATE // 512), 1024), np.float32)
+
+
+def _log_mel(files: list[str]) -> list[Row]:
+    works = {"ours": _ours(LOG_MEL), "loop": _usual_loop, "jobs": _usual_jobs, "floor": _floor}
+    times = in_turns(works, files, RUNS)
+    name = f"log-mel, file to array, {len(files)} clips of {SECONDS} s, {WORKERS} threads"
+    floor = ("bytes + one batched FFT", times["floor"])
+    return [
+        Row(name, "ms/clip", times["ours"], "librosa loop", times["loop"], *floor, least_ratio=4, least_share=0.6),
+        Row(name, "ms/clip", times["ours"], f"the same, joblib, {WORKERS} workers", times["jobs"], least_ratio=1),
+    ]
+
+
+def _fbank(files: list[str]) -> Row:
+    """Measure Kaldi's fbank against Kaldi's own C++."""
+    import kaldi_native_fbank
+
+    options = kaldi_native_fbank.FbankOptions()
+    options.frame_opts.window_type, options.frame_opts.dither = "hanning", 0
+    options.mel_opts.num_bins = 128
+
+    def native(files: Sequence[str]) -> None:
+        for path in files:
+            waveform = soundfile.read(path, dtype="float32")[0]
+            fbank = kaldi_native_fbank.OnlineFbank(options)
+            fbank.accept_waveform(RATE, waveform - waveform.mean())
+            fbank.input_finished()
+            np.stack([fbank.get_frame(i) for i in range(fbank.num_frames_ready)])
+
+    times = in_turns({"ours": _ours(FBANK), "native": native}, files)
+    name = f"Kaldi fbank, file to array, {len(files)} clips of {SECONDS} s, {WORKERS} threads"
+    return Row(name, "ms/clip", times["ours"], "kaldi-native-fbank loop", times["native"])
+
+
+def _memory(files: list[str]) -> list[Row]:
+    few, many = (_peak(files, count) for count in (len(files), MANY))
+    name = "stage features@log_mel, peak memory, {} clips"
+    return [
+        Row(name.format(len(files)), "MiB", [few], f"{MANY} clips", [many], most=MEMORY),
+        Row(name.format(MANY), "MiB", [many], f"{len(files)} clips", [few], least_ratio=0.9, most=MEMORY),
+    ]
+
+
+def _peak(files: list[str], count: int) -> float:
+    """Run the stage on so many clips in a process of its own and give its peak memory [MiB]."""
+    with TemporaryDirectory() as folder:
+        _project(Path(folder), files, count)
+        before = f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); import os; os.chdir({folder!r}); "
+        work = "import resource; from stages.features import main; main('log_mel'); "
+        after = "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        done = subprocess.run([sys.executable, "-c", before + work + after], capture_output=True, text=True, check=True)
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return int(done.stdout.split()[-1]) / unit
+
+
+def _project(folder: Path, files: list[str], count: int) -> None:
+    """Lay out what the stage reads: params and the tables of as many clips, the files over and over again."""
+    import yaml
+
+    params = {"features": {"log_mel": read_params()["features"]["log_mel"]}, "compute": {"jobs": WORKERS}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    (folder / "data").mkdir()
+    table = pd.DataFrame("", index=range(count), columns=list(COLUMNS))
+    table["clip_id"] = [f"{number:016x}" for number in range(count)]
+    table["machine"] = [f"machine_{number % 4}" for number in range(count)]
+    table["split"] = ["train" if number % 5 else "test" for number in range(count)]
+    table["domain"], table["kind"], table["section"] = "source", "machine", "00"
+    table["sample_rate"], table["channels"], table["seconds"], table["speed_hz"] = RATE, 1, SECONDS, np.nan
+    table.to_csv(folder / "data/clips.csv", index=False)
+    paths = [files[number % len(files)] for number in range(count)]
+    pd.DataFrame({"clip_id": table["clip_id"], "path": paths}).to_csv(folder / "data/files.csv", index=False)
