@@ -10,11 +10,14 @@ import soundfile
 from machines import MACHINES, coloured_noise, is_found, recording
 
 from asd.__main__ import main
-from asd.commands.frequencies import name_fault, parse_geometry, read_recording
+from asd.commands.frequencies import name_fault, parse_geometry
 from asd.errors import UserError
-from asd.features import combs, lines
-from asd.features.frequencies import Candidate, characteristic_frequencies, frequency_table
+from asd.features import combs
+from asd.features.frequencies import characteristic_frequencies, frequency_table
+from asd.features.kinds import Candidate
+from asd.features.noise_floor import noise_floor
 from asd.features.params import FrequenciesParams
+from asd.features.recordings import read_recording
 from asd.kinematics import Bearing, bearing_frequencies
 
 MFPT = [f"{race}RaceFault_vload_{load}" for race in ("Inner", "Outer") for load in range(1, 8)]
@@ -152,7 +155,7 @@ def test_side_bands_belong_to_their_family() -> None:
 def test_the_floor_follows_slopes(exponent: float) -> None:
     expected = np.maximum(np.arange(8000), 1.0) ** exponent
     noise = expected * np.random.default_rng(2).exponential(size=(20, 8000))
-    ratio = np.mean([lines.floor(power, 121) for power in noise], axis=0) / expected
+    ratio = np.mean([noise_floor(power, 121) for power in noise], axis=0) / expected
     assert ratio[8:].min() > 0.6
     assert ratio[8:].max() < 1.6
     assert ratio[200:].mean() == pytest.approx(1, abs=0.1)

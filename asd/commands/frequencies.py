@@ -3,18 +3,16 @@
 import argparse
 import json
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from asd.artifacts import write_with
-from asd.datasets.audio import RecordingError, read
 from asd.errors import UserError
-from asd.features.frequencies import FALSE_ALARMS, Candidate, View, characteristic_frequencies, views
+from asd.features.frequencies import FALSE_ALARMS, characteristic_frequencies, views
+from asd.features.kinds import Candidate
+from asd.features.recordings import read_recording
 from asd.kinematics import CAGE, ELEMENT, INNER, OUTER, Bearing, bearing_frequencies
 
-LEAST_SECONDS = 1.0
 SHOWN = 12  # orders
 SLIP = 0.025  # largest relative distance of a line from the kinematic frequency
 PARTS = {OUTER: "outer race", INNER: "inner race", ELEMENT: "rolling element", f"2 {ELEMENT}": "rolling element"}
@@ -55,55 +53,11 @@ def main(args: argparse.Namespace) -> int:
     found = characteristic_frequencies(waveform, sample_rate, band, args.speed)
     defects = bearing_frequencies(bearing, args.speed) if bearing and args.speed else {}
     if args.plot:
-        _plot(args.plot, views(waveform, sample_rate, band), found)
+        from asd.features.plot import plot  # matplotlib takes its time
+
+        plot(args.plot, views(waveform, sample_rate, band), found)
     print(json.dumps(as_json(args.file, found), ensure_ascii=False) if args.json else as_text(found, defects))
     return 0
-
-
-def read_recording(path: Path) -> tuple[np.ndarray, int]:
-    """Read the first channel of an audio file, or of a ``.mat`` record.
-
-    Returns
-    -------
-    waveform : np.ndarray [shape=(samples,)]
-    sample_rate : int
-        [Hz]
-
-    Raises
-    ------
-    UserError
-        Where it can't be read, is not finite, silent, or shorter than a second.
-    """
-    samples, sample_rate = _read_mat(path) if path.suffix.lower() == ".mat" else read(path)
-    waveform = samples[:, 0]
-    if len(waveform) < LEAST_SECONDS * sample_rate:
-        raise UserError(f"{path} lasts {len(waveform) / sample_rate:.2f} s: give at least {LEAST_SECONDS:g} s")
-    if not np.isfinite(waveform).all():
-        raise UserError(f"{path} holds samples that are no numbers: record it again")
-    if not np.ptp(waveform):
-        raise UserError(f"{path} is silent: there is nothing to analyse")
-    return waveform, sample_rate
-
-
-def _read_mat(path: Path) -> tuple[np.ndarray, int]:
-    """Read a record of MFPT: a structure ``bearing`` with the samples ``gs`` and their rate ``sr`` [Hz]."""
-    from scipy.io import loadmat
-
-    if not path.is_file():
-        raise RecordingError("missing", path, "is missing: restore it or list it no longer")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            record = loadmat(path, squeeze_me=True, struct_as_record=False)["bearing"]
-        samples, rate = np.atleast_1d(record.gs).astype(np.float64), float(record.sr)
-    except (KeyError, AttributeError, TypeError):
-        raise UserError(f"{path} is no record as MFPT stores them: it needs bearing.gs and bearing.sr") from None
-    except Exception as error:  # the reader has many, some of them its own
-        why = " ".join(str(error).split())
-        raise UserError(f"{path} is no MATLAB file that can be read ({why})") from None
-    if samples.ndim != 1 or not rate >= 100:
-        raise UserError(f"{path} is no record as MFPT stores them: bearing.gs is one channel, bearing.sr its rate [Hz]")
-    return samples[:, None], round(rate)
 
 
 def parse_geometry(text: str) -> Bearing:
@@ -183,29 +137,3 @@ def _orders(harmonics: tuple[int, ...]) -> str:
     breaks = [i for i in range(1, len(harmonics)) if harmonics[i] != harmonics[i - 1] + 1]
     runs = [harmonics[a:b] for a, b in zip([0, *breaks], [*breaks, len(harmonics)], strict=True)]
     return ", ".join(f"x{run[0]}" if len(run) == 1 else f"x{run[0]}-x{run[-1]}" for run in runs)
-
-
-def _plot(path: Path, spectra: list[View], found: list[Candidate]) -> None:
-    """Draw the spectra over their noise floor, with the orders of the families found."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.2 * len(spectra)), layout="constrained")
-    for axes, view, name in zip(
-        np.atleast_1d(figure.subplots(len(spectra))), spectra, ("squared envelope", "sound"), strict=False
-    ):
-        end = min(view.power.size, round(6 * max([c.frequency for c in found] or [view.highest / 6]) / view.step) + 1)
-        axes.plot(np.arange(end) * view.step, 10 * np.log10(np.maximum(view.power[:end], 1e-30)), lw=0.7, color="0.3")
-        for number, c in enumerate(found[:4]):
-            for order in c.harmonics:
-                if order * c.frequency < end * view.step:
-                    label = f"{c.frequency:.2f} Hz ({c.kind})" if order == c.harmonics[0] else None
-                    axes.axvline(order * c.frequency, color=f"C{number}", lw=1, alpha=0.6, label=label)
-        axes.set(
-            xlabel="frequency [Hz]", ylabel="power [dB]", title=f"spectrum of the {name}", xlim=(0, end * view.step)
-        )
-        if found:
-            axes.legend(loc="upper right")
-    try:
-        write_with(path, lambda part: figure.savefig(part, dpi=120, format="png", metadata={"Software": None}))
-    except OSError as error:
-        raise UserError(f"--plot {path} can't be written ({error.strerror}): name another file") from None

@@ -6,14 +6,14 @@ import numpy as np
 from scipy.ndimage import label, percentile_filter, uniform_filter1d
 from scipy.special import gammaincc
 
-QUARTILE = -np.log(3 / 4)  # of the exponential distribution of unit mean, which a periodogram of noise has
-WIDENING = 0.04  # width of the window at high frequencies, relative to its place
+from asd.features.noise_floor import noise_floor
+
 NEAR_CELLS = 25  # whose median a single tone must stand above as well, lest a resonance pass for one
 SPREADS = (0.0, 0.003, 0.01)  # relative half widths of a line: slip and wander widen all harmonics in proportion
 FREEDOM = 40.0  # most degrees of freedom of an average: the floor itself is known to 5 %
-LEAST = 1e-28  # of a spectrum's largest power: what is less is rounding
 LOUDEST = 1e12  # re the floor; a level beyond is none of physics
 MOST = 25.0  # [nats]
+SEEN = 4.6  # [nats] of a line that is there: 1 % by chance
 SKIRT_CELLS, SKIRT = 5, 4.0  # a line goes on as long as the mean level of five cells is above 4
 
 
@@ -31,6 +31,26 @@ class Lines:
     """Mean level over the width of a line about each cell, shape (spreads, cells)."""
     nats: np.ndarray
     """``-ln`` of the probability that noise alone has such a mean, at most 25; shape (spreads, cells)."""
+
+    @property
+    def highest(self) -> float:
+        """Of the last cell [Hz]."""
+        return (len(self.level) - 1) * self.step
+
+    def strength(self, frequencies: np.ndarray, spread: int) -> np.ndarray:
+        """Look up log levels over the floor [nats] at frequencies [Hz]."""
+        return np.log(np.maximum(at(self.mean[spread], frequencies, self.step), 1))
+
+    def surprise(self, frequencies: np.ndarray, spread: int) -> np.ndarray:
+        """Look up how surprising [nats] the levels at frequencies [Hz] are."""
+        return at(self.nats[spread], frequencies, self.step)
+
+
+def at(values: np.ndarray, frequencies: np.ndarray, step: float) -> np.ndarray:
+    """Look values up at frequencies [Hz]; 0 beyond the end."""
+    cells = np.rint(frequencies / step).astype(int)
+    inside = (cells >= 0) & (cells < len(values))
+    return np.where(inside, values[np.where(inside, cells, 0)], 0)
 
 
 def lines_of(power: np.ndarray, step: float, lowest: float, window: int) -> Lines:
@@ -51,7 +71,7 @@ def lines_of(power: np.ndarray, step: float, lowest: float, window: int) -> Line
     -------
     Lines
     """
-    under = np.maximum(floor(power, window), np.finfo(float).tiny)
+    under = np.maximum(noise_floor(power, window), np.finfo(float).tiny)
     near = percentile_filter(power, 50, NEAR_CELLS, mode="nearest") / np.log(2)
     level, tone = (np.minimum(power / below, LOUDEST) for below in (under, np.maximum(under, near)))
     first = int(np.ceil(lowest / step))
@@ -72,60 +92,6 @@ def remove(lines: Lines, centres: np.ndarray, spread: int) -> None:
     gone |= np.isin(skirts, np.setdiff1d(skirts[gone], 0))
     lines.level[gone] = lines.tone[gone] = 1
     lines.mean, lines.nats = _measured(lines.level)
-
-
-def floor(power: np.ndarray, cells: int) -> np.ndarray:
-    """Estimate the mean power of the noise about each cell from lower quartiles of its neighbours.
-
-    The quartile is low since a dense family of lines may fill half of the cells; the geometric mean of those below
-    and above is right on slopes, too. The windows grow with frequency, as lines do that wander; near zero, where
-    spectra are steep, they are an octave, and what is left of the slope is taken in a second pass.
-
-    Parameters
-    ----------
-    power : np.ndarray [shape=(cells,)]
-    cells : int
-        Least number of cells of the two windows together.
-
-    Returns
-    -------
-    np.ndarray [shape=(cells,)]
-    """
-    power = np.maximum(power, max(power.max() * LEAST, np.finfo(float).tiny))
-    noise = np.empty(len(power))
-    start, width = 0, cells
-    while start < len(power):
-        part = slice(max(0, start - width), (end := int(width / WIDENING)) + width)
-        sides = _beside(power[part], width // 2)
-        noise[start:end] = sides[start - part.start :][: max(0, min(end, len(power)) - start)] / QUARTILE
-        start, width = end, 2 * width + 1
-    steep = power[: 2 * (octave := cells)]
-    flat = np.ones(len(steep))
-    for _ in range(2):
-        flat *= np.maximum(_octaves(steep / flat), np.finfo(float).eps) / QUARTILE
-    noise[:octave] = flat[:octave]
-    return noise
-
-
-def _beside(power: np.ndarray, half: int) -> np.ndarray:
-    """Take the geometric mean of the quartiles of so many cells below and above each."""
-    quartile = np.pad(percentile_filter(power, 25, 2 * (half // 2) + 1, mode="nearest"), half // 2, mode="edge")
-    mean: np.ndarray = np.sqrt(quartile[: len(power)] * quartile[-len(power) :])
-    return mean
-
-
-def _octaves(power: np.ndarray) -> np.ndarray:
-    """Take the geometric mean of the quartiles of the octave below and above each cell."""
-    below = [_quartile(power[(cell + 1) // 2 : cell + 1]) for cell in range(len(power))]
-    above = [_quartile(power[cell : 2 * cell + 1]) for cell in range(len(power))]
-    return np.sqrt(np.multiply(below, above))
-
-
-def _quartile(values: np.ndarray) -> float:
-    """Give the lower quartile of few values; many times faster than numpy does."""
-    ordered = np.sort(values)
-    place, part = divmod(len(values) - 1, 4)
-    return float(ordered[place] + part / 4 * (ordered[min(place + 1, len(values) - 1)] - ordered[place]))
 
 
 def _measured(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,41 @@
+"""How surprising levels of a spectrum are if there is only noise: Fisher's method of combining tests."""
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import gammaln, logsumexp
+
+CAP = 12.0  # [nats] from one line: no single one makes a family
+
+
+def combined(nats: np.ndarray) -> np.ndarray:
+    """Combine the surprises of lines that should all be there.
+
+    Of noise the surprise ``-ln p`` of each is exponentially distributed and their sum has a gamma distribution
+    (Fisher, "Statistical methods for research workers", 1932).
+
+    Parameters
+    ----------
+    nats : np.ndarray [shape=(lines, ...)]
+        ``-ln p`` of each line; of each no more than 12 counts.
+
+    Returns
+    -------
+    np.ndarray [shape=(...)]
+        ``-ln`` of the probability that noise has such a sum.
+    """
+    return np.interp(np.minimum(nats, CAP).sum(axis=0), *_tail(len(nats)))
+
+
+def largest(nats: np.ndarray, tried: tuple[int, ...]) -> np.ndarray:
+    """Give the largest of the combined surprises of the first ``tried`` lines, (...); zeros of no lines."""
+    found: list[np.ndarray] = [combined(nats[:count]) for count in tried if count <= len(nats)]
+    return np.max(found, axis=0) if found else np.zeros(nats.shape[1:])
+
+
+@lru_cache
+def _tail(lines: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tabulate -ln P(sum of so many exponential variables >= x)."""
+    x = np.linspace(1e-9, CAP * lines, 1000)
+    terms = np.arange(lines)[:, None]
+    return x, x - logsumexp(terms * np.log(x) - gammaln(terms + 1), axis=0)
