@@ -334,7 +334,7 @@ def test_fbank_is_kaldis(kind: str, sample_rate: int, seconds: float) -> None:
         difference = np.abs(rows - expected)
         within = expected >= expected.max(axis=1, keepdims=True) - np.log(1e6)  # 60 dB
         assert difference[within].max() <= 1e-3
-        if name not in ("tone", "clipped"):  # whose empty bins hold nothing but the rounding of either
+        if (kind, name) != ("beats_fbank", "tone"):  # Povey's window leaves its bins to the rounding of either
             close.append(difference <= 1e-3)
     assert np.concatenate(close).mean() >= 0.999
 

@@ -1,4 +1,4 @@
-"""Kaldi's log-mel filter bank, as EAT and BEATs hear, in double precision."""
+"""Kaldi's log-mel filter bank, as EAT and BEATs hear, without torchaudio."""
 
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ from asd.features.mel import CHUNK, mel_blocks
 from asd.features.params import FbankParams
 
 FRAME = 25.0  # [ms]
-PRE_EMPHASIS = 0.97
+PRE_EMPHASIS = np.float32(0.97)
 LOWEST = 20.0  # [Hz] of the first filter
 FLOOR = np.finfo(np.float32).eps  # of power
 
@@ -39,38 +39,37 @@ def kaldi_fbank(waveform: np.ndarray, params: FbankParams) -> np.ndarray:
     length, shift = (int(params.sample_rate * ms / 1000) for ms in (FRAME, params.frame_shift))
     if len(waveform) < length:
         return np.empty((0, params.n_mels), np.float32)
-    signal = waveform.astype(np.float64)
-    signal = (signal - signal.mean() if params.zero_mean else signal) * params.scale
-    power = np.empty((1 + (len(signal) - length) // shift, params.n_mels))
+    signal = (waveform - waveform.mean() if params.zero_mean else waveform) * np.float32(params.scale)
+    frames = sliding_window_view(signal.astype(np.float32, copy=False), length)[::shift]
+    power = np.empty((len(frames), params.n_mels))
     step = max(1, CHUNK // (2 * length))
-    for start in range(0, len(power), step):
-        part = signal[start * shift : (start + step - 1) * shift + length]
-        _mel_power(part, length, shift, params, power[start : start + step])
+    for start in range(0, len(frames), step):
+        part = slice(start, start + step)
+        _mel_power(frames[part], params, power[part])
     single = np.maximum(power, FLOOR, out=power).astype(np.float32)
     return np.log(single, out=single)
 
 
-def _mel_power(signal: np.ndarray, length: int, shift: int, params: FbankParams, out: np.ndarray) -> None:
+def _mel_power(frames: np.ndarray, params: FbankParams, out: np.ndarray) -> None:
+    length = frames.shape[1]
     n_fft = 1 << (length - 1).bit_length()
-    frames = np.zeros((len(out), n_fft))
-    _emphasised(signal, length, shift, frames[:, :length])
-    frames[:, :length] *= _window(length, params.window)
-    spectrum = fft.rfft(frames, axis=1, overwrite_x=True)
+    spectrum = fft.rfft(_windowed(frames, params.window).astype(np.float64), n_fft, axis=1)
     power = spectrum.real**2 + spectrum.imag**2
     highest = params.f_max or params.sample_rate / 2
     for block in mel_blocks(params.sample_rate, n_fft, params.n_mels, LOWEST, highest, "kaldi", np.float64):
         np.matmul(power[:, block.bins], block.weights, out=out[:, block.mels])
 
 
-def _emphasised(signal: np.ndarray, length: int, shift: int, out: np.ndarray) -> None:
-    """Fill in frames less their means, pre-emphasised: linear, so the signal is emphasised once for all frames."""
-    means = sliding_window_view(signal, length)[::shift].mean(axis=1)[:, None]
-    emphasised = np.r_[0.0, signal[1:] - PRE_EMPHASIS * signal[:-1]]
-    np.subtract(sliding_window_view(emphasised, length)[::shift], (1 - PRE_EMPHASIS) * means, out=out)
-    out[:, 0] = (1 - PRE_EMPHASIS) * (signal[: len(signal) - length + 1 : shift] - means[:, 0])
+def _windowed(frames: np.ndarray, window: str) -> np.ndarray:
+    """Take the means away, pre-emphasise and window, in single precision: so loud tones leak as they do in Kaldi."""
+    frames = frames - frames.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+    frames[:, 1:] -= PRE_EMPHASIS * frames[:, :-1]
+    frames[:, 0] -= PRE_EMPHASIS * frames[:, 0]
+    frames *= _window(frames.shape[1], window)
+    return frames
 
 
 @lru_cache
 def _window(length: int, name: str) -> np.ndarray:
     window: np.ndarray = hann(length)
-    return window**0.85 if name == "povey" else window
+    return (window**0.85 if name == "povey" else window).astype(np.float32)
