@@ -1,5 +1,8 @@
 """Front ends: from file to array, and the memory of the stage."""
 
+import os
+import re
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -137,12 +140,23 @@ def _peak(files: list[str], count: int) -> float:
     """Run the stage on so many clips in a process of its own and give its peak memory [MiB]."""
     with TemporaryDirectory() as folder:
         _project(Path(folder), files, count)
-        before = f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); import os; os.chdir({folder!r}); "
-        work = "import resource; from stages.features import main; main('log_mel'); "
-        after = "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        done = subprocess.run([sys.executable, "-c", before + work + after], capture_output=True, text=True, check=True)
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return int(done.stdout.split()[-1]) / unit
+        code = f"from bench.features import stage; stage({folder!r})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def stage(folder: str) -> None:
+    """Run the stage features@log_mel in a folder and print the peak memory of this process [MiB]."""
+    from stages.features import main
+
+    os.chdir(folder)
+    main("log_mel")
+    status = Path("/proc/self/status")
+    text = status.read_text() if status.exists() else ""
+    if peak := re.search(r"VmHWM:\s+(\d+)", text):  # getrusage would count the process that started this one, too
+        print(int(peak[1]) / 2**10)
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 
 def _project(folder: Path, files: list[str], count: int) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from asd.compute import ComputeParams, parallel
 from asd.errors import UserError
@@ -12,8 +13,8 @@ from asd.features.params import FrontEndParams
 from asd.features.registry import front_end
 from asd.features.waveform import load_waveform
 
-TOGETHER = 8  # [clips] of one task: handing out a task costs as much as a short clip
-AT_ONCE = 256, 2**25  # [clips], [bytes of files] computed ahead of the one that is taken: what bounds the memory
+TOGETHER = 16  # [clips] of one task: handing out a task costs as much as a short clip
+AT_ONCE = 256, 2**26  # [clips], [bytes of files] computed ahead of the one that is taken: what bounds the memory
 
 
 def extract(path: Path | str, params: FrontEndParams) -> np.ndarray:
@@ -51,11 +52,13 @@ def extract_all(
         In the order of ``files``.
     rows : np.ndarray [shape=(rows, bands)]
     """
-    for some in _portions(files):
-        tasks = [some[start : start + TOGETHER] for start in range(0, len(some), TOGETHER)]
-        done = parallel(partial(_extract_some, params=params), ([files[i] for i in task] for task in tasks), compute)
-        for task, rows in zip(tasks, done, strict=True):
-            yield from zip(task, rows, strict=True)
+    work = partial(_extract_some, params=params)
+    with threadpool_limits(1, "blas"):  # the workers are the threads: each with threads of its own is ten times slower
+        for some in _portions(files):
+            tasks = [some[start : start + TOGETHER] for start in range(0, len(some), TOGETHER)]
+            done = parallel(work, ([files[i] for i in task] for task in tasks), compute)
+            for task, rows in zip(tasks, done, strict=True):
+                yield from zip(task, rows, strict=True)
 
 
 def _extract_some(paths: Sequence[str], params: FrontEndParams) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ from scipy.signal import get_window
 
 from asd.features.params import MelParams
 
-CHUNK = 2**17  # [samples] of frames at a time: they stay in the cache, and a long recording takes no more memory
+CHUNK = 2**18  # [samples] of frames at a time: a long recording takes no more memory
 GROUP = 16  # [mels] at a time: neighbours share their few bins of the spectrum, the rest is zeros
 
 
