@@ -11,7 +11,8 @@ from asd.datasets.params import DatasetParams, IndexParams
 from asd.encoders.params import EmbedParams, EncoderParams
 from asd.errors import UserError
 from asd.evaluation.params import EvaluateParams
-from asd.features.params import EnvelopeSpectrumParams, FrontEndParams, KaldiFbankParams
+from asd.features.mel_params import KaldiFbankParams
+from asd.features.params import EnvelopeSpectrumParams, FrontEndParams
 from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
 from asd.section import PARAMS, Section, checked

@@ -13,7 +13,8 @@ from asd.features import bands, prewhitening
 from asd.features.envelope import envelope_spectrum, periodogram, squared_envelope
 from asd.features.extraction import extract
 from asd.features.fitting import cut_off, fitted
-from asd.features.params import EnvelopeSpectrumParams, LogMelParams
+from asd.features.mel_params import LogMelParams
+from asd.features.params import EnvelopeSpectrumParams
 
 RATE = 16000
 ENVELOPE = {"kind": "envelope_spectrum", "sample_rate": RATE, "band_low": 500, "band_high": 7600}
@@ -88,6 +89,14 @@ def test_kurtogram_finds_the_resonance(resonance: float) -> None:
     assert high - low <= 2000
 
 
+@pytest.mark.parametrize("resonance", [1200, 3000, 6500])
+def test_spectral_kurtosis_finds_the_resonance(resonance: float) -> None:
+    low, high = bands.kurtosis_band(impacts(hz=20, resonance=resonance, noise=0.1), RATE, 300, 7900)
+    assert low - 150 <= resonance <= high + 150
+    assert high - low <= 500
+    assert bands.kurtosis_band(np.zeros(100), RATE, 300, 7900) == (300, 7900)
+
+
 def test_kurtogram_keeps_within_its_limits() -> None:
     low, high = bands.kurtogram(impacts(resonance=1200), RATE, 4000, 7000)
     assert 4000 <= low < high <= 7000
@@ -128,9 +137,15 @@ def test_periodogram_reads_power_at_its_cells() -> None:
     assert power[200] == pytest.approx((0.5 * RATE / 2) ** 2, rel=1e-6)
 
 
-CHOICES = [{"band": b, "prewhitening": p, "envelope": e} for b, p, e in [
-    ("given", "cepstral", "squared"), ("kurtogram", "none", "squared"), ("kurtogram", "autoregressive", "magnitude"),
-]]  # fmt: skip
+CHOICES = [
+    {"band": band, "prewhitening": prewhitening, "envelope": envelope}
+    for band, prewhitening, envelope in [
+        ("given", "cepstral", "squared"),
+        ("spectral_kurtosis", "none", "squared"),
+        ("kurtogram", "none", "squared"),
+        ("kurtogram", "autoregressive", "magnitude"),
+    ]
+]
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda c: "-".join(c.values()))

@@ -24,18 +24,14 @@ from asd.features import extraction, filters, mel, spectrum
 from asd.features.envelope import envelope_spectrum
 from asd.features.extraction import extract
 from asd.features.kaldi import kaldi_fbank
-from asd.features.params import (
+from asd.features.mel_params import (
     DashengMelParams,
     EfficientatMelParams,
-    EnvelopeSpectrumParams,
     FbankParams,
-    FrontEnd,
-    FrontEndParams,
     KaldiFbankParams,
     LogMelParams,
-    SpectrumParams,
-    StftParams,
 )
+from asd.features.params import EnvelopeSpectrumParams, FrontEnd, FrontEndParams, SpectrumParams, StftParams
 from asd.features.registry import FRONT_ENDS, front_end
 from asd.features.store import FeatureStore
 from asd.features.waveform import heard
@@ -518,20 +514,23 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", ["log_mel", "fbank", "envelope"])
 def test_stage(recordings: Path, name: str) -> None:
-    assert "14 clips" in stage.main(name)
+    said = stage.main(name)
     clips = pd.read_csv(CLIPS, dtype=str).set_index("clip_id")
+    if load(FrontEnd, "features", name).root.clips == "train":  # what only the labeller of training clips reads
+        clips = clips[clips["split"] != "test"]
+    assert f"{len(clips)} clips" in said
     files = pd.read_csv(FILES, dtype=str).set_index("clip_id")["path"]
     params = load(FrontEnd, "features", name).root
     stores = {s: FeatureStore(f"data/features/{name}/{s}") for s in ("train", "test")}
     assert stores["train"].machines == ["bearing", "fan", "valve"]
-    assert stores["test"].machines == ["fan", "valve"]
+    assert stores["test"].machines == (["fan", "valve"] if len(clips) == 14 else [])
     for split, store in stores.items():
         assert store.clip_ids == sorted(clips.index[clips["split"].ne("test") == (split == "train")])
         assert store.description["kind"] == params.kind
         for clip_id in store.clip_ids:
             np.testing.assert_array_equal(store[clip_id], extract(files[clip_id], params))
     metrics = json.loads((recordings / f"metrics/features/{name}.json").read_text())
-    assert metrics["clips"] == 14
+    assert metrics["clips"] == len(clips) == (10 if name == "envelope" else 14)
     assert metrics["rows"] == sum(store.rows(c) for store in stores.values() for c in store.clip_ids)
     assert metrics["bands"] == params.bands
     assert metrics.get("rows_per_second") == params.rows_per_second

@@ -1,14 +1,21 @@
 """Envelope spectrum: the rhythm of a machine - strokes, blades, bearing faults - freed of its carrier."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import fft
 from scipy.signal import hilbert
 from scipy.signal.windows import hann
 
-from asd.features.bands import kurtogram
+from asd.features.bands import Band, kurtogram, kurtosis_band
 from asd.features.filters import band_pass
 from asd.features.params import EnvelopeSpectrumParams
 from asd.features.prewhitening import autoregressive, cepstral
+
+CHOICES: dict[str, Callable[[np.ndarray, int, float, float], Band]] = {
+    "kurtogram": kurtogram,
+    "spectral_kurtosis": kurtosis_band,
+}
 
 
 def envelope_spectrum(waveform: np.ndarray, params: EnvelopeSpectrumParams) -> np.ndarray:
@@ -24,7 +31,7 @@ def envelope_spectrum(waveform: np.ndarray, params: EnvelopeSpectrumParams) -> n
     waveform : np.ndarray [shape=(samples,), dtype=float32]
         Full scale 1, at ``params.sample_rate``.
     params : EnvelopeSpectrumParams
-        With the band ``given``, or the ``kurtogram`` to choose it within ``band_low`` ... ``band_high``.
+        With the band ``given``, or chosen clip by clip within ``band_low`` ... ``band_high``.
 
     Returns
     -------
@@ -52,8 +59,8 @@ def _envelope(waveform: np.ndarray, params: EnvelopeSpectrumParams) -> np.ndarra
     low, high = params.band_low, params.band_high
     if params.band == "contrast":
         raise ValueError("band is contrast: fit the front end to the machine's clips and the noise first")
-    if params.band == "kurtogram":
-        low, high = kurtogram(waveform, params.sample_rate, low, high)
+    if params.band in CHOICES:
+        low, high = CHOICES[params.band](waveform, params.sample_rate, low, high)
     if params.envelope == "squared":
         return squared_envelope(waveform, params.sample_rate, low, high)
     band = band_pass(waveform, low, high, params.sample_rate)

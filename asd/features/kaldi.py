@@ -8,7 +8,7 @@ from scipy import fft
 from scipy.signal.windows import hann
 
 from asd.features.mel import CHUNK, mel_blocks
-from asd.features.params import FbankParams
+from asd.features.mel_params import FbankParams
 
 FRAME = 25.0  # [ms]
 PRE_EMPHASIS = np.float32(0.97)

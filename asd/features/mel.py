@@ -7,7 +7,7 @@ import numpy as np
 from scipy import fft
 from scipy.signal import get_window
 
-from asd.features.params import MelParams
+from asd.features.mel_params import MelParams
 
 CHUNK = 2**18  # [samples] of frames at a time: a long recording takes no more memory
 GROUP = 16  # [mels] at a time: neighbours share their few bins of the spectrum, the rest is zeros
