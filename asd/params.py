@@ -100,6 +100,8 @@ def _encoder_mismatches(params: Params, name: str, architecture: str, features: 
         yield f"encoders.{name}.features is {features!r}: tiny takes a kaldi_fbank whose n_mels is a multiple of 16"
     if isinstance(front_end, EnvelopeSpectrumParams):
         yield f"encoders.{name}.features is {features!r}: an envelope spectrum has no time axis to encode"
+    elif front_end.clips == "train":
+        yield f"encoders.{name}.features is {features!r}: it is made of training clips alone, systems hear test clips"
 
 
 def _system_mismatches(params: Params, name: str, system: System) -> Iterator[str]:

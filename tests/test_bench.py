@@ -12,10 +12,12 @@ from bench.harness import Row, as_json, as_markdown, in_turns
 ROW = Row("work", "ms/clip", [2.0, 1.0, 3.0], "loop", [8.0, 9.0, 7.0], "bytes", [1.5, 1.4, 1.6], 4, 0.6)
 
 
-def test_ratios_are_of_medians() -> None:
+def test_ratios_are_medians_of_runs() -> None:
     assert ROW.ratio == 4
     assert ROW.share == 0.75
     assert ROW.met
+    busy = Row("a", "s", [1.0, 10.0, 1.0], "b", [5.0, 50.0, 5.0])  # all of the second run was slow
+    assert busy.ratio == 5
 
 
 @pytest.mark.parametrize(

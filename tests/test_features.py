@@ -316,7 +316,7 @@ def native_fbank(waveform: np.ndarray, params: FbankParams) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["kaldi_fbank", "beats_fbank"])
-@pytest.mark.parametrize(("sample_rate", "seconds"), [(16000, 1.0), (16000, 5.003), (48000, 2.0), (96000, 1.0)])
+@pytest.mark.parametrize(("sample_rate", "seconds"), [(16000, 1.0), (16000, 20.003), (48000, 2.0), (96000, 1.0)])
 def test_fbank_is_kaldis(kind: str, sample_rate: int, seconds: float) -> None:
     block = FBANK if kind == "kaldi_fbank" else {"kind": kind}
     params = checked(FrontEnd, {**block, "sample_rate": sample_rate}).root

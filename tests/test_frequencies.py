@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import scipy.io
 import soundfile
-from machines import MACHINES, coloured_noise, is_found, recording
+from machines import MACHINES, coloured_noise, is_found, recording, ring
 
 from asd.__main__ import main
 from asd.commands.frequencies import name_fault, parse_geometry
 from asd.errors import UserError
 from asd.features import combs
 from asd.features.frequencies import characteristic_frequencies, frequency_table
-from asd.features.kinds import Candidate
+from asd.features.kinds import Candidate, classified
 from asd.features.noise_floor import noise_floor
 from asd.features.params import FrequenciesParams
 from asd.features.recordings import read_recording
@@ -149,6 +149,61 @@ def test_side_bands_belong_to_their_family() -> None:
     assert family.frequency == pytest.approx(100, abs=0.05)
     assert family.side_bands == pytest.approx(13, abs=0.1)
     assert family.harmonics[:5] == [1, 2, 3, 4, 5]
+
+
+def test_a_cage_is_not_taken_for_the_fundamental() -> None:
+    """The side bands of an outer race's fault stand at the cage's rate, a ninth of it: fainter than the harmonics."""
+    power = np.random.default_rng(4).exponential(size=8000)
+    for order in range(1, 7):
+        for aside in range(-4, 5):
+            power[order * 1080 + aside * 120] += 2000 if aside == 0 else 60
+    found = combs.families(power, 0.1, 1, 250, 0.01)
+    assert found[0].frequency == pytest.approx(108, abs=0.05)
+
+
+def test_a_family_on_the_lines_of_a_slower_one_is_found_as_well() -> None:
+    power = np.random.default_rng(5).exponential(size=8000)
+    power[np.arange(60, 8000, 60)] += 100
+    power[np.arange(1080, 8000, 1080)] += 5000
+    strongest, *others = combs.families(power, 0.1, 1, 250, 0.01)
+    assert strongest.frequency == pytest.approx(108, abs=0.02)
+    assert others
+    assert all(other.frequency / 6 == pytest.approx(round(other.frequency / 6), abs=0.01) for other in others)
+
+
+@pytest.mark.parametrize("rate", [12000, 25600, 51200])
+def test_impacts_without_slip_are_impacts(rate: int) -> None:
+    """Cepstral pre-whitening alone takes strictly periodic impacts for tones."""
+    cycles = np.arange(6 * rate) * 91.3 / rate
+    impulses = np.diff(np.floor(cycles), prepend=0)
+    sound = ring(impulses, rate, 0.23 * rate, 0.001) + 0.002 * np.random.default_rng(6).standard_normal(len(cycles))
+    first = characteristic_frequencies(sound, rate)[0]
+    assert (first.kind, first.frequency) == ("fault", pytest.approx(91.3, rel=2e-3))
+
+
+def family(frequency: float, harmonics: int, strength: float, side_bands: float = 0.0) -> combs.Family:
+    return combs.Family(frequency, list(range(1, harmonics + 1)), side_bands, strength, 1.0)
+
+
+def test_kinds() -> None:
+    inner, shaft, order = family(161.7, 9, 24, side_bands=29.93), family(29.93, 12, 39), family(59.86, 3, 20)
+    weak, few = family(71.1, 5, 6), family(71.1, 2, 20)
+    found = classified([shaft, inner, order, weak], [])
+    assert [(c.frequency, c.kind) for c in found] == [
+        (161.7, "fault"),
+        (29.93, "speed"),
+        (59.86, "speed"),
+        (71.1, "unknown"),
+    ]
+    assert [c.kind for c in classified([few], [family(71.1, 5, 50)])] == ["speed"]  # tones that beat
+    assert [c.kind for c in classified([], [family(120, 1, 9), family(71.1, 5, 8)])] == ["unknown", "speed"]
+
+
+def test_a_speed_may_be_the_nameplates() -> None:
+    inner, shaft = family(161.7, 9, 24), family(29.93, 12, 39)
+    assert classified([shaft, inner], [])[0].frequency == 29.93
+    assert classified([shaft, inner], [], speed=30.4)[0].frequency == 161.7
+    assert classified([shaft, inner], [], speed=35)[0].frequency == 29.93
 
 
 @pytest.mark.parametrize("exponent", [-3.0, -1.0, 0.0, 2.0])

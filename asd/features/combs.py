@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter
+from scipy.ndimage import maximum_filter
 
 from asd.features.fundamentals import ORDERS, SCREEN, STRONG, TRIED, refined, true_fundamental
 from asd.features.lines import SEEN, SPREADS, Lines, at, lines_of, remove
@@ -148,6 +148,7 @@ def _remove_family(lines: Lines, frequency: float, spread: int, side_bands: floa
     """Take a family's lines away, but those that stick out among the harmonics beside them: they are another's."""
     orders = np.arange(1, int(len(lines.level) * lines.step / frequency) + 1)
     strength = lines.strength(frequency * orders, spread)
-    own = (strength <= median_filter(strength, 5, mode="nearest") + STICKING_OUT) | (orders <= 2)
+    beside = maximum_filter(strength, footprint=[1, 1, 0, 1, 1], mode="nearest")
+    own = (strength <= beside + STICKING_OUT) | (orders <= 2)
     aside = side_bands * np.arange(-SIDE_ORDERS, SIDE_ORDERS + 1) if side_bands else np.zeros(1)
     remove(lines, (frequency * orders[own][:, None] + aside).ravel(), spread)
