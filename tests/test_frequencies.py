@@ -287,6 +287,7 @@ def sine(path: Path, seconds: float = 2, rate: int = 8000) -> str:
         ),
         (lambda p: sine(p / "a.wav"), ["--band", "100", "5000"], "within 0 and half the rate (4000 Hz)"),
         (lambda p: sine(p / "a.wav"), ["--speed", "0"], "--speed is 0: give the shaft's frequency"),
+        (lambda p: sine(p / "a.wav"), ["--geometry", "n=8,d=1,D=5"], "--geometry needs --speed"),
         (lambda p: sine(p / "a.wav"), ["--plot", __file__ + "/plot.png"], "plot.png can't be written"),
     ],
 )

@@ -48,10 +48,12 @@ def main(args: argparse.Namespace) -> int:
     bearing = parse_geometry(args.geometry) if args.geometry else None
     if args.speed is not None and not 0 < args.speed < np.inf:
         raise UserError(f"--speed is {args.speed:g}: give the shaft's frequency in Hz, above 0")
+    if bearing and not args.speed:
+        raise UserError("--geometry needs --speed: give the shaft's frequency in Hz as well")
     waveform, sample_rate = read_recording(args.file)
     band = _checked(args.band, sample_rate) if args.band else None
     found = characteristic_frequencies(waveform, sample_rate, band, args.speed)
-    defects = bearing_frequencies(bearing, args.speed) if bearing and args.speed else {}
+    defects = bearing_frequencies(bearing, args.speed) if bearing else {}
     if args.plot:
         from asd.features.plot import plot  # matplotlib takes its time
 
