@@ -1,6 +1,8 @@
 """Front ends against independent references, refusals, and the stage from end to end."""
 
 import json
+import platform
+import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -618,6 +620,23 @@ def test_memory_is_bounded_by_few_clips(monkeypatch: pytest.MonkeyPatch) -> None
     for taken, (clip_id, _) in enumerate(extraction.extract_all(files, log_mel_params(), ComputeParams(jobs=2))):
         assert clip_id == str(taken)
         assert len(ahead) <= taken + 4
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are left as they are")
+def test_freed_memory_is_kept() -> None:
+    program = """
+import resource, numpy as np
+from asd.features.memory import keep_freed_memory
+keep_freed_memory()
+for _ in range(9):
+    np.ones(2**18)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(9):
+    np.ones(2**18)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 512  # the pages of one array
 
 
 def test_memory_is_bounded_by_few_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

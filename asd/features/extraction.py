@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from asd.compute import ComputeParams, parallel
 from asd.errors import UserError
+from asd.features.memory import keep_freed_memory
 from asd.features.params import FrontEndParams
 from asd.features.registry import front_end
 from asd.features.waveform import load_waveform
@@ -62,6 +63,7 @@ def extract_all(
 
 
 def _extract_some(paths: Sequence[str], params: FrontEndParams) -> list[np.ndarray]:
+    keep_freed_memory()
     return [extract(path, params) for path in paths]
 
 
