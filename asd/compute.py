@@ -1,7 +1,9 @@
 """How things are computed: device, threads, workers, generators. Never a reason to re-run a stage."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,6 +14,8 @@ from asd.section import Section, load
 
 if TYPE_CHECKING:
     import torch
+
+AHEAD = 4  # items a worker
 
 
 class ComputeParams(Section):
@@ -64,10 +68,28 @@ def torch_rng(*keys: int | str) -> "torch.Generator":
     return torch.Generator().manual_seed(int(rng(*keys).integers(2**63)))
 
 
-def parallel(function: Callable[[Any], Any], items: Iterable[Any], params: ComputeParams | None = None) -> Any:
+def parallel(
+    function: Callable[[Any], Any], items: Iterable[Any], params: ComputeParams | None = None
+) -> Iterator[Any]:
     """Map a function over items by ``compute.jobs`` workers, yielding results in order as they come."""
+    params = params or compute_params()
+    if params.backend == "threading":
+        return _by_threads(function, items, params.jobs)
     from joblib import Parallel, delayed
 
-    params = params or compute_params()
     workers = Parallel(n_jobs=params.jobs, backend=params.backend, return_as="generator")
-    return workers(delayed(function)(item) for item in items)
+    return iter(workers(delayed(function)(item) for item in items))
+
+
+def _by_threads(function: Callable[[Any], Any], items: Iterable[Any], jobs: int) -> Iterator[Any]:
+    """Stay a few items ahead of whoever takes the results, which bounds the memory; joblib's threads would not."""
+    pool, ahead = ThreadPoolExecutor(jobs), deque[Future[Any]]()
+    try:
+        for item in items:
+            ahead.append(pool.submit(function, item))
+            if len(ahead) > AHEAD * jobs:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

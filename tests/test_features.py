@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from asd.artifacts import write_csv
 from asd.clips import CLIPS, COLUMNS, FILES, write_clips
-from asd.compute import ComputeParams
+from asd.compute import AHEAD, ComputeParams
 from asd.errors import UserError
 from asd.features import extraction, filters, mel, spectrum
 from asd.features.envelope import envelope_spectrum
@@ -613,13 +613,12 @@ def test_stage_without_test_clips_makes_an_empty_store(recordings: Path) -> None
 
 def test_memory_is_bounded_by_few_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     ahead: list[str] = []
-    monkeypatch.setattr(extraction, "AT_ONCE", (4, 2**25))
-    monkeypatch.setattr(extraction, "TOGETHER", 2)
+    monkeypatch.setattr(extraction, "TOGETHER", (2, 2**25))
     monkeypatch.setattr(extraction, "extract", lambda path, params: ahead.append(path) or np.zeros((1, 1)))
-    files = {str(n): str(n) for n in range(10)}
+    files = {str(n): str(n) for n in range(100)}
     for taken, (clip_id, _) in enumerate(extraction.extract_all(files, log_mel_params(), ComputeParams(jobs=2))):
         assert clip_id == str(taken)
-        assert len(ahead) <= taken + 4
+        assert len(ahead) <= taken + 2 * (2 * AHEAD + 2)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are left as they are")
@@ -640,9 +639,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def test_memory_is_bounded_by_few_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extraction, "AT_ONCE", (256, 100))
+    monkeypatch.setattr(extraction, "TOGETHER", (16, 100))
     files = {}
     for name, size in (("a", 60), ("b", 60), ("c", 30), ("d", 500), ("e", 10)):
         (tmp_path / name).write_bytes(bytes(size))
         files[name] = str(tmp_path / name)
-    assert list(extraction._portions(files)) == [["a"], ["b", "c"], ["d"], ["e"]]
+    assert list(extraction._tasks(files)) == [["a"], ["b", "c"], ["d"], ["e"]]

@@ -14,8 +14,7 @@ from asd.features.params import FrontEndParams
 from asd.features.registry import front_end
 from asd.features.waveform import load_waveform
 
-TOGETHER = 16  # [clips] of one task: handing out a task costs as much as a short clip
-AT_ONCE = 256, 2**26  # [clips], [bytes of files] computed ahead of the one that is taken: what bounds the memory
+TOGETHER = 16, 2**23  # [clips], [bytes of files] of one task: handing it out costs as much as a short clip
 
 
 def extract(path: Path | str, params: FrontEndParams) -> np.ndarray:
@@ -53,13 +52,11 @@ def extract_all(
         In the order of ``files``.
     rows : np.ndarray [shape=(rows, bands)]
     """
-    work = partial(_extract_some, params=params)
+    work, tasks = partial(_extract_some, params=params), list(_tasks(files))
     with threadpool_limits(1, "blas"):  # the workers are the threads: each with threads of its own is ten times slower
-        for some in _portions(files):
-            tasks = [some[start : start + TOGETHER] for start in range(0, len(some), TOGETHER)]
-            done = parallel(work, ([files[i] for i in task] for task in tasks), compute)
-            for task, rows in zip(tasks, done, strict=True):
-                yield from zip(task, rows, strict=True)
+        done = parallel(work, ([files[clip_id] for clip_id in task] for task in tasks), compute)
+        for task, rows in zip(tasks, done, strict=True):
+            yield from zip(task, rows, strict=True)
 
 
 def _extract_some(paths: Sequence[str], params: FrontEndParams) -> list[np.ndarray]:
@@ -67,16 +64,16 @@ def _extract_some(paths: Sequence[str], params: FrontEndParams) -> list[np.ndarr
     return [extract(path, params) for path in paths]
 
 
-def _portions(files: Mapping[str, str]) -> Iterator[list[str]]:
+def _tasks(files: Mapping[str, str]) -> Iterator[list[str]]:
     """Divide clip ids into runs of not too many clips and not too many bytes."""
-    portion: list[str] = []
+    task: list[str] = []
     size = 0
     for clip_id, path in files.items():
         own = Path(path).stat().st_size if Path(path).is_file() else 0  # a missing one is for the reader to name
-        if portion and (len(portion) == AT_ONCE[0] or size + own > AT_ONCE[1]):
-            yield portion
-            portion, size = [], 0
-        portion.append(clip_id)
+        if task and (len(task) == TOGETHER[0] or size + own > TOGETHER[1]):
+            yield task
+            task, size = [], 0
+        task.append(clip_id)
         size += own
-    if portion:
-        yield portion
+    if task:
+        yield task

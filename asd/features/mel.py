@@ -9,7 +9,7 @@ from scipy.signal import get_window
 
 from asd.features.mel_params import MelParams
 
-CHUNK = 2**18  # [samples] of frames at a time: a long recording takes no more memory
+CHUNK = 2**19  # [samples] of frames at a time: bounds the memory; the larger, the less threads wait
 GROUP = 16  # [mels] at a time: neighbours share their few bins of the spectrum, the rest is zeros
 
 
