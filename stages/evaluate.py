@@ -61,8 +61,9 @@ def anchored(content: dict[str, Any], figures: dict[str, Any]) -> str:
 
 def data_name(dataset: dict[str, Any]) -> dict[str, Any]:
     """Name the data set, with the size and seed of simulated data and the split of the challenge's."""
-    own = dataset | (dataset.get(dataset["name"]) or {})
-    return {"name": dataset["name"]} | {key: own[key] for key in ("split", "size", "seed") if key in own}
+    name = str(dataset["name"])
+    own = dataset if name.startswith("dcase") else dataset.get(name, {})
+    return {"name": name} | {key: own[key] for key in ("split", "size", "seed") if key in own}
 
 
 if __name__ == "__main__":

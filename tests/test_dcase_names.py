@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asd.datasets.dcase import Name, attributes_of_name, parse_name, read_attributes, recordings, stem
+from asd.datasets.attributes import attributes_of_name, read_attributes, stem
+from asd.datasets.dcase import Name, parse_name, recordings
 from asd.errors import UserError
 
 SECTIONS = st.integers(0, 99).map("{:02d}".format)

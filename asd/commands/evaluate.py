@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from asd.artifacts import percent, significant
+from asd.datasets.label_lists import read_labels
 from asd.errors import UserError
 from asd.evaluation import decisions, joined, official, summary
 from asd.evaluation.bootstrap import bias_corrected_interval, resampled_scores
-from asd.evaluation.label_lists import read_labels
 from asd.evaluation.organisers import FIRST_INTERVAL, organisers_ci95
 from asd.evaluation.score_folders import read_folder
 from asd.evaluation.sections import LabelledSection

@@ -15,6 +15,7 @@ TRUTH = Path("data/truth")
 MODULES = {
     "simulated": "asd.datasets.simulated.factory",
     "folder": "asd.datasets.folder",
+    **{f"dcase{year}": "asd.datasets.challenge" for year in range(2020, 2027)},
 }
 
 

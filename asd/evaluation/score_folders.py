@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.datasets.dcase import stem
+from asd.datasets.attributes import stem
 from asd.errors import UserError
 from asd.evaluation.joined import JOINED
 
@@ -30,7 +30,7 @@ def read_folder(folder: Path, labels: pd.DataFrame) -> tuple[pd.DataFrame, list[
         baseline; lines ``<file name>,<number>`` without a header; a clip goes by its given or by its true name,
         with or without folders and ``.wav``.
     labels : pd.DataFrame
-        Of :func:`asd.evaluation.label_lists.read_labels`.
+        Of :func:`asd.datasets.label_lists.read_labels`.
 
     Returns
     -------

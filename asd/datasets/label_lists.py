@@ -1,19 +1,14 @@
 """The organisers' published labels: ``eval_data_list_<year>.csv``."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
 
-from asd.datasets.dcase import attributes_of_name
+from asd.datasets.attributes import attributes_of_name
+from asd.datasets.dcase import parse_name
 from asd.errors import UserError
 
 COLUMNS = ("machine", "section", "name", "true_name", "anomaly", "domain", "attributes")
-GIVEN = re.compile(r"(?:section|id)_(?P<section>\d\d)_.*")
-TRUE = re.compile(
-    r"(?:section_\d\d_(?P<domain>source|target)_(?:test_)?)?(?P<label>normal|anomaly)(?:_id_\d\d)?_\d+"
-    r"(?:_(?P<attributes>.*))?\.wav"
-)
 ANOMALY = {"normal": 0, "anomaly": 1, "0": 0, "1": 1}
 
 
@@ -60,11 +55,11 @@ def read_labels(path: Path) -> pd.DataFrame:
 
 
 def _row(cells: list[str]) -> tuple[str, str, str, int, str, str] | None:
-    given, true = GIVEN.fullmatch(cells[0]), TRUE.fullmatch(cells[1])
-    if not given or not true or len(cells) > 3:
+    try:
+        given, true = parse_name(cells[0]), parse_name(cells[1])
+    except UserError:
         return None
-    anomaly = ANOMALY[true["label"]]
-    if len(cells) == 3 and ANOMALY.get(cells[2]) != anomaly:
+    if true.anomaly is None or len(cells) > 3 or (len(cells) == 3 and ANOMALY.get(cells[2]) != true.anomaly):
         return None
-    attributes = attributes_of_name(true["attributes"])
-    return given["section"], cells[0], cells[1], anomaly, true["domain"] or "", attributes
+    domain = "" if true.domain == "unknown" else true.domain
+    return given.section, cells[0], cells[1], true.anomaly, domain, attributes_of_name(true.attributes)

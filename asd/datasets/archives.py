@@ -1,0 +1,151 @@
+"""The archives of a year: fetched from Zenodo or a mirror, verified, unpacked, and kept for the next run.
+
+Under :data:`STORE`, outside every output, which DVC empties before a stage starts: ``<record>/<archive>/`` unpacked and
+whole, ``<record>/<archive>.zip.part`` under download, ``<record>/<archive>.zip.md5`` the digest it had.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from asd import fetch
+from asd.artifacts import atomic
+from asd.datasets.origins import Origin, is_url, offered, offers, page
+from asd.datasets.years import Archive, Table, address
+from asd.errors import UserError
+from asd.unpack import unpack
+
+STORE = Path(".asd/archives")
+AT_ONCE = 4  # archives under download
+
+
+def folder_of(archive: Archive) -> Path:
+    """Where an archive stands unpacked."""
+    return STORE / str(archive.record) / Path(archive.name).stem
+
+
+def provide(archives: list[Archive], mirror: str) -> dict[str, str]:
+    """Make sure that archives stand unpacked in the store; those that do are not fetched again.
+
+    Parameters
+    ----------
+    archives : list of Archive
+    mirror : str
+        ``none``, a folder, or a base URL; either holds ``<record>/<archive>`` and, if wanted, ``<record>/md5sums.txt``.
+
+    Returns
+    -------
+    dict of str to str
+        ``<record>/<archive>``: ``md5:<hex>``.
+
+    Raises
+    ------
+    UserError
+        On the first archive that can't be had; the others are provided all the same.
+    """
+    missing = [archive for archive in archives if not folder_of(archive).is_dir()]
+    known = offers([(archive.record, archive.name) for archive in missing], mirror)
+    sizes = [known[one.record][one.name].size for one in missing if one.name in known[one.record]]
+    with tqdm(total=sum(sizes) or None, unit="B", unit_scale=True, desc="download", disable=None) as bar:
+        failed = in_parallel([partial(_provide, one, known[one.record], bar.update) for one in missing])
+    if failed:
+        more = f" (and {len(failed) - 1} more archives failed)" if len(failed) > 1 else ""
+        raise UserError(f"{failed[0]}{more}")
+    return {f"{archive.record}/{archive.name}": _note(archive).read_text().strip() for archive in archives}
+
+
+def in_parallel(tasks: Iterable[Callable[[], Any]]) -> list[UserError]:
+    """Do all tasks, several at a time, and give the errors that a user can mend."""
+
+    def done(task: Callable[[], Any]) -> UserError | None:
+        try:
+            task()
+        except UserError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(AT_ONCE) as workers:
+        return [error for error in workers.map(done, tasks) if error]
+
+
+def _provide(archive: Archive, files: dict[str, Origin], progress: fetch.Progress) -> None:
+    """Fetch one archive, if it is not on this machine, verify and unpack it."""
+    origin = offered(archive.record, archive.name, files)
+    folder, note = folder_of(archive), _note(archive)
+    expected = _expected(archive, origin.digest)
+    local = not is_url(origin.url)
+    path = Path(origin.url) if local else folder.with_name(archive.name)
+    digest = _verified(archive, path, expected) if local else fetch.fetch(origin.url, path, expected, progress)
+    with atomic(note, "w") as file:
+        file.write(f"{digest}\n")
+    try:
+        unpack(path, folder)
+    except UserError:
+        note.unlink()
+        raise
+    finally:
+        if not local:
+            path.unlink()
+    tqdm.write(f"{archive.record}/{archive.name}: {archive.machine}, {archive.part}")
+
+
+def _note(archive: Archive) -> Path:
+    return folder_of(archive).with_name(f"{archive.name}.md5")
+
+
+def _expected(archive: Archive, published: str) -> str:
+    """Choose the digest to hold an archive to: pinned, else noted at an earlier download, else published."""
+    note = _note(archive)
+    pinned = f"md5:{archive.md5}" if archive.md5 else note.read_text().strip() if note.is_file() else ""
+    if pinned and published and pinned != published:
+        where = "asd/datasets/years.yaml" if archive.md5 else note
+        raise UserError(
+            f"record {archive.record} now gives {archive.name} with {published}, pinned is {pinned}: the "
+            f"organisers replaced it; remove the pin in {where} if you want the new one"
+        )
+    return pinned or published
+
+
+def _verified(archive: Archive, path: Path, expected: str) -> str:
+    """Digest an archive of a mirror that is a folder, where it lies."""
+    if not path.is_file():
+        raise UserError(
+            f"{path} is not there: put {page(archive.record)}/files/{archive.name} there or correct dataset.mirror"
+        )
+    digest = fetch.digest_of(path, "md5")
+    if expected and digest != expected:
+        raise UserError(f"{path} has {digest}, promised was {expected}: replace it")
+    return digest
+
+
+def provide_table(table: Table, mirror: str) -> Path:
+    """Make sure that a table of the organisers' repository is in the store, as pinned by its sha256.
+
+    Parameters
+    ----------
+    table : Table
+    mirror : str
+        As for :func:`provide`; either holds ``labels/<path in the repository>``.
+    """
+    path, digest = STORE / "labels" / table.sha256 / Path(table.file).name, f"sha256:{table.sha256}"
+    if path.is_file():
+        return path
+    if mirror == "none" or is_url(mirror):
+        _fetch_table(table, mirror, path, digest)
+        return path
+    found = Path(mirror, "labels", table.file)
+    if not found.is_file() or fetch.digest_of(found, "sha256") != digest:
+        raise UserError(f"{found} is missing or not {digest}: put {address(table)} there")
+    return found
+
+
+def _fetch_table(table: Table, mirror: str, path: Path, digest: str) -> None:
+    url = address(table) if mirror == "none" else f"{mirror.rstrip('/')}/labels/{table.file}"
+    try:
+        fetch.fetch(url, path, digest)
+    except fetch.UnreachableError as error:
+        raise UserError(f"{error}; or by hand: put it into FOLDER/labels/{table.file}, dataset.mirror=FOLDER") from None

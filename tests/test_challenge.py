@@ -1,0 +1,114 @@
+"""Every year from a server in the real layout to the clip table, with the labels that were published."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from challenge_server import Server, Years
+
+from asd.artifacts import read_json
+from asd.clips import read_clips
+from asd.datasets import archives, origins
+from asd.datasets.dcase import parse_name
+from asd.datasets.years import years
+from stages import download as download_stage
+from stages import index as index_stage
+
+SOME = {  # machines for a quick look
+    2020: "valve",
+    2021: "gearbox",
+    2022: "bearing",
+    2023: "bandsaw",
+    2024: "AirCompressor+BrushlessMotor+RoboticArm",
+    2025: "AutoTrash+HomeCamera",
+    2026: "Sander",
+}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    server = Server()
+    monkeypatch.setattr(origins, "ZENODO", server.url)
+    monkeypatch.setattr(archives, "address", lambda table: f"{server.url}/raw/{table.file}")
+    yield server
+    server.http.shutdown()
+
+
+@pytest.fixture
+def all_years(server: Server, shared: Path) -> Years:
+    for file in (shared / "dcase").rglob("*.csv"):
+        server.raw[f"datasets/{file.relative_to(shared / 'dcase').as_posix()}"] = file.read_bytes()
+    return Years(shared)
+
+
+def choose(number: int, machines: str, split: str = "eval", **more: object) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    chosen = {"name": f"dcase{number}", "machines": machines, "split": split}
+    params["dataset"] |= chosen | {"train_on": ["additional" if split == "eval" else "dev"]} | more
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+def prepare() -> pd.DataFrame:
+    """Download and index; give the truth beside the clip table and the files."""
+    download_stage.main()
+    index_stage.main()
+    told = pd.read_csv("data/ground_truth.csv", keep_default_na=False)
+    told = told.rename(columns={"domain": "true_domain", "attributes": "true_attributes"})
+    return read_clips().merge(told, on="clip_id").merge(pd.read_csv("data/files.csv"), on="clip_id")
+
+
+def expected(all_years: Years, number: int, machines: list[str]) -> Counter:
+    """Count clips by machine, section, domain and label, straight from the published list."""
+    listed = all_years.listed(number)
+    names = [(machine, parse_name(true)) for machine in machines for _, true in listed[machine]]
+    return Counter((machine, true.section, true.domain, str(true.anomaly)) for machine, true in names)
+
+
+def check_year(all_years: Years, number: int, machines: str, capsys: pytest.CaptureFixture[str]) -> None:
+    choose(number, machines)
+    table = prepare()
+    said = capsys.readouterr().out
+    test = table[table["split"] == "test"]
+    assert set(test["domain"]) == {"unknown"}
+    assert set(test["attributes"]) == {""}
+    metrics = read_json("metrics/download.json")
+    if number == 2026:
+        assert "labels of the evaluation set are not published" in said
+        assert set(test["anomaly"]) == {""}
+        assert set(table["channels"]) == {2}
+        return
+    chosen = list(years()[number].machines["eval"]) if machines == "all" else machines.split("+")
+    found = Counter(zip(*(test[c].astype(str) for c in ("machine", "section", "true_domain", "anomaly")), strict=True))
+    assert found == expected(all_years, number, chosen)
+    assert metrics["labels"] == {"listed": len(test), "without_recording": 0, "without_label": 0, "contradictory": 0}
+    if number == 2025:
+        assert set(found.values()) == {50}
+    if number >= 2024:
+        check_hidden(number, table, chosen)
+
+
+def check_hidden(number: int, table: pd.DataFrame, machines: list[str]) -> None:
+    for listed in years()[number].hidden:
+        machine, part = Path(listed.file).parent.name, Path(listed.file).stem.split("_")[2]
+        own = table[(table["machine"] == machine) & (table["split"] == part)]
+        if machine in machines:
+            assert (own["attributes"] == "").all()
+            assert (own["true_attributes"] != "").all()
+            assert len(set(own["true_attributes"])) > 1
+
+
+@pytest.mark.parametrize("number", SOME)
+def test_some_machines_of_every_year(number: int, server: Server, all_years: Years, workdir: Path, capsys):
+    server.offer(number, SOME[number], lambda archive: all_years.archive(number, archive))
+    check_year(all_years, number, SOME[number], capsys)
+    assert len(server.asked) == len(set(server.asked))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", SOME)
+def test_all_machines_of_every_year(number: int, server: Server, all_years: Years, workdir: Path, capsys):
+    server.offer(number, "all", lambda archive: all_years.archive(number, archive))
+    check_year(all_years, number, "all", capsys)
