@@ -1,5 +1,7 @@
 """Every year from a server in the real layout to the clip table, with the labels that were published."""
 
+import io
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from challenge_server import Server, Years
+from challenge_server import Server, Years, zipped
 
 from asd.artifacts import read_json
 from asd.clips import read_clips
@@ -112,3 +114,21 @@ def test_some_machines_of_every_year(number: int, server: Server, all_years: Yea
 def test_all_machines_of_every_year(number: int, server: Server, all_years: Years, workdir: Path, capsys):
     server.offer(number, "all", lambda archive: all_years.archive(number, archive))
     check_year(all_years, number, "all", capsys)
+
+
+def test_further_years_are_supplements_without_what_is_tested(server: Server, all_years: Years, workdir: Path):
+    """2022's additional clips, one of them in the test set of 2023 under another name."""
+    server.offer(2022, "all", lambda archive: all_years.archive(2022, archive))
+    server.offer(2023, "bandsaw", lambda archive: all_years.archive(2023, archive))
+    tested = years()[2023].parts["eval"]
+    stolen = zipfile.ZipFile(io.BytesIO(server.content(tested.record, "eval_data_bandsaw_test.zip")))
+    leaked = {"fan/train/section_03_source_train_normal_0000_vel_1.wav": stolen.read(stolen.namelist()[0])}
+    server.records[years()[2022].parts["additional"].record]["eval_data_fan_train.zip"] = zipped(leaked)
+    choose(2023, "bandsaw", pretrain="2022")
+    table = prepare()
+    further = table[table["machine"].str.startswith("2022_")]
+    assert set(further["split"]) == {"supplemental"}
+    assert set(further["kind"]) == {"machine"}
+    assert not further["path"].str.contains("_test_").any()
+    assert read_json("metrics/index.json")["leaked"] == {"2022_fan": 1}
+    assert set(table["machine"][table["split"] == "test"]) == {"bandsaw"}

@@ -135,12 +135,13 @@ def test_clips_of_equal_content_are_numbered_whatever_their_names(workdir: Path)
     tables = []
     for first, second in (("a", "b"), ("b", "a")):
         rows = [one_recording(Path(f"{first}.wav")), one_recording(Path(f"{second}.wav"), attributes="speed=4")]
-        rows += [one_recording(Path("c.wav"), split="test", anomaly="1")]
+        rows += [one_recording(Path("c.wav"), attributes="speed=5")]
         index = make_index(pd.concat(rows), "fail")
         tables.append(index.clips)
         assert index.metrics["duplicates"] == 2
     content = tables[0]["clip_id"][0]
     assert list(tables[0]["clip_id"]) == [content, f"{content}-2", f"{content}-3"]
+    assert list(tables[0]["attributes"]) == ["speed=3", "speed=4", "speed=5"]
     pd.testing.assert_frame_equal(*tables)
 
 

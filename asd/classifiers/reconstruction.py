@@ -149,7 +149,7 @@ def extract(
     """
     values = np.zeros((len(clips), len(VALUES)), dtype=np.float32)
     machines = clips["machine"].to_numpy()
-    for machine in sorted(set(machines)):
+    for machine in sorted({n.split("/", 1)[0] for n in tensors} & set(machines)):  # others are mere supplements
         mine = {n.split("/", 1)[1]: t for n, t in tensors.items() if n.split("/", 1)[0] == machine}
         inverse = torch.stack([mine.pop("source"), mine.pop("target")])
         network.load_state_dict(mine)

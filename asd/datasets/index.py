@@ -9,7 +9,7 @@ import pandas as pd
 from asd.artifacts import Metrics
 from asd.clips import content_id, training
 from asd.compute import parallel
-from asd.datasets import audio
+from asd.datasets import audio, leaks
 from asd.errors import UserError
 
 KNOWN = ["machine", "section", "split", "domain", "kind", "attributes", "recording", "time", "speed_hz"]
@@ -35,6 +35,8 @@ class Decoded(NamedTuple):
     channels: int = 0
     frames: int = 0
     clipped: bool = False
+    level: str = ""
+    landmarks: np.ndarray = np.zeros(0, dtype=np.int64)
     bad: str = ""
     message: str = ""
 
@@ -66,15 +68,19 @@ def make_index(recordings: pd.DataFrame, on_bad_clip: str) -> Index:
         raise UserError(_complaint(bad["message"], len(table)))
     for message in bad["message"]:
         print(f"left out: {message}", flush=True)
-    table = name_clips(anonymous(table[table["bad"] == ""]))
-    _check_training(set(recordings["machine"]), table)
+    good = table[table["bad"] == ""].reset_index(drop=True)
+    leaked = leaks.leaked(good, lambda path: audio.read(path)[0][:, 0])
+    for machine, own in good[leaked].groupby("machine"):
+        print(f"left out: {len(own)} clips of {machine} are in the test set, as {own['path'].iloc[0]}", flush=True)
+    table = name_clips(anonymous(good[~leaked]))
+    _check_training(trained(recordings), table)
     clips = _clips(table)
     return Index(
         clips,
         table[["clip_id", "path"]],
         _given(clips),
         _ground_truth(table),
-        _metrics(table, clips, bad["bad"]),
+        _metrics(table, clips, bad["bad"]) | {"leaked": _counts(good[leaked], ["machine"])},
     )
 
 
@@ -88,7 +94,9 @@ def decode(path: str) -> Decoded:
     if unfit := [problem for problem in found if problem in BAD]:
         return Decoded(bad=unfit[0], message=f"{path} {MESSAGES[unfit[0]]}: record it again or leave it out")
     frames, channels = samples.shape
-    return Decoded(content_id(samples, sample_rate), sample_rate, channels, frames, "clipped" in found)
+    near = samples[:, 0]
+    content, level = content_id(samples, sample_rate), leaks.level_hash(near)
+    return Decoded(content, sample_rate, channels, frames, "clipped" in found, level, leaks.landmarks(near))
 
 
 def _complaint(messages: pd.Series, count: int) -> str:
@@ -118,6 +126,11 @@ def name_clips(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(clip_id=ids, twin=number > 0).sort_values("clip_id").reset_index(drop=True)
 
 
+def trained(recordings: pd.DataFrame) -> set[str]:
+    """Name the machines that must have normal training clips: all that are not mere supplements."""
+    return set(recordings["machine"][recordings["split"] != "supplemental"])
+
+
 def _check_training(machines: Iterable[str], table: pd.DataFrame) -> None:
     if without := sorted(set(machines) - set(training(table)["machine"])):
         raise UserError(f"{without[0]} has no normal training clip left: add some or leave it out of dataset.machines")
@@ -142,7 +155,7 @@ def _ground_truth(table: pd.DataFrame) -> pd.DataFrame:
 def _metrics(table: pd.DataFrame, clips: pd.DataFrame, bad: pd.Series) -> dict[str, Any]:
     normal = training(clips)
     values = normal[normal["attributes"] != ""].groupby("machine")["attributes"].nunique()
-    machines = sorted(set(clips["machine"]))
+    machines = sorted(set(normal["machine"]))
     labelled = set(table["machine"][(table["split"] == "test") & (table["anomaly"] != "")])
     return {
         "clips": _counts(clips, ["machine", "split", "domain"]),
