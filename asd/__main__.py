@@ -13,6 +13,7 @@ COMMANDS = {
     "frequencies": "find the characteristic frequencies of a recording",
     "manifest": "write the manifest of a folder of own recordings",
     "results": "print the result table of the last run",
+    "score": "score recordings with a trained system",
     "submission": "make the challenge's package of one system",
     "table": "tabulate stored scores of several years, each by its own metric",
 }

@@ -150,10 +150,11 @@ def test_manifest_of_a_tree_of_machines(workdir: Path, capsys: pytest.CaptureFix
     assert "could not place own/elsewhere.wav" in said
     assert "could not place own/notes.txt" in said
     table = pd.read_csv("data/manifest.csv").set_index("path")
-    fan = table[table["machine"] == "fan_id_00"]
+    fan = table[table["machine"] == "fan"]
+    assert set(fan["section"]) == {0}
     assert list(fan.index[fan["split"] == "train"]) == [f"../own/fan/id_00/normal/{n}.wav" for n in range(3)]
     assert fan["anomaly"].tolist() == [1, 0, 0, 0, 0, 0]
-    assert list(table["machine"][table["split"] == "train"]) == ["big_pump", *["fan_id_00"] * 3]
+    assert list(table["machine"][table["split"] == "train"]) == ["big_pump", *["fan"] * 3]
     assert len(read_manifest(Path("data/manifest.csv"))) == 7
 
 
