@@ -1,0 +1,125 @@
+"""``python -m asd score``: the pipeline's numbers for the pipeline's clips, one line for each wrong input."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from test_end_to_end import list_recordings, prepare, project  # noqa: F401
+
+from asd.__main__ import main
+
+SYSTEMS = ("autoencoder", "frozen", "attribute_cnn")
+KEYS = ["file", "machine", "score", "threshold", "decision", "nearest"]
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture
+def home(trained: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+    """A project whose systems are trained, once."""
+    if not (trained / "data").exists():
+        list_recordings()
+        prepare(SYSTEMS)
+        shutil.copytree(project, trained, dirs_exist_ok=True)
+    monkeypatch.chdir(trained)
+    return trained
+
+
+def scored(capsys: pytest.CaptureFixture[str], *words: str) -> pd.DataFrame:
+    capsys.readouterr()
+    assert main(["score", *words, "--json"]) == 0
+    table = pd.DataFrame(json.loads(capsys.readouterr().out))
+    assert list(table.columns) == KEYS
+    return table
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_pipelines_clips_get_the_pipelines_numbers(system: str, home: Path, capsys: pytest.CaptureFixture[str]):
+    files = pd.read_csv("data/files.csv").set_index("path")["clip_id"]
+    table = scored(capsys, "--system", system, "recordings")
+    assert len(table) == len(files) == 40
+    known = pd.read_csv(f"data/scores/{system}/scores.csv", keep_default_na=False).set_index("clip_id")
+    known = known.loc[files[table["file"]]]
+    for column in ("score", "threshold"):
+        np.testing.assert_allclose(table[column], known[column], rtol=0, atol=1e-6)
+    for column in ("machine", "decision", "nearest"):
+        assert table[column].to_list() == known[column].to_list()
+
+
+def test_recordings_of_any_kind(home: Path, capsys: pytest.CaptureFixture[str]):
+    rng = np.random.default_rng(0)
+    kinds = {"a.wav": (RATE, 1, 0.3), "b.flac": (44100, 2, 1.0), "c.ogg": (22050, 1, 3.0), "d.aiff": (48000, 8, 0.7)}
+    for name, (rate, channels, seconds) in kinds.items():
+        soundfile.write(name, rng.uniform(-0.5, 0.5, (int(rate * seconds), channels)), rate)
+    table = scored(capsys, "--system", "attribute_cnn", "--machine", "fan", *kinds)
+    assert table["file"].to_list() == list(kinds)
+    assert np.isfinite(table[["score", "threshold"]]).all().all()
+    assert set(table["decision"]) <= {0, 1}
+    again = scored(capsys, "--system", "attribute_cnn", "--machine", "fan", *reversed(kinds))
+    np.testing.assert_allclose(again["score"][::-1], table["score"], rtol=0, atol=1e-6)
+
+
+def test_a_table_is_printed_and_written(home: Path, capsys: pytest.CaptureFixture[str]):
+    file = "recordings/pump/abnormal/00.wav"
+    assert main(["score", "--system", "frozen", file, "--csv", "out/scores.csv"]) == 0
+    assert file in capsys.readouterr().out
+    table = pd.read_csv("out/scores.csv")
+    assert list(table.columns) == KEYS
+    assert table["machine"].to_list() == ["pump"]
+    assert table["decision"].to_list() == [1]
+
+
+def bad_files() -> None:
+    soundfile.write("silent.wav", np.zeros(RATE), RATE)
+    soundfile.write("nan.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
+    soundfile.write("slow.wav", np.ones(1000) / 2, 1000)
+    soundfile.write("whole.wav", np.ones(RATE) / 2, RATE)
+    Path("cut.wav").write_bytes(Path("whole.wav").read_bytes()[:-999])
+    Path("empty.wav").touch()
+    Path("text.wav").write_text("no audio at all, but long enough to be taken for a header")
+    Path("void").mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--machine", "fan", "no.wav"], "no.wav is missing"),
+        (["--machine", "fan", "empty.wav"], "empty.wav is an empty file"),
+        (["--machine", "fan", "text.wav"], "text.wav is no audio"),
+        (["--machine", "fan", "cut.wav"], "cut.wav is truncated"),
+        (["--machine", "fan", "silent.wav"], "silent.wav holds nothing but zeros"),
+        (["--machine", "fan", "nan.wav"], "nan.wav holds samples that are no finite numbers"),
+        (["--machine", "fan", "slow.wav"], "slow.wav has 1000 Hz, too low"),
+        (["--machine", "fan", "void"], "void holds no recordings"),
+        (["--machine", "lathe", "whole.wav"], "--machine is 'lathe', which frozen does not know: fan, pump"),
+        (["whole.wav"], "whole.wav: whose recording is it? give --machine, one of fan, pump"),
+        (["--machine", "fan", "--section", "07", "whole.wav"], "give --section, one of 00"),
+        (["--system", "thawed", "whole.wav"], "--system is 'thawed': choose among autoencoder, frozen"),
+        (["--system", "domain_adapted", "whole.wav"], "holds no trained system: run dvc repro"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(words: list[str], says: str, home: Path, capsys: pytest.CaptureFixture[str]):
+    bad_files()
+    capsys.readouterr()
+    assert main(["score", "--system", "frozen", *words]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("asd: ")
+    assert says in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_what_is_right_is_scored_beside_what_is_wrong(home: Path, capsys: pytest.CaptureFixture[str]):
+    bad_files()
+    assert main(["score", "--system", "frozen", "--machine", "fan", "no.wav", "whole.wav", "text.wav", "--json"]) == 2
+    said = capsys.readouterr()
+    assert [row["file"] for row in json.loads(said.out)] == ["whole.wav"]
+    assert said.err.count("asd: ") == said.err.count("\n") == 2
