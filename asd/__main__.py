@@ -8,6 +8,7 @@ from importlib import import_module
 from asd.errors import UserError
 
 COMMANDS = {
+    "check": "say how healthy a data set is",
     "compare": "say whether two revisions or experiments really differ",
     "evaluate": "compute a year's official metric of any folder of score files",
     "frequencies": "find the characteristic frequencies of a recording",

@@ -1,8 +1,9 @@
 """Own recordings, where they lie, through a manifest.
 
 A CSV with the columns ``path, machine, split`` and, if wanted, ``section, domain, attributes, kind, recording, time,
-speed_hz, anomaly``. Paths are absolute or relative to the manifest's folder. The recordings are never copied: the
-stage ``download`` lists them with their digests, so that changed ones are noticed.
+speed_hz, anomaly``. Paths are absolute or relative to the manifest's folder. The recordings are never copied, unless
+they are longer than ``dataset.folder.clip_seconds`` and cut: the stage ``download`` lists them with their digests, so
+that changed ones are noticed.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import pandas as pd
 
 from asd.artifacts import Metrics, read_csv, write_csv
 from asd.compute import parallel
+from asd.datasets.cutting import CUT, cut_long
 from asd.datasets.params import DatasetParams
 from asd.datasets.selection import selected
 from asd.errors import UserError
@@ -46,7 +48,7 @@ def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
     """
     table = read_manifest(Path(params.folder.manifest))
     table = table[table["machine"].isin(selected(params.machines, table["machine"]))]
-    table = table.assign(sha256=list(parallel(_digest, table["path"])))
+    table = cut_long(table.assign(sha256=list(parallel(_digest, table["path"]))), params.folder.clip_seconds, raw)
     hidden = ["anomaly", "true_domain", "true_attributes"]
     write_csv(raw / LISTED, table.drop(columns=hidden))
     write_csv(truth / LISTED, table[["path", *hidden]])
@@ -58,7 +60,8 @@ def recordings(params: DatasetParams, raw: Path, truth: Path) -> pd.DataFrame:
     """List the recordings; see :class:`asd.datasets.registry.Dataset`."""
     listed = pd.read_csv(raw / LISTED, dtype=str, keep_default_na=False)
     hidden = pd.read_csv(truth / LISTED, dtype=str, keep_default_na=False)
-    return listed.drop(columns="sha256").merge(hidden, on="path", validate="one_to_one")
+    table = listed.drop(columns="sha256").merge(hidden, on="path", validate="one_to_one")
+    return table.assign(path=table["path"].map(lambda path: re.sub(f"^{CUT}", f"{raw}/", path)))
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
@@ -87,6 +90,8 @@ def read_manifest(path: Path) -> pd.DataFrame:
     table["path"] = [Path(os.path.normpath(path.parent / file)).as_posix() for file in table["path"]]
     _check_files(table, path)
     _check_training(table, path)
+    _check_recordings(table, path)
+    _check_times(table, path)
     return _completed(table).sort_values("path").reset_index(drop=True)
 
 
@@ -123,6 +128,30 @@ def _check_training(table: pd.DataFrame, path: Path) -> None:
     trained = set(table["machine"][(table["split"] == "train") & table["kind"].isin(["", "machine"])])
     if without := sorted(set(table["machine"]) - trained):
         raise UserError(f"{path}: {without[0]} has no normal training recording: give some the split train")
+
+
+def _check_recordings(table: pd.DataFrame, path: Path) -> None:
+    """Refuse what would be learnt by heart: clips of one recording on both sides."""
+    known = table[table["recording"] != ""]
+    keys = [known["machine"], known["recording"]]
+    tested = (known["split"] == "test").groupby(keys)
+    both = known.index[tested.transform("any") & ~tested.transform("all")]
+    if len(both):
+        said = f"recording {known['recording'][both[0]]} trains and tests"
+        raise UserError(f"{path} line {both[0] + 2}: {said}: give all its clips one split")
+
+
+def _check_times(table: pd.DataFrame, path: Path) -> None:
+    """Refuse training on what comes later than the normals that test: the earlier train, the later test."""
+    known = table[(table["time"] != "") & (table["anomaly"] != "1")]
+    for machine, own in known.groupby("machine"):
+        test, train = own[own["split"] == "test"], own[own["split"] == "train"]
+        later = train.index[train["time"] > test["time"].min()] if len(test) else []
+        if len(later):
+            said = f"{machine} trains at {table['time'][later[0]]}, later than its first test"
+            raise UserError(
+                f"{path} line {later[0] + 2}: {said}: the earlier train, the later test; or leave time empty"
+            )
 
 
 def _completed(table: pd.DataFrame) -> pd.DataFrame:
