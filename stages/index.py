@@ -1,10 +1,11 @@
 """Stage index: one anonymous row a clip; labels and hidden attributes apart, for evaluate alone."""
 
 from asd.artifacts import write_csv, write_metrics
-from asd.clips import CLIPS, FILES, LABELS, TRAIN_CLIPS, TRUTH, write_clips
+from asd.clips import CLIPS, FILES, LABELS, TRAIN_CLIPS, TRUTH, training, write_clips
 from asd.datasets import registry
 from asd.datasets.index import make_index
 from asd.datasets.params import DatasetParams, IndexParams
+from asd.features.channels import survey
 from asd.section import load
 from asd.stage import run
 
@@ -20,7 +21,8 @@ def main() -> str:
     write_csv(FILES, index.files)
     write_csv(LABELS / "given.csv", index.given)
     write_csv(TRUTH, index.ground_truth)
-    write_metrics("metrics/index.json", index.metrics)
+    two_channels = survey(training(index.clips).merge(index.files, on="clip_id"))
+    write_metrics("metrics/index.json", index.metrics | ({"two_channels": two_channels} if two_channels else {}))
     return f"{index.clips['machine'].nunique()} machines, {len(index.clips)} clips in {CLIPS}"
 
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import Metrics
 from asd.clips import content_id, training
 from asd.compute import parallel
 from asd.datasets import audio, leaks
@@ -24,7 +23,7 @@ class Index(NamedTuple):
     files: pd.DataFrame
     given: pd.DataFrame
     ground_truth: pd.DataFrame
-    metrics: Metrics
+    metrics: dict[str, Any]
 
 
 class Decoded(NamedTuple):

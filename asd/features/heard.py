@@ -15,7 +15,7 @@ class Heard(Section):
     """The field that is lowered for recordings of a lower rate."""
 
     sample_rate: int = Field(ge=100, description="[Hz]; files of another rate are resampled")
-    channel: Literal["near", "mean"] = Field("near", description="near: the first one; mean: of all")
+    channel: Literal["near", "far", "mean", "cancel"] = Field("near", description="cancel: the far out of the near")
     low_rate: Literal["refuse", "lower"] = Field(
         "refuse", description="files below twice the highest frequency: refuse them, or lower it for their machine"
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from asd.datasets.audio import read
 from asd.errors import UserError
+from asd.features.channels import one_channel
 from asd.features.filters import high_pass
 from asd.features.heard import Heard
 from asd.features.params import FrontEndParams
@@ -49,7 +50,7 @@ def heard(samples: np.ndarray, sample_rate: int, params: Heard) -> np.ndarray:
     np.ndarray [shape=(samples,), dtype=float32]
         At ``params.sample_rate``.
     """
-    waveform = samples[:, 0] if params.channel == "near" else samples.mean(axis=1)
+    waveform = one_channel(samples, sample_rate, params.channel)
     if sample_rate != params.sample_rate:
         import soxr
 

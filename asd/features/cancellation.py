@@ -1,0 +1,109 @@
+"""Cancelling with a far microphone: what both hear is taken out of what the near one hears.
+
+``Y(f, t) = X_near(f, t) - sum_l H_l(f) X_far(f, t - l)``, with complex weights H from the regularised normal equations
+over the clip's own frames, so that the phase is kept; the waveform is made from Y by overlap-add. A reconstruction: of
+the report it follows (Ozeki, DCASE 2026 Task 2) only the idea was known, a complex least-squares subtraction of the far
+channel. A machine that leaks into the far microphone is cancelled too.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import fft
+from scipy.signal import get_window
+
+WINDOW = 0.064  # [s]
+TAPS = 3  # frames of the far channel that explain one of the near: what room and delay spread over time
+REGULARISATION = 1e-3  # of the far channel's mean power in a bin: what is too quiet there explains nothing
+SILENT = 1e-7  # of full scale, the far channel's largest sample: nothing to cancel with
+IDENTICAL = 1e-4  # of the near channel's energy: a far channel that differs less is the same microphone
+FLOOR = 1e-30  # of power
+
+
+class Cancelled(NamedTuple):
+    """What is left of the near channel, ``(frames,)``, and what was found on the way."""
+
+    waveform: np.ndarray
+    coherence: float
+    removed: float
+
+
+def cancelled(near: np.ndarray, far: np.ndarray, sample_rate: int) -> Cancelled:
+    """Take out of the near channel what the far channel explains.
+
+    Parameters
+    ----------
+    near, far : np.ndarray [shape=(frames,), dtype=float32]
+        Full scale 1.
+    sample_rate : int
+        [Hz]
+
+    Returns
+    -------
+    waveform : np.ndarray [shape=(frames,), dtype=float32]
+        The near channel as it is where the far one is silent or identical, or the clip is too short to tell.
+    coherence : float
+        Mean over frequency of the magnitude-squared coherence of the two channels, weighted by the near one's power.
+    removed : float
+        [dB] The near channel's energy over that of what is left.
+    """
+    size = 2 * round(WINDOW * sample_rate / 2)
+    if np.abs(far).max(initial=0.0) < SILENT or len(near) < 4 * TAPS * size:
+        return Cancelled(near, 0.0, 0.0)
+    if np.sum((near - far) ** 2, dtype=np.float64) < IDENTICAL * np.sum(near**2, dtype=np.float64):
+        return Cancelled(near, 1.0, 0.0)
+    x, v = spectrum(near, size), spectrum(far, size)
+    left = overlapped(subtracted(x, v, fitted(x, v)), size, len(near)).astype(np.float32)
+    energy = [float(np.sum(wave.astype(np.float64) ** 2)) for wave in (near, left)]
+    return Cancelled(left, _coherence(x, v), 10 * float(np.log10((energy[0] + FLOOR) / (energy[1] + FLOOR))))
+
+
+def fitted(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Fit the weights, ``(bins, taps)``, to spectra of the near and the far channel, ``(bins, frames)``."""
+    delayed = _delayed(v)
+    conjugate = delayed.conj().transpose(0, 2, 1)
+    normal, mixed = delayed @ conjugate, delayed @ x.conj()[:, :, None]
+    power = normal[:, 0, 0].real
+    floor = REGULARISATION * power + 1e-6 * power.mean() + FLOOR
+    weights: np.ndarray = np.linalg.solve(normal + floor[:, None, None] * np.eye(TAPS), mixed)[:, :, 0].conj()
+    return weights
+
+
+def subtracted(x: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Take what the far channel explains out of the near one; linear in both, so that parts can be looked at alone."""
+    explained = (weights[:, None, :] @ _delayed(v))[:, 0]
+    return x - explained
+
+
+def _delayed(v: np.ndarray) -> np.ndarray:
+    """Stack a spectrum with its past frames, ``(bins, taps, frames)``."""
+    return np.stack([np.pad(v, ((0, 0), (tap, 0)))[:, : v.shape[1]] for tap in range(TAPS)], axis=1)
+
+
+def _coherence(x: np.ndarray, v: np.ndarray) -> float:
+    mine, theirs = np.sum(np.abs(x) ** 2, axis=1), np.sum(np.abs(v) ** 2, axis=1)
+    shared = np.abs(np.sum(x * v.conj(), axis=1)) ** 2 / (mine * theirs + FLOOR)
+    return float(np.sum(shared * mine) / (np.sum(mine) + FLOOR))
+
+
+def spectrum(waveform: np.ndarray, size: int) -> np.ndarray:
+    """Transform a waveform, ``(bins, frames)``: frames of ``size`` samples, half overlapping, square-root Hann."""
+    padded = np.pad(waveform, (size // 2, size))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // 2]
+    found: np.ndarray = fft.rfft(frames * _window(size), axis=1).T
+    return found
+
+
+def overlapped(spectrum: np.ndarray, size: int, length: int) -> np.ndarray:
+    """Transform back, by overlap-add: the windows' squares add up to one."""
+    frames = fft.irfft(spectrum.T, size, axis=1) * _window(size)
+    half = size // 2
+    total = np.zeros((len(frames) + 1) * half)
+    total[: len(frames) * half] += frames[:, :half].ravel()
+    total[half:] += frames[:, half:].ravel()
+    return total[half : half + length]
+
+
+def _window(size: int) -> np.ndarray:
+    window: np.ndarray = np.sqrt(get_window("hann", size))
+    return window.astype(np.float32)

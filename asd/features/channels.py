@@ -1,0 +1,72 @@
+"""Which of a recording's channels a front end hears."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asd.compute import parallel
+from asd.datasets.audio import read
+from asd.errors import UserError
+from asd.features.cancellation import cancelled
+
+SURVEYED = 100  # training clips of a machine that are looked at
+
+
+def one_channel(samples: np.ndarray, sample_rate: int, channel: str) -> np.ndarray:
+    """Choose or make one channel.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(frames, channels), dtype=float32]
+        The first channel is the near microphone's, the second the far one's.
+    sample_rate : int
+        [Hz]
+    channel : str
+        ``near``, ``far``, ``mean`` (of all) or ``cancel`` (see :mod:`asd.features.cancellation`).
+
+    Returns
+    -------
+    np.ndarray [shape=(frames,), dtype=float32]
+
+    Raises
+    ------
+    UserError
+        Where the far channel is wanted and there is none.
+    """
+    if channel == "near":
+        return samples[:, 0]
+    if channel == "mean":
+        return samples.mean(axis=1)
+    if samples.shape[1] < 2:
+        raise UserError(f"channel is {channel!r}, but a recording has one channel: set features.*.channel to near")
+    return samples[:, 1] if channel == "far" else cancelled(samples[:, 0], samples[:, 1], sample_rate).waveform
+
+
+def survey(clips: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Say how much two microphones have in common, by machine.
+
+    Parameters
+    ----------
+    clips : pd.DataFrame
+        Training clips: ``machine, channels, path``, sorted by clip id.
+
+    Returns
+    -------
+    dict
+        Of machines with a far microphone: ``clips`` looked at, their mean ``coherence`` and the mean energy that
+        cancelling removes, ``removed_db``.
+    """
+    found = {}
+    for machine, own in clips[clips["channels"] > 1].groupby("machine"):
+        heard = list(parallel(_compared, own["path"].head(SURVEYED)))
+        coherence, removed = np.mean(heard, axis=0)
+        found[str(machine)] = {"clips": len(heard), "coherence": float(coherence), "removed_db": float(removed)}
+    return found
+
+
+def _compared(path: Path | str) -> tuple[float, float]:
+    samples, sample_rate = read(path)
+    done = cancelled(samples[:, 0], samples[:, 1], sample_rate)
+    return done.coherence, done.removed
