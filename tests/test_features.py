@@ -389,7 +389,7 @@ class All(Section):
         (LOG_MEL, "window_length", 1025, "window_length is 1025: must be at most n_fft (1024)"),
         ({**LOG_MEL, "loop_seconds": 2.0}, "trim_or_pad_seconds", 2.0, "trim_or_pad_seconds is 2.0: must be 0 beside"),
         (SPECTRUM, "f_max", 9000, "f_max is 9000: must be at most half the sample_rate (8000)"),
-        (LOG_MEL, "channel", "far", "channel is 'far'"),
+        (LOG_MEL, "channel", "left", "channel is 'left'"),
         (LOG_MEL, "nmels", 64, "nmels is unknown"),
         (LOG_MEL, "kind", "logmel", "'logmel'"),
         (FBANK, "frame_shift", 30, "frame_shift is 30"),
