@@ -16,6 +16,7 @@ from asd import fetch, unpack
 from asd.artifacts import read_json
 from asd.datasets import archives, origins, years
 from asd.errors import UserError
+from asd.evaluation.official import YEARS
 from stages import download as stage
 
 FAN, VALVE, RECORD = "dev_fan.zip", "dev_valve.zip", 7882613
@@ -242,6 +243,24 @@ def test_rules_of_years_are_held(server: Server):
     refused("2026 do not allow: none is allowed")
     choose(name="dcase2023", split="eval", train_on=["dev"])
     refused("add it to dataset.train_on")
+
+
+def test_every_year_has_a_metric():
+    assert {number: year.metric for number, year in years.years().items()} == {year: year for year in YEARS}
+    assert years.years()[2026].channels == 2
+    assert years.years()[2026].others == []
+
+
+def test_a_section_that_an_archive_lacks_is_named(server: Server, capsys: pytest.CaptureFixture[str]):
+    made = Years(Path("no-lists"))
+    server.offer(2022, "fan", lambda archive: made.archive(2022, archive))
+    record = years.years()[2022].parts["dev"].record
+    with zipfile.ZipFile(io.BytesIO(server.content(record, FAN))) as whole:
+        rest = {name: whole.read(name) for name in whole.namelist() if "section_02" not in name}
+    server.records[record][FAN] = zipped(rest)
+    choose(name="dcase2022", machines="fan")
+    stage.main()
+    assert "fan: dev lacks section 02" in capsys.readouterr().out
 
 
 def test_the_registry_names_what_the_facts_name(shared: Path):

@@ -16,7 +16,7 @@ from asd.datasets import dcase, truth
 from asd.datasets.archives import folder_of, provide
 from asd.datasets.attributes import SUFFIX
 from asd.datasets.params import DatasetParams
-from asd.datasets.years import Archive, archives, others, years
+from asd.datasets.years import Archive, PartName, Year, archives, others, years
 
 TRAINING = ("train", "supplemental")  # folders
 
@@ -40,6 +40,7 @@ def download(params: DatasetParams, raw: Path, hidden: Path) -> Metrics:
             _place(archive, raw / f"dcase{number}" / archive.machine, tuple(dcase.FOLDERS) if tested else TRAINING)
     truth.download(params.year, params.split, params.mirror, hidden)
     table = recordings(params, raw, hidden)
+    _say_missing_sections(table, year, parts)
     metrics: dict[str, Any] = {"name": params.name, "machines": _counts(table), "archives": digests}
     labels = truth.cross_check(table, params.year, params.split, hidden)
     return metrics | ({"labels": labels} if labels else {})
@@ -64,6 +65,16 @@ def _link(file: Path, target: Path) -> None:
 
 def _counts(table: pd.DataFrame) -> dict[str, dict[str, int]]:
     return {str(machine): {"files": len(own)} for machine, own in table.groupby("machine")}
+
+
+def _say_missing_sections(table: pd.DataFrame, year: Year, parts: list[PartName]) -> None:
+    """Name the sections of the registry that the archives lack."""
+    found = set(zip(table["machine"], table["section"], strict=True))
+    for part in parts:
+        for machine, sections in year.machines_of(part).items():
+            lacking = [section for section in sections if (machine, section) not in found]
+            if lacking and machine in set(table["machine"]):
+                print(f"{machine}: {part} lacks section {', '.join(lacking)}", flush=True)
 
 
 def recordings(params: DatasetParams, raw: Path, hidden: Path) -> pd.DataFrame:
