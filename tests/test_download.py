@@ -16,7 +16,6 @@ from asd import fetch, unpack
 from asd.artifacts import read_json
 from asd.datasets import archives, origins, years
 from asd.errors import UserError
-from asd.evaluation.official import YEARS
 from stages import download as stage
 
 FAN, VALVE, RECORD = "dev_fan.zip", "dev_valve.zip", 7882613
@@ -245,12 +244,6 @@ def test_rules_of_years_are_held(server: Server):
     refused("add it to dataset.train_on")
 
 
-def test_every_year_has_a_metric():
-    assert {number: year.metric for number, year in years.years().items()} == {year: year for year in YEARS}
-    assert years.years()[2026].channels == 2
-    assert years.years()[2026].others == []
-
-
 def test_a_section_that_an_archive_lacks_is_named(server: Server, capsys: pytest.CaptureFixture[str]):
     made = Years(Path("no-lists"))
     server.offer(2022, "fan", lambda archive: made.archive(2022, archive))
@@ -261,22 +254,3 @@ def test_a_section_that_an_archive_lacks_is_named(server: Server, capsys: pytest
     choose(name="dcase2022", machines="fan")
     stage.main()
     assert "fan: dev lacks section 02" in capsys.readouterr().out
-
-
-def test_the_registry_names_what_the_facts_name(shared: Path):
-    facts = yaml.safe_load((shared / "dcase/registry.yaml").read_text())
-    for number, parts in facts["years"].items():
-        year = years.years()[number]
-        found: dict[str, dict[str, list[str]]] = {"dev": {}, "eval": {}}
-        for archive in years.archives(year, ["dev", "additional", "eval"], "all"):
-            url = f"https://zenodo.org/records/{archive.record}/files/{archive.name}"
-            if (number, archive.part) != (2026, "eval"):
-                found["dev" if archive.part == "dev" else "eval"].setdefault(archive.machine, []).append(url)
-        assert found == parts
-        for machine, sections in facts["sections"].get(number, {}).items():
-            own = {split: year.machines[split].get(machine, []) for split in ("dev", "eval")}  # type: ignore[index]
-            assert own == sections
-    tables = {table.file: table.sha256 for y in years.years().values() for table in y.hidden}
-    assert tables == {table["file"]: table["sha256"] for table in facts["labels"]["hidden_attributes"]}
-    lists = {number: year.labels.sha256 for number, year in years.years().items() if year.labels}
-    assert lists == {number: table["sha256"] for number, table in facts["labels"]["eval_lists"].items()}

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from asd.artifacts import write_csv
-from asd.datasets.trees import SUFFIXES, divided, sanitised, understand
+from asd.datasets.division import divided
+from asd.datasets.trees import SUFFIXES, sanitised, understand
 from asd.errors import UserError
 
 ALWAYS = ["path", "machine", "split", "anomaly"]  # columns; others are written where anything stands in them
