@@ -1,4 +1,5 @@
-import hashlib
+"""The simulated factory as a data set: layout, sizes, streams, attributes, truth."""
+
 from collections import Counter
 from pathlib import Path
 
@@ -6,33 +7,31 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from scipy.signal import hilbert
+from conftest import ROOT
+from factories import clips, dataset, digests, simulated
 
+from asd.clips import parse_attributes
 from asd.datasets import dcase
-from asd.datasets.params import DatasetParams, FolderParams, SimulatedParams
-from asd.datasets.simulated.factory import LEVEL, MACHINES, SIZES, download, plan, recordings, simulate
+from asd.datasets.simulated.factory import download, quantised, recordings
+from asd.datasets.simulated.plan import SIZES, plan
+from asd.datasets.simulated.simulation import BAND, LEAKAGE, MACHINES, SEVERITY, SNR, simulate
 from asd.errors import UserError
 
 HIDDEN = {"ToyTrain", "bearing", "slider"}
-
-
-def dataset(machines: str = "all", seed: int = 1000) -> DatasetParams:
-    simulated, folder = SimulatedParams(size="tiny", seed=seed), FolderParams(manifest="data/manifest.csv")
-    return DatasetParams(name="simulated", machines=machines, simulated=simulated, folder=folder)
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = sorted(f for f in folder.rglob("*") if f.is_file())
-    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("tiny")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(Path(__file__).parents[1])
+        patch.chdir(ROOT)
         download(dataset(), home / "raw", home / "truth")
     return home
+
+
+@pytest.fixture(scope="module")
+def truth(tiny: Path) -> pd.DataFrame:
+    return pd.read_csv(tiny / "truth/simulated.csv").set_index("file")
 
 
 def test_layout_and_counts(tiny: Path):
@@ -52,32 +51,49 @@ def test_layout_and_counts(tiny: Path):
     assert (tiny / "raw/slider/supplemental/section_00_noise_source_0000_noAttribute.wav").is_file()
 
 
-def test_default_counts_and_lengths():
+@pytest.mark.parametrize(
+    ("size", "train", "supplemental", "test"),
+    [("default", 130, 30, 200), ("study", 130, 30, 800), ("full", 1000, 100, 200)],
+)
+def test_counts_and_lengths(size: str, train: int, supplemental: int, test: int):
     for machine in MACHINES.values():
-        made = list(plan(machine, SIZES["default"], 0))
-        assert Counter(order.name.split for order in made) == {"train": 130, "supplemental": 30, "test": 200}
-        assert len({order.file for order in made}) == 360
-        assert {order.seconds for order in made} <= {4, 4.5, 5, 6}
+        made = list(plan(machine, simulated(size)))
+        assert Counter(order.name.split for order in made) == {
+            "train": train,
+            "supplemental": supplemental,
+            "test": test,
+        }
+        assert len({order.file for order in made}) == len(made)
+        assert {order.seconds for order in made} == ({10.0} if size == "full" else set(machine.seconds))
+    assert len({seconds for machine in MACHINES.values() for seconds in machine.seconds}) > 3
+    assert SIZES[size].target == 10, "domain-wise scorers need the ten"
+
+
+@pytest.mark.parametrize("name", list(MACHINES))
+def test_study_only_adds_test_clips_to_default(name: str):
+    default, study = (list(plan(MACHINES[name], simulated(size))) for size in ("default", "study"))
+    assert set(map(repr, default)) <= set(map(repr, study))
+    added = [order for order in study if order.file not in {o.file for o in default}]
+    assert {(order.name.split, order.name.index // 50) for order in added} == {("test", 1), ("test", 2), ("test", 3)}
 
 
 def test_files_are_16_bit_mono_and_far_from_clipping(tiny: Path):
     for file in sorted((tiny / "raw").rglob("*.wav")):
         info = soundfile.info(file)
         assert (info.samplerate, info.channels, info.subtype, info.frames) == (16000, 1, "PCM_16", 32000)
-        assert 0 < np.abs(soundfile.read(file)[0]).max() < 0.8
+        assert 0 < np.abs(soundfile.read(file)[0]).max() < 0.9
 
 
-def test_truth_tells_fault_severity_and_hidden_attributes(tiny: Path):
-    truth = pd.read_csv(tiny / "truth/simulated.csv").set_index("file")
+def test_truth_tells_fault_severity_and_hidden_attributes(tiny: Path, truth: pd.DataFrame):
     table = recordings(dataset(), tiny / "raw", tiny / "truth")
     faulty = truth.index.str.contains("_anomaly_")
-    assert truth["severity"][faulty].between(0.15, 1).all()
+    assert truth["severity"][faulty].between(*SEVERITY).all()
     assert (truth["severity"][~faulty] == 0).all()
-    assert truth["fault"][faulty].notna().all()
-    assert truth["fault"][~faulty].isna().all()
-    assert truth["fault_db"][faulty].notna().all()
-    assert truth.groupby("machine")["fault"].nunique().min() >= 2
-    assert truth["snr_db"].dropna().median() == pytest.approx(3, abs=0.5)
+    for column in ("fault", "fault_frequency", "fault_hz", "fault_db"):
+        assert truth[column][faulty].notna().all()
+        assert truth[column][~faulty].isna().all()
+    for name, machine in MACHINES.items():
+        assert set(truth["fault"][faulty & (truth["machine"] == name)]) == set(machine.faults)
     machine = table[table["kind"] == "machine"]
     hidden = machine["machine"].isin(HIDDEN)
     assert (machine["attributes"][hidden] == "").all()
@@ -85,15 +101,46 @@ def test_truth_tells_fault_severity_and_hidden_attributes(tiny: Path):
     assert (machine["attributes"][~hidden] == machine["true_attributes"][~hidden]).all()
 
 
-def test_target_attributes_are_unseen_in_the_source(tiny: Path):
+def test_truth_tells_every_frequency_and_the_snr(truth: pd.DataFrame):
+    sounding = truth[~truth.index.str.contains("_noise_source_")]
+    assert sounding["speed_hz"].gt(0).all()
+    for text, name, hz in sounding[["frequencies_hz", "fault_frequency", "fault_hz"]].itertuples(index=False):
+        if isinstance(name, str):
+            assert float(parse_attributes(text)[name]) == hz
+    assert truth["snr_db"].dropna().between(SNR[0] - 0.1, SNR[1] + 0.1).all()
+    assert truth["snr_db"].isna().sum() == 7 * 6, "supplemental clips have no machine or no noise"
+
+
+def test_clean_clips_have_no_factory_and_noise_clips_no_machine():
+    for name, machine in MACHINES.items():
+        order = next(o for o in plan(machine, simulated()) if o.name.split == "supplemental")
+        stems = simulate(order)
+        assert np.any(stems.healthy) == (machine.supplement == "clean"), name
+        if machine.supplement == "clean":
+            assert np.std(stems.noise) < 0.02 * np.std(stems.healthy)
+
+
+def test_target_values_are_unseen_in_the_source(tiny: Path):
     table = recordings(dataset(), tiny / "raw", tiny / "truth")
-    table = table[table["kind"] == "machine"]
-    for _, rows in table.groupby("machine"):
-        values = {domain: set(part["true_attributes"]) for domain, part in rows.groupby("true_domain")}
-        assert values["source"].isdisjoint(values["target"])
-        trained = rows[(rows["split"] == "train") & (rows["true_domain"] == "target")]
-        tested = rows[(rows["split"] == "test") & (rows["true_domain"] == "target")]
-        assert set(trained["true_attributes"]) == set(tested["true_attributes"])
+    table = table[(table["kind"] == "machine") & (table["split"] != "supplemental")]
+    for machine, rows in table.groupby("machine"):
+        told = pd.DataFrame(list(rows["true_attributes"].map(parse_attributes)), index=rows.index)
+        source = rows["true_domain"] == "source"
+        for attribute in told:
+            assert set(told[attribute][source]).isdisjoint(told[attribute][~source]), (machine, attribute)
+
+
+@pytest.mark.parametrize("size", ["tiny", "default"])
+def test_all_cells_of_a_domain_have_the_settings_of_its_training_clips(size: str):
+    for machine in MACHINES.values():
+        seen: dict[tuple[str, str, int | None], set[str]] = {}
+        for order in plan(machine, simulated(size)):
+            key = (order.name.domain, order.name.split, order.name.anomaly)
+            seen.setdefault(key, set()).add(str(order.setting))
+        for (domain, split, _), settings in seen.items():
+            if split == "test":
+                assert settings <= seen[domain, "train", 0]
+                assert seen[domain, "test", 0] == seen[domain, "test", 1]
 
 
 def test_same_bytes_with_any_number_of_workers(workdir: Path):
@@ -116,46 +163,16 @@ def test_a_clip_depends_on_seed_machine_cell_and_index_alone(tiny: Path, workdir
     assert not [file for file in alone if file.endswith(".wav") and alone[file] == other[file]]
 
 
-@pytest.mark.parametrize("name", list(MACHINES))
-def test_severity_zero_is_the_clip_without_its_fault(name: str):
-    for order in [o for o in plan(MACHINES[name], SIZES["tiny"], 1000) if o.name.anomaly]:
-        with_fault, without = simulate(order), simulate(order, severity=0)
-        assert np.array_equal(with_fault.healthy, without.healthy)
-        assert np.array_equal(with_fault.noise, without.noise)
-        assert not without.fault.any()
-        assert with_fault.fault.any()
-
-
-def test_levels_are_set_before_the_fault():
-    orders = [o for m in MACHINES.values() for o in plan(m, SIZES["tiny"], 1000) if o.name.kind == "machine"]
-    levels = [np.sqrt(np.mean(simulate(order).healthy ** 2)) for order in orders[::5]]
-    assert np.median(levels) == pytest.approx(LEVEL, rel=0.15)
-
-
-def test_the_outer_race_strikes_at_its_frequency():
-    """BPFO = n/2 (1 - d/D) of the shaft's speed, for 8 elements and d/D = 0.23: 3.08 orders."""
-    orders = [o for o in plan(MACHINES["bearing"], SIZES["default"], 1000) if o.name.anomaly]
-    outer = [s for o in orders[:30] if (s := simulate(o)).facts["fault"] == "outer_race"]
-    assert len(outer) > 3
-    for stems in outer:
-        envelope = np.abs(hilbert(stems.fault)) ** 2
-        spectrum = np.abs(np.fft.rfft(envelope - envelope.mean(), 8 * len(envelope)))
-        hz = np.fft.rfftfreq(8 * len(envelope), 1 / 16000)
-        strongest = hz[np.argmax(np.where((hz > 4) & (hz < 80), spectrum, 0))]
-        assert stems.facts["characteristic_hz"] == pytest.approx(3.08 * stems.facts["speed_hz"])
-        order = strongest / stems.facts["characteristic_hz"]
-        assert order == pytest.approx(max(1, round(order)), rel=0.02)
-
-
-def test_gears_mesh_at_teeth_times_speed():
-    order = next(plan(MACHINES["gearbox"], SIZES["default"], 1000))
-    stems = simulate(order)
-    spectrum = np.abs(np.fft.rfft(stems.healthy * np.hanning(len(stems.healthy))))
-    hz = np.fft.rfftfreq(len(stems.healthy), 1 / 16000)
-    mesh = 23 * stems.facts["speed_hz"]
-    near = (hz > 0.98 * mesh) & (hz < 1.02 * mesh)
-    beside = (hz > 1.1 * mesh) & (hz < 1.2 * mesh)
-    assert spectrum[near].max() > 5 * spectrum[beside].max()
+def test_a_far_microphone_leaves_the_near_one_as_it_is():
+    for name in MACHINES:
+        (one,), (two,) = (clips(name, 1, anomaly=1, channels=channels) for channels in (1, 2))
+        near, both = simulate(one), simulate(two)
+        assert both.noise.shape == (32000, 2)
+        assert np.array_equal(quantised(near.fault), quantised(both.fault)[:, :1])
+        spectra = np.abs(np.fft.rfft(both.healthy, axis=0)) ** 2
+        hz = np.fft.rfftfreq(32000, 1 / 16000)
+        energy = spectra[(hz >= BAND[0]) & (hz <= BAND[1])].sum(axis=0)
+        assert 10 * np.log10(energy[1] / energy[0]) == pytest.approx(LEAKAGE, abs=0.01)
 
 
 def test_unknown_machines_are_refused_in_one_line(workdir: Path):

@@ -10,8 +10,10 @@ from asd.section import Section
 class SimulatedParams(Section):
     """The simulated factory."""
 
-    size: Literal["default", "tiny"]
+    size: Literal["tiny", "default", "study", "full"]
     seed: int = Field(ge=0)
+    channels: Literal[1, 2] = 1
+    severity: float = Field(1.0, ge=0, le=1, description="factor of every fault's; 0: a factory without faults")
 
 
 class FolderParams(Section):

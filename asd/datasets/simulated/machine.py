@@ -7,22 +7,29 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from asd.datasets.simulated.acoustics import Body, response
+
+SPREAD = 3.0  # [dB] of a part's smooth response
+
 
 class Sound(NamedTuple):
-    """A machine without its surroundings; the fault is what it adds (or, if strokes are missing, takes away)."""
+    """A machine without its surroundings.
+
+    ``fault`` is what a fault of severity 1 adds (or takes away, where something is missing). ``frequencies`` [Hz] are
+    means over the clip, by name; ``shaft`` is the speed.
+    """
 
     healthy: np.ndarray
     fault: np.ndarray
-    speed_hz: float
-    characteristic_hz: float
+    frequencies: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Operation:
     """How a machine runs in one clip.
 
-    ``trait(name)`` gives a generator for constants of this factory, such as the resonances of one instance:
-    the same in all its clips.
+    ``design(name)`` gives a generator for what is the same in every factory, such as the natural frequencies of
+    model A; ``copy(name)`` one for what is special to this factory's copy of it. Neither depends on the clip.
     """
 
     attributes: Mapping[str, str]
@@ -31,28 +38,48 @@ class Operation:
     frames: int
     rng: np.random.Generator
     fault_rng: np.random.Generator
-    trait: Callable[[str], np.random.Generator]
+    design: Callable[[str], np.random.Generator]
+    copy: Callable[[str], np.random.Generator]
 
     def number(self, attribute: str) -> float:
-        """Read an attribute that is a number."""
-        return float(self.attributes[attribute])
+        """Read an attribute that is a number, perhaps with a unit behind."""
+        return float(self.attributes[attribute].rstrip("V"))
+
+    def named(self, *attributes: str) -> str:
+        """Name a part by attributes: ``car A1``; one that all clips share, where it is no attribute."""
+        return " ".join(f"{attribute} {self.attributes.get(attribute, '')}" for attribute in attributes)
+
+    def body(self, name: str, low: float, high: float, modes: int = 6, loss: float = 0.025) -> Body:
+        """Give a part with natural frequencies between two [Hz], of about that damping ratio."""
+        design, copy = self.design(f"body {name}"), self.copy(f"body {name}")
+        steps = (np.arange(modes) + design.uniform(0.1, 0.9, modes)) / modes
+        hz = low * (high / low) ** steps * (1 + 0.01 * copy.standard_normal(modes))
+        damping = loss * design.uniform(0.6, 1.4, modes)
+        weight = design.uniform(0.5, 1.0, modes) * (-1) ** np.arange(modes)
+        knots = response(design, SPREAD) + response(copy, SPREAD / 3)
+        return Body(*(tuple(map(float, values)) for values in (hz, damping, weight, knots)))
+
+    def response(self, name: str, spread: float) -> np.ndarray:
+        """Give the frequency response of something without resonances, such as a microphone."""
+        return response(self.design(name), spread) + response(self.copy(name), spread / 3)
 
 
 @dataclass(frozen=True)
 class Machine:
     """A kind of machine: what it is called, how it is recorded, how it sounds and fails.
 
-    ``source`` and ``target`` list the values of each attribute; all combinations occur. ``listed`` says how the
-    attributes stand in the organisers' table, if they are not hidden.
+    ``seconds`` are the lengths its clips may have. ``source`` and ``target`` list the values of each attribute; all
+    combinations occur. ``listed`` says how the attributes stand in the organisers' table, if they are not hidden.
+    ``faults`` says of each fault at which of the machine's frequencies it repeats.
     """
 
     name: str
-    seconds: float
+    seconds: tuple[float, ...]
     source: Mapping[str, tuple[str, ...]]
     target: Mapping[str, tuple[str, ...]]
     listed: Literal["paths", "stems", "hidden"]
     supplement: Literal["clean", "noise"]
-    faults: tuple[str, ...]
+    faults: Mapping[str, str]
     sound: Callable[[Operation], Sound]
 
     @property

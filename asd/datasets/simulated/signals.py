@@ -1,21 +1,21 @@
-"""What machine sounds are made of: turning shafts, tones, band noise, impacts that ring, smooth responses.
+"""What machine sounds are made of: turning shafts, tones, band noise and impacts, all of them band-limited.
 
-All signals are float64 arrays [shape=(frames,)] at :data:`RATE`; nothing reaches half of it.
+Signals are arrays [shape=(frames,), dtype=float32] at :data:`RATE`; phases are kept in double precision.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import irfft, rfft
-from scipy.signal import lfilter
+from scipy.fft import irfft
 
 RATE = 16000  # [Hz]
-NYQUIST = RATE / 2
+CEILING = 7600.0  # [Hz] nothing is made above
+TAPS = np.arange(-15, 17)  # of a band-limited impulse
 
 
 def turns(rng: np.random.Generator, frames: int, hz: float, wander: float = 0.004) -> np.ndarray:
-    """Turn a shaft whose speed drifts slowly around its set value.
+    """Turn a shaft whose speed wanders slowly around its set value.
 
     Parameters
     ----------
@@ -28,49 +28,66 @@ def turns(rng: np.random.Generator, frames: int, hz: float, wander: float = 0.00
 
     Returns
     -------
-    np.ndarray
+    np.ndarray [shape=(frames,), dtype=float64]
         Revolutions so far, from a random angle.
     """
-    seconds = frames / RATE
-    knots = rng.standard_normal(int(seconds) + 2)
-    drift = np.interp(np.arange(frames) / RATE, np.arange(len(knots)), knots)
+    knots = rng.standard_normal(frames // RATE + 3)
+    drift = np.interp(np.arange(frames) / RATE + rng.uniform(), np.arange(len(knots)), knots)
     return rng.uniform() + np.cumsum(hz * (1 + wander * drift)) / RATE
 
 
+def mean_speed(cycles: np.ndarray) -> float:
+    """Give the mean speed [Hz] of what :func:`turns` turned."""
+    return float((cycles[-1] - cycles[0]) * RATE / (len(cycles) - 1))
+
+
 def harmonics(rng: np.random.Generator, cycles: np.ndarray, amplitudes: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Add a tone and its harmonics, each at a random phase; ``cycles`` counts periods of the first."""
-    base = np.empty(len(cycles), dtype=np.complex64)
-    base.real, base.imag = np.cos(angle := _angle(cycles)), np.sin(angle)
-    phases = np.exp(2j * np.pi * rng.uniform(size=len(amplitudes)))
+    """Add a tone and its harmonics, each at a random phase; ``cycles`` counts periods of the first.
+
+    Harmonics that would pass :data:`CEILING` are left out.
+    """
+    base = _circle(cycles)
+    highest = CEILING / (float(np.max(np.diff(cycles))) * RATE + 1e-9)
+    coefficients = np.exp(2j * np.pi * rng.uniform(size=len(amplitudes))) * amplitudes
     total = np.zeros(len(cycles), dtype=np.complex64)
-    for coefficient in (phases * amplitudes)[::-1].astype(np.complex64):  # Horner's scheme
+    for coefficient in coefficients[: max(0, int(highest))][::-1].astype(np.complex64):  # Horner's scheme
         total += coefficient
         total *= base
-    return total.real.astype(float)
+    return total.real
 
 
 def swing(cycles: np.ndarray, depth: float) -> np.ndarray:
     """Modulate sinusoidally around one, once a cycle."""
-    return 1 + depth * np.sin(_angle(cycles)).astype(float)
+    wave: np.ndarray = 1 + np.float32(depth) * _circle(cycles).imag
+    return wave
 
 
-def _angle(cycles: np.ndarray) -> np.ndarray:
-    """Angle within a cycle; single precision, far below 16 bits, makes sines several times faster."""
-    return (2 * np.pi * (cycles - np.floor(cycles))).astype(np.float32)
+def bump(cycles: np.ndarray, width: float) -> np.ndarray:
+    """Rise smoothly from 0 to 1 and back once a cycle, during about ``width`` of it (von Mises shape)."""
+    sharpness = np.float32(1 / (2.5 * width) ** 2)
+    rise: np.ndarray = np.exp(sharpness * (_circle(cycles).real - 1))
+    return rise
 
 
-@lru_cache(maxsize=64)
+def _circle(cycles: np.ndarray) -> np.ndarray:
+    """Point at the angle within a cycle; single precision, far below 16 bits, makes sines several times faster."""
+    angle = (2 * np.pi * (cycles - np.floor(cycles))).astype(np.float32)
+    point = np.empty(len(cycles), dtype=np.complex64)
+    point.real, point.imag = np.cos(angle), np.sin(angle)
+    return point
+
+
+@lru_cache(maxsize=256)
 def _band(frames: int, low: float, high: float, slope: float) -> np.ndarray:
     hz = np.fft.rfftfreq(frames, 1 / RATE)
     hz[0] = hz[1]
-    gain = (hz / low) ** (slope / 6.02)
-    gain /= np.sqrt(1 + (low / hz) ** 8) * np.sqrt(1 + (hz / high) ** 8)
-    gain[0] = gain[-1] = 0
-    return gain * frames / np.sqrt(4 * np.sum(gain**2))
+    gain = (hz / low) ** (slope / 6.02) / np.sqrt(1 + (low / hz) ** 8) / np.sqrt(1 + (hz / high) ** 8)
+    gain[(hz > CEILING) | (hz == hz[0])] = 0
+    return (gain * frames / np.sqrt(4 * np.sum(gain**2))).astype(np.float32)
 
 
 def band_noise(
-    rng: np.random.Generator, frames: int, low: float, high: float, slope: float = 0, gains: np.ndarray | None = None
+    rng: np.random.Generator, frames: int, low: float, high: float, slope: float = 0, colour: np.ndarray | float = 1.0
 ) -> np.ndarray:
     """Draw Gaussian noise of unit power between two frequencies.
 
@@ -82,67 +99,55 @@ def band_noise(
         Edges [Hz] of fourth order.
     slope : float
         [dB/octave] within the band.
-    gains : np.ndarray, optional
-        A :func:`response` to colour it with.
+    colour : np.ndarray [shape=(1 + frames // 2,)], optional
+        A spectrum to multiply it by.
     """
-    shape = _band(frames, low, high, slope) * (1 if gains is None else _gain(frames, gains))
-    spectrum = rng.standard_normal((len(shape), 2)).view(complex)[:, 0]
-    return irfft(shape * spectrum, frames)
+    shape = _band(frames, low, high, slope)
+    white = rng.standard_normal((len(shape), 2), dtype=np.float32).view(np.complex64)[:, 0]
+    return irfft(shape * colour * white, frames)
 
 
-def strikes(times: np.ndarray, strengths: np.ndarray | float, frames: int) -> np.ndarray:
-    """Put unit impulses at times [s], between two samples in proportion; those outside are left out."""
-    position = np.asarray(times) * RATE
-    strengths = np.broadcast_to(strengths, position.shape)
-    inside = (position >= 0) & (position < frames - 1)
-    whole = position[inside].astype(int)
-    part = position[inside] - whole
-    impulses = np.zeros(frames)
-    np.add.at(impulses, whole, strengths[inside] * (1 - part))
-    np.add.at(impulses, whole + 1, strengths[inside] * part)
-    return impulses
-
-
-def ring(impulses: np.ndarray, hz: float, decay: float) -> np.ndarray:
-    """Let impulses excite a resonance: a decaying sine of unit height.
+def crossings(
+    cycles: np.ndarray, rng: np.random.Generator | None = None, slip: float = 0.0, jitter: float = 0.0
+) -> np.ndarray:
+    """Find the times [s] at which cycles are full.
 
     Parameters
     ----------
-    impulses : np.ndarray
-    hz : float
-        Resonance [Hz].
-    decay : float
-        Time constant [s].
+    cycles : np.ndarray
+        See :func:`turns`.
+    rng : np.random.Generator, optional
+    slip : float
+        Standard deviation of every interval, relative and independent, so that the phase walks at random: what
+        rolling elements do (Antoni and Randall, "A stochastic model for simulation and diagnostics of rolling element
+        bearings with localized faults", J. Vib. Acoust. 125, 2003).
+    jitter : float
+        Standard deviation of every time itself [cycles], about a phase that does not walk.
     """
-    radius, angle = np.exp(-1 / (decay * RATE)), 2 * np.pi * hz / RATE
-    return lfilter([0, radius * np.sin(angle)], [1, -2 * radius * np.cos(angle), radius**2], impulses)
+    margin = 3
+    whole = np.arange(np.ceil(cycles[0]) - margin, cycles[-1] + margin)
+    if rng is not None:
+        whole = whole + slip * np.cumsum(rng.standard_normal(len(whole))) + jitter * rng.standard_normal(len(whole))
+    whole = whole[(whole > cycles[0]) & (whole < cycles[-1])]
+    return np.interp(whole, cycles, np.arange(len(cycles)) / RATE)
 
 
-def crossings(cycles: np.ndarray, rng: np.random.Generator, jitter: float = 0.0) -> np.ndarray:
-    """Find the times [s] at which cycles are full.
+def at(times: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    """Read a signal at times [s]."""
+    return np.asarray(signal[(times * RATE).astype(int)])
 
-    ``jitter`` is the relative standard deviation of each interval, so that the phase walks at random as it does
-    under slip (Antoni & Randall 2003).
+
+def impulses(times: np.ndarray, strengths: np.ndarray | float, frames: int) -> np.ndarray:
+    """Put band-limited impulses (windowed sinc, below :data:`CEILING`) of these heights at times [s].
+
+    What reaches over one end of the clip comes in at the other, as do all filters here: a clip is cut out of a
+    machine that has been running.
     """
-    whole = np.arange(np.ceil(cycles[0]), cycles[-1])
-    slip = np.cumsum(jitter * rng.standard_normal(len(whole)))
-    return np.interp(whole + slip, cycles, np.arange(len(cycles)) / RATE)
-
-
-@lru_cache(maxsize=16)
-def _octaves(frames: int) -> np.ndarray:
-    return np.log2(np.maximum(np.fft.rfftfreq(frames, 1 / RATE), 50) / 50)
-
-
-def response(rng: np.random.Generator, deviation: float) -> np.ndarray:
-    """Draw a smooth frequency response: knots [dB] of that standard deviation at every half octave."""
-    return deviation * rng.standard_normal(16)
-
-
-def _gain(frames: int, gains: np.ndarray) -> np.ndarray:
-    return np.exp(np.interp(_octaves(frames), np.arange(len(gains)) / 2, gains) * (np.log(10) / 20))
-
-
-def filtered(signal: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """Apply a :func:`response` (or a sum of them) without delay."""
-    return irfft(rfft(signal) * _gain(len(signal), gains), len(signal))
+    position = np.asarray(times) * RATE
+    whole = np.floor(position).astype(int)
+    distance = TAPS - (position - whole)[:, None]
+    share = 2 * CEILING / RATE
+    kernel = share * np.sinc(share * distance) * np.cos(np.pi * distance / 34) ** 2
+    weights = kernel * np.broadcast_to(strengths, position.shape)[:, None]
+    train = np.bincount(((whole[:, None] + TAPS) % frames).ravel(), weights.ravel(), minlength=frames)
+    return train.astype(np.float32)

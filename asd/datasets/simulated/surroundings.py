@@ -1,11 +1,32 @@
-"""The factory around a machine: broadband noise, mains hum, another machine, clatter; drawn anew for every clip."""
+"""The factory around a machine: air, mains hum, another machine, clatter; drawn anew for every clip."""
+
+from typing import NamedTuple
 
 import numpy as np
+from scipy.fft import rfft
 
-from asd.datasets.simulated.signals import NYQUIST, RATE, band_noise, harmonics, response, ring, strikes
+from asd.datasets.simulated.acoustics import Body, gain, response, spectrum_of
+from asd.datasets.simulated.signals import RATE, band_noise, harmonics, impulses, swing, turns
 
 
-def factory_noise(rng: np.random.Generator, frames: int, hall: np.random.Generator) -> np.ndarray:
+class Hall(NamedTuple):
+    """A type of noise, as the attribute ``noise`` names it."""
+
+    slope: float  # [dB/octave] of the broadband noise
+    hum: float  # amplitude of the mains hum
+    neighbour: tuple[float, float]  # [Hz] lowest and highest speed of the machine next door
+    orders: int  # of that machine
+    clatter: float  # [1/s]
+
+
+HALLS = {
+    "1": Hall(-3.5, 0.25, (22, 27), 14, 0.6),
+    "2": Hall(-2.0, 0.45, (38, 50), 10, 1.2),
+}
+MAINS = 50.0  # [Hz]
+
+
+def factory_noise(rng: np.random.Generator, frames: int, hall: Hall, place: np.random.Generator) -> np.ndarray:
     """Draw a clip's surroundings.
 
     Parameters
@@ -13,20 +34,34 @@ def factory_noise(rng: np.random.Generator, frames: int, hall: np.random.Generat
     rng : np.random.Generator
         Of this clip.
     frames : int
-    hall : np.random.Generator
-        Of the place: what is the same in all clips of a domain.
+    hall : Hall
+    place : np.random.Generator
+        Of what is the same in all clips of the hall.
 
     Returns
     -------
-    np.ndarray [shape=(frames,)]
-        Of unit power.
+    np.ndarray [shape=(1 + frames // 2,)]
+        Its spectrum, in any unit.
     """
-    slope, hum, other, clatter = hall.uniform([-5, 0.1, 40, 0.3], [-2, 0.5, 160, 2.0])
+    colour = gain(frames, response(place, 3) + response(rng, 2.5))
+    broad = band_noise(rng, frames, 60, 7000, hall.slope, colour)
+    broad *= swing(turns(rng, frames, rng.uniform(0.1, 0.5), 0.5), rng.uniform(0, 0.4))
     time = np.arange(frames) / RATE
-    broad = band_noise(rng, frames, 60, 7000, slope, response(hall, 4) + response(rng, 1.5))
-    mains = hum * rng.uniform(0.5, 1.5) * harmonics(rng, 50 * time, [0.3, 1, 0.2, 0.5])
-    machine = rng.uniform(0, 0.6) * harmonics(rng, rng.normal(other, 0.05 * other) * time, 0.8 ** np.arange(8))
-    times = rng.uniform(0, frames / RATE, rng.poisson(clatter * frames / RATE))
-    impulses = strikes(times, rng.exponential(2.0, len(times)), frames)
-    noise = broad + mains + machine + ring(impulses, rng.uniform(0.05, 0.4) * NYQUIST, rng.uniform(0.005, 0.03))
-    return noise / np.sqrt(np.mean(noise**2))
+    hum = hall.hum * rng.uniform(0.5, 1.5) * harmonics(rng, MAINS * time, [0.3, 1, 0.2, 0.5, 0.1, 0.3])
+    steady = broad + hum + rng.uniform(0, 1.0) * _neighbour(rng, frames, hall)
+    return rfft(steady) + _clatter(rng, frames, hall.clatter * rng.exponential())
+
+
+def _neighbour(rng: np.random.Generator, frames: int, hall: Hall) -> np.ndarray:
+    """Let another machine turn."""
+    shaft = turns(rng, frames, rng.uniform(*hall.neighbour), 0.006)
+    orders = rng.uniform(0.1, 0.5, hall.orders) / np.sqrt(np.arange(1, hall.orders + 1))
+    return harmonics(rng, shaft, orders) + 0.5 * band_noise(rng, frames, 200, 3000, -3) * swing(shaft, 0.3)
+
+
+def _clatter(rng: np.random.Generator, frames: int, rate: float) -> np.ndarray:
+    """Drop things, at random times, of random strength and size; their spectrum."""
+    times = rng.uniform(0, frames / RATE, rng.poisson(rate * frames / RATE))
+    hz = rng.uniform(500, 5000, 3)
+    body = Body(tuple(hz), tuple(rng.uniform(0.01, 0.05, 3)), (1.0, 1.0, 1.0))
+    return rfft(impulses(times, 12 * rng.exponential(1.0, len(times)), frames)) * spectrum_of(body, frames)

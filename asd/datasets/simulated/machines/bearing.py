@@ -1,63 +1,77 @@
-"""A rolling-element bearing: rolling noise that the load zone modulates, faults as impact trains with slip."""
+"""A test rig of a ball bearing: a motor turns a loaded shaft, and the pedestal of the bearing sounds.
+
+Healthy: balls roll over rough races, broadband noise that the load modulates with the shaft, and no defect line.
+A spall: impacts whose intervals vary independently by slip, so that their phase walks at random; of one shape at all
+speeds; unmodulated on the outer race, by the shaft on the inner race (it passes the load zone once a turn), by the
+cage on a rolling element (which hits the races at twice its spin).
+
+R. B. Randall and J. Antoni, "Rolling element bearing diagnostics - a tutorial", Mech. Syst. Signal Process. 25, 2011.
+J. Antoni and R. B. Randall, "A stochastic model for simulation and diagnostics of rolling element bearings with
+localized faults", J. Vib. Acoust. 125, 2003. Geometry: SKF 6205.
+"""
 
 import numpy as np
 
+from asd.datasets.simulated.acoustics import Body, coloured, ring
 from asd.datasets.simulated.machine import Machine, Operation, Sound
-from asd.datasets.simulated.signals import (
-    RATE,
-    band_noise,
-    crossings,
-    filtered,
-    harmonics,
-    response,
-    ring,
-    strikes,
-    swing,
-    turns,
-)
+from asd.datasets.simulated.signals import at, band_noise, crossings, harmonics, impulses, mean_speed, swing, turns
+from asd.kinematics import Bearing, bearing_frequencies, bearing_orders
 
-ELEMENTS, RATIO = 8, 0.23  # rolling elements; their diameter over the pitch's, contact angle 0
-ORDERS = {"outer_race": ELEMENTS * (1 - RATIO) / 2, "inner_race": ELEMENTS * (1 + RATIO) / 2}
+GEOMETRY = Bearing(elements=9, diameter=7.94, pitch=39.04)
+ORDERS = bearing_orders(GEOMETRY)
 SLIP = 0.015
+NOMINAL = 10.0  # [Hz] of the shaft
+FILM = 2.0  # [dB] by which the rolling noise varies with the lubricant's film from clip to clip
+FORCE = 11.5  # of an impact at that speed, severity 1; rolling noise, to which levels refer, grows faster with it
 
 
 def sound(run: Operation) -> Sound:
-    """Sound of a bearing at ``vel`` [Hz], heard at ``loc``."""
-    hz = run.number("vel")
-    shaft = turns(run.rng, run.frames, hz)
-    place = response(run.trait(f"loc {run.attributes['loc']}"), 6)
-    rolling = band_noise(run.rng, run.frames, 200, 5000, -2) * swing(shaft, 0.35)
-    hiss = band_noise(run.rng, run.frames, 20 * hz, 60 * hz)
-    healthy = filtered(rolling + 0.5 * hiss, place) + harmonics(run.rng, 6 * shaft, [0.3, 0.3, 0.2, 0.1])
-    if not run.fault:
-        return Sound(healthy, np.zeros(run.frames), hz, hz)
-    order = ORDERS.get(run.fault, 1)
-    added = dry(run, shaft) if run.fault == "dry" else spall(run, shaft, order)
-    return Sound(healthy, run.severity * filtered(added, place), hz, order * hz)
+    """Sound at ``vel`` [Hz], of the product ``pro``, heard at ``loc``: only ``vel`` shows as a frequency."""
+    shaft = turns(run.rng, run.frames, run.number("vel"))
+    hz = mean_speed(shaft)
+    pedestal = run.body(run.named("pro"), 2000, 7000, modes=10, loss=0.045)
+    place = run.response(run.named("loc"), 3)
+    rolling = ring(band_noise(run.rng, run.frames, 300, 7000) * swing(shaft, 0.3), pedestal)
+    film = np.float32(10 ** (run.rng.normal(0, FILM) / 20))
+    rumble = band_noise(run.rng, run.frames, 80, 3000, -4) * swing(shaft, 0.2)
+    motor = harmonics(run.rng, shaft, 0.15 / np.sqrt(np.arange(1, 31)))
+    healthy = coloured(0.8 * film * rolling + 0.5 * rumble + motor, place)
+    fault = coloured(FAULTS[run.fault](run, shaft, pedestal), place) if run.fault else np.zeros_like(healthy)
+    return Sound(healthy, fault, {"shaft": hz, **bearing_frequencies(GEOMETRY, hz)})
 
 
-def spall(run: Operation, shaft: np.ndarray, order: float) -> np.ndarray:
-    """Strike at the defect's frequency; a spall on the inner race passes the load zone once a turn."""
-    times = crossings(order * shaft, run.fault_rng, SLIP)
-    zone = np.interp(times * RATE, np.arange(run.frames), swing(shaft, 0.8))
-    strength = zone if run.fault == "inner_race" else np.ones(len(times))
-    strength = strength * run.fault_rng.uniform(0.8, 1.2, len(times))
-    hz = run.trait("resonance").uniform(2200, 4200)
-    return 6 * ring(strikes(times, strength, run.frames), hz, 0.0015)
+def spall(run: Operation, cycles: np.ndarray, load: np.ndarray | float, pedestal: Body) -> np.ndarray:
+    """Hit the pedestal once a cycle, as hard as the load (along the clip) allows."""
+    times = crossings(cycles + run.fault_rng.uniform(), run.fault_rng, slip=SLIP)
+    force = FORCE * (NOMINAL / run.number("vel")) ** 0.5 * run.fault_rng.uniform(0.85, 1.15, len(times))
+    weight = at(times, load) if isinstance(load, np.ndarray) else load
+    return ring(impulses(times, force * weight, run.frames), pedestal)
 
 
-def dry(run: Operation, shaft: np.ndarray) -> np.ndarray:
-    """Run without grease: noise at high frequencies."""
-    return 0.8 * band_noise(run.fault_rng, run.frames, 2500, 6500) * swing(shaft, 0.6)
+def outer_race(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray:
+    """Let every ball hit a spall that stays in the load zone."""
+    return spall(run, ORDERS["BPFO"] * shaft, 1.0, pedestal)
 
+
+def inner_race(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray:
+    """Let every ball hit a spall that turns with the shaft through the load zone."""
+    return spall(run, ORDERS["BPFI"] * shaft, swing(shaft + run.fault_rng.uniform(), 0.6), pedestal)
+
+
+def rolling_element(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray:
+    """Let a spall on a ball hit both races in turn, while the cage carries it through the load zone."""
+    return spall(run, 2 * ORDERS["BSF"] * shaft, swing(ORDERS["FTF"] * shaft + run.fault_rng.uniform(), 0.4), pedestal)
+
+
+FAULTS = {"outer_race": outer_race, "inner_race": inner_race, "rolling_element": rolling_element}
 
 MACHINE = Machine(
     name="bearing",
-    seconds=5,
-    source={"vel": ("6", "10", "14"), "loc": ("A", "B")},
-    target={"vel": ("8", "12"), "loc": ("C",)},
+    seconds=(5.0,),
+    source={"pro": ("A", "B"), "vel": ("6", "10", "14"), "loc": ("A", "B")},
+    target={"pro": ("C",), "vel": ("8", "12"), "loc": ("C", "D")},
     listed="hidden",
     supplement="clean",
-    faults=(*ORDERS, "dry"),
+    faults={"outer_race": "BPFO", "inner_race": "BPFI", "rolling_element": "BSF"},
     sound=sound,
 )

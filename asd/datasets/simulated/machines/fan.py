@@ -1,52 +1,72 @@
-"""An axial fan: blade-pass tones over turbulent air, which the blades modulate."""
+"""An axial fan: blade-pass tones over turbulent air that the blades modulate.
+
+Tones at multiples of blades x speed from blade forces, weak shaft orders between them because no two blades are equal;
+broadband noise of turbulent boundary layers and inflow with a hump that moves with the tip speed; hum of an induction
+motor at twice the mains frequency. A blocked inlet brings rotating stall, broadband noise in cells that travel at
+about half the speed.
+
+W. Neise, "Review of fan noise generation mechanisms and control methods", Proc. Fan Noise Symposium, 1992.
+"""
 
 import numpy as np
 
+from asd.datasets.simulated.acoustics import Body, ring
 from asd.datasets.simulated.machine import Machine, Operation, Sound
-from asd.datasets.simulated.signals import band_noise, harmonics, swing, turns
+from asd.datasets.simulated.signals import RATE, band_noise, bump, harmonics, mean_speed, swing, turns
+from asd.kinematics import blade_pass
 
-BLADES = 7
+BLADES = {"A": 7, "B": 5, "C": 6}  # by model
+STALL = 0.45  # speed of a stall cell over that of the shaft
+NOMINAL = 20.0  # [Hz]
 
 
 def sound(run: Operation) -> Sound:
-    """Sound of a fan at ``rpm`` with blades of form ``m``; see :class:`Machine`."""
-    hz = run.number("rpm") / 60
-    shaft = turns(run.rng, run.frames, hz)
-    form = run.trait(f"m {run.attributes['m']}").uniform(0.6, 1.4, 4)
-    blades = harmonics(run.rng, BLADES * shaft, form * [0.5, 0.3, 0.2, 0.1])
-    air = band_noise(run.rng, run.frames, 100, 4000, -3) * swing(BLADES * shaft, 0.3)
-    healthy = blades + harmonics(run.rng, shaft, [0.1, 0.05]) + 0.7 * air
-    if not run.fault:
-        return Sound(healthy, np.zeros(run.frames), hz, BLADES * hz)
-    added, order = FAULTS[run.fault](run, shaft, blades, air)
-    return Sound(healthy, run.severity * added, hz, order * hz)
+    """Sound of model ``m`` at ``rpm``; ``noise`` names the surroundings."""
+    shaft, blades = turns(run.rng, run.frames, run.number("rpm") / 60), BLADES[run.attributes["m"]]
+    hz = mean_speed(shaft)
+    casing = run.body(run.named("m"), 250, 4500)
+    unequal = run.copy(f"blades {run.named('m')}").uniform(0.01, 0.05, 3 * blades)
+    tones = harmonics(run.rng, blades * shaft, [0.4, 0.25, 0.15, 0.1, 0.06, 0.04]) + harmonics(run.rng, shaft, unequal)
+    hump = 600 * hz / NOMINAL
+    air = band_noise(run.rng, run.frames, hump / 4, 6000, -4) * swing(blades * shaft, 0.25)
+    shell = ring(band_noise(run.rng, run.frames, 200, 5000, -2) * swing(shaft, 0.1), casing)
+    mains = harmonics(run.rng, 100 * np.arange(run.frames) / RATE, [0.15, 0.08, 0.05])
+    healthy = tones + 0.7 * air + 0.3 * shell + mains
+    fault = FAULTS[run.fault](run, shaft, blades, casing) if run.fault else np.zeros_like(healthy)
+    return Sound(healthy, fault, {"shaft": hz, "blade_pass": blade_pass(blades, hz), "stall": STALL * hz})
 
 
-def imbalance(run: Operation, shaft: np.ndarray, blades: np.ndarray, air: np.ndarray) -> tuple[np.ndarray, int]:
-    """Shake once a turn: shaft tones, and air that comes in gusts."""
-    return harmonics(run.fault_rng, shaft, [0.6, 0.35, 0.2]) + 0.6 * air * (swing(shaft, 1) - 1), 1
+def imbalance(run: Operation, shaft: np.ndarray, blades: int, casing: Body) -> np.ndarray:
+    """Shake the casing once a turn, as the square of the speed: low orders, and a rattle when the force is largest."""
+    force = (run.number("rpm") / 60 / NOMINAL) ** 2
+    rattle = band_noise(run.fault_rng, run.frames, 300, 6000) * bump(shaft + run.fault_rng.uniform(), 0.15)
+    return force * (harmonics(run.fault_rng, shaft, [0.5, 0.3, 0.2]) + 0.7 * ring(rattle, casing))
 
 
-def bent_blade(run: Operation, shaft: np.ndarray, blades: np.ndarray, air: np.ndarray) -> tuple[np.ndarray, int]:
-    """Let one blade beat the air once a turn: shaft side bands of the blade-pass tones and tones between them."""
-    between = harmonics(run.fault_rng, shaft, [0, 0, 0.2, 0.2, 0.3, 0.4, 0, 0.4, 0.3, 0.3, 0.2, 0.2])
-    return 1.2 * blades * (swing(shaft, 1) - 1) + 1.2 * between, 1
+def bent_blade(run: Operation, shaft: np.ndarray, blades: int, casing: Body) -> np.ndarray:
+    """Let one blade beat the air by itself: a pulse and a rough wake once a turn, orders between the blade tones."""
+    orders = np.arange(1, 4 * blades + 1)
+    pulse = harmonics(run.fault_rng, shaft, 0.15 * np.exp(-(((orders - 1.5 * blades) / (1.2 * blades)) ** 2)))
+    wake = band_noise(run.fault_rng, run.frames, 700, 5000, -2) * bump(shaft + run.fault_rng.uniform(), 0.4 / blades)
+    return 1.5 * pulse + 2.3 * wake
 
 
-def blocked(run: Operation, shaft: np.ndarray, blades: np.ndarray, air: np.ndarray) -> tuple[np.ndarray, int]:
-    """Stall: rough noise at higher frequencies, and louder blades."""
-    return 0.7 * band_noise(run.fault_rng, run.frames, 700, 5000, -3) + 0.4 * blades, BLADES
+def blocked_inlet(run: Operation, shaft: np.ndarray, blades: int, casing: Body) -> np.ndarray:
+    """Stall: rough air in cells that travel round, and inflow that loads the blades unevenly."""
+    cells = turns(run.fault_rng, run.frames, STALL * run.number("rpm") / 60, 0.01)
+    rough = band_noise(run.fault_rng, run.frames, 250, 3500, -3) * bump(cells, 0.3)
+    return 1.2 * rough + harmonics(run.fault_rng, blades * shaft, [0.0, 0.15, 0.15, 0.12, 0.08])
 
 
-FAULTS = {"imbalance": imbalance, "bent_blade": bent_blade, "blocked": blocked}
+FAULTS = {"imbalance": imbalance, "bent_blade": bent_blade, "blocked_inlet": blocked_inlet}
 
 MACHINE = Machine(
     name="fan",
-    seconds=5,
-    source={"m": ("A", "B"), "rpm": ("1200", "1450")},
-    target={"m": ("C",), "rpm": ("1000", "1700")},
+    seconds=(5.0,),
+    source={"m": ("A", "B"), "rpm": ("1200", "1450"), "noise": ("1",)},
+    target={"m": ("C",), "rpm": ("1000", "1700"), "noise": ("2",)},
     listed="paths",
     supplement="noise",
-    faults=tuple(FAULTS),
+    faults={"imbalance": "shaft", "bent_blade": "shaft", "blocked_inlet": "stall"},
     sound=sound,
 )

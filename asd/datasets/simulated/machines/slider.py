@@ -1,58 +1,106 @@
-"""A belt-driven slider: strokes to and fro, with a motor tone and friction that follow its velocity."""
+"""A linear slider: a motor drives a carriage to and fro by a toothed belt.
+
+Everything follows a trapezoidal velocity: motor and belt mesh sweep up and down, the carriage's friction grows with
+the velocity, the reversals jolt. A pit in the rail is passed at one place, twice in every cycle; a slipping belt lets
+the motor run away while the carriage accelerates.
+
+A. Akay, "Acoustics of friction", J. Acoust. Soc. Am. 111, 2002 (friction); H. Ohta, "Sound of linear guideway type
+recirculating linear ball bearings", J. Tribol. 121, 1999 (balls that enter the loaded zone).
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
+from asd.datasets.simulated.acoustics import Body, ring
 from asd.datasets.simulated.machine import Machine, Operation, Sound
-from asd.datasets.simulated.signals import RATE, band_noise, crossings, harmonics, ring, strikes, turns
+from asd.datasets.simulated.signals import RATE, band_noise, bump, crossings, harmonics, impulses, mean_speed, turns
 
 TRAVEL = 0.25  # [m]
-PITCH = 0.04  # [m] of belt a turn of the motor
-POLES = 12
+PULLEY = 0.04  # [m] of belt a turn of the motor
+TEETH = 20  # of the pulley
+BALL = 0.0125  # [m] between the balls that circulate in the carriage
+
+
+class Motion(NamedTuple):
+    """Where the carriage is."""
+
+    strokes: np.ndarray  # so far, one way each
+    velocity: np.ndarray  # share of the largest
+    position: np.ndarray  # ways so far, of one travel each
+    ramp: float  # share of a stroke in which it accelerates
 
 
 def sound(run: Operation) -> Sound:
-    """Sound of a slider at ``vel`` [mm/s] with ramps of ``ac`` (share of a stroke)."""
-    metres = run.number("vel") / 1000
-    rate = metres / TRAVEL / (1 + run.number("ac"))
-    strokes = turns(run.rng, run.frames, rate)
-    velocity = np.minimum(1, (0.5 - np.abs(strokes % 1 - 0.5)) / run.number("ac"))
-    motor = harmonics(run.rng, POLES * np.cumsum(velocity) * metres / PITCH / RATE, [0.4, 0.3, 0.3, 0.15, 0.1])
-    friction = velocity * band_noise(run.rng, run.frames, 300, 5000, -2)
-    ends = strikes(crossings(strokes, run.rng, 0.005), 1.0, run.frames)
-    stops = ring(ends, 350, 0.02) + 0.5 * ring(ends, 1100, 0.01)
-    healthy = motor * np.sqrt(velocity) + 0.7 * friction + 1.5 * stops
-    if not run.fault:
-        return Sound(healthy, np.zeros(run.frames), rate, POLES * metres / PITCH)
-    return Sound(healthy, run.severity * FAULTS[run.fault](run, strokes, velocity), rate, rate)
+    """Sound at ``vel`` [mm/s] with ramps ``ac`` (share of a stroke)."""
+    metres, ramp = run.number("vel") / 1000, run.number("ac")
+    strokes = turns(run.rng, run.frames, metres * (1 - ramp) / TRAVEL, 0.006)
+    within = strokes % 1
+    velocity = np.minimum(1, (0.5 - np.abs(within - 0.5)) / ramp)
+    advance = np.cumsum(velocity) / RATE * metres / TRAVEL
+    motion = Motion(strokes, velocity.astype(np.float32), advance, ramp)
+    frame = run.body("frame", 300, 5000, modes=8)
+    motor = harmonics(run.rng, advance * TRAVEL / PULLEY * TEETH, [0.5, 0.35, 0.2, 0.15, 0.1])
+    friction = ring(motion.velocity**1.5 * band_noise(run.rng, run.frames, 250, 7000, -2), frame)
+    ends = crossings(strokes, run.rng, jitter=0.003)
+    jolts = ring(impulses(ends, 16 * metres / ramp**0.5 * run.rng.uniform(0.8, 1.2, len(ends)), run.frames), frame)
+    idle = band_noise(run.rng, run.frames, 100, 4000, -4)
+    healthy = motor * np.sqrt(motion.velocity) + 0.8 * friction + jolts + 0.3 * idle
+    fault = FAULTS[run.fault](run, motion, frame) if run.fault else np.zeros_like(healthy)
+    stroke = mean_speed(strokes)
+    return Sound(
+        healthy,
+        fault,
+        {"stroke": stroke, "cycle": stroke / 2, "ball": metres / BALL, "belt_mesh": metres / PULLEY * TEETH},
+    )
 
 
-def rail_pit(run: Operation, strokes: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-    """Jolt at one place of every stroke."""
-    place = run.fault_rng.uniform(0.3, 0.7)
-    jolts = strikes(crossings(strokes + place, run.fault_rng, 0.005), 1.0, run.frames)
-    return 7 * ring(jolts, 900, 0.012) + 7 * ring(jolts, 2600, 0.006)
+def rail_pit(run: Operation, motion: Motion, frame: Body) -> np.ndarray:
+    """Jolt at one place of the rail, on the way to and on the way back: two wheels, one after the other."""
+    place, metres = run.fault_rng.uniform(0.25, 0.75), run.number("vel") / 1000
+    there = np.sort(np.concatenate([_passes(motion, place), _passes(motion, place + 0.08)]))
+    force = 46 * metres**0.5 * run.fault_rng.uniform(0.8, 1.2, len(there))
+    return ring(impulses(there, force, run.frames), frame)
 
 
-def dry_rail(run: Operation, strokes: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-    """Squeal: rough friction at high frequencies, proportional to the velocity."""
-    return 0.5 * velocity * band_noise(run.fault_rng, run.frames, 1800, 6000)
+def _passes(motion: Motion, place: float) -> np.ndarray:
+    """Find when the carriage is at a place, on the way to (even strokes) and back (odd ones)."""
+    odd = np.floor(motion.strokes).astype(int) % 2
+    moved = _covered(motion.strokes % 1, motion.ramp)
+    at = np.where(odd, 1 - moved, moved) > place
+    return (np.flatnonzero(np.diff(at)) + 0.5) / RATE
 
 
-def loose_belt(run: Operation, strokes: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-    """Flap: low noise in the middle of a stroke and slaps at its ends."""
-    ends = strikes(crossings(strokes + 0.03, run.fault_rng, 0.01), 1.0, run.frames)
-    return 0.8 * velocity**2 * band_noise(run.fault_rng, run.frames, 80, 500) + 3 * ring(ends, 500, 0.03)
+def _covered(within: np.ndarray, ramp: float) -> np.ndarray:
+    """Integrate the trapezoid: share of the travel after a share of the stroke's time."""
+    near = np.minimum(within, 1 - within)
+    way = np.where(near < ramp, near**2 / (2 * ramp), near - ramp / 2) / (1 - ramp)
+    return np.where(within < 0.5, way, 1 - way)
 
 
-FAULTS = {"rail_pit": rail_pit, "dry_rail": dry_rail, "loose_belt": loose_belt}
+def belt_slip(run: Operation, motion: Motion, frame: Body) -> np.ndarray:
+    """Squeal and skip teeth while the carriage is accelerated."""
+    pull = bump(motion.strokes - motion.ramp / 2, motion.ramp / 2)
+    rough = band_noise(run.fault_rng, run.frames, 900, 4500) * pull
+    squeal = harmonics(run.fault_rng, turns(run.fault_rng, run.frames, 740 * run.number("vel") / 500, 0.03), [0.5, 0.3])
+    return 1.4 * rough + 0.9 * squeal * pull
+
+
+def dry_carriage(run: Operation, motion: Motion, frame: Body) -> np.ndarray:
+    """Rub whenever a ball enters the loaded zone without grease."""
+    flutter = bump(motion.position * TRAVEL / BALL + run.fault_rng.uniform(), 0.15)
+    return 2.8 * ring(motion.velocity * flutter * band_noise(run.fault_rng, run.frames, 400, 6000, -3), frame)
+
+
+FAULTS = {"rail_pit": rail_pit, "belt_slip": belt_slip, "dry_carriage": dry_carriage}
 
 MACHINE = Machine(
     name="slider",
-    seconds=4,
+    seconds=(4.0, 4.5),
     source={"vel": ("350", "500", "700"), "ac": ("0.1", "0.3")},
     target={"vel": ("420", "850"), "ac": ("0.2",)},
     listed="hidden",
     supplement="noise",
-    faults=tuple(FAULTS),
+    faults={"rail_pit": "cycle", "belt_slip": "stroke", "dry_carriage": "ball"},
     sound=sound,
 )

@@ -1,71 +1,96 @@
-"""A solenoid valve: opens and closes by a pattern, with clicks of the armature and the hiss of the air between."""
+"""A solenoid valve that opens and closes by a pattern: the armature's impacts, the coil's hum, the hiss of the flow.
+
+At each opening and each closing the armature strikes a stop and the body rings, with a small rebound; in between the
+flow hisses and the coil hums at twice the mains frequency. A sticking valve opens late, with a scrape and a second
+stroke; a leaking one splutters while it is closed; a worn spring lets the armature bounce.
+
+E. J. Richards, M. E. Westcott and R. K. Jeyapalan, "On the prediction of impact noise, II: ringing noise", J. Sound
+Vib. 65, 1979; IEC 60534-8-3 (noise of the flow).
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
+from asd.datasets.simulated.acoustics import Body, ring
 from asd.datasets.simulated.machine import Machine, Operation, Sound
-from asd.datasets.simulated.signals import RATE, band_noise, crossings, response, ring, strikes, turns
+from asd.datasets.simulated.signals import RATE, band_noise, bump, crossings, harmonics, impulses, mean_speed, turns
 
 # pattern: openings a second, share of the time open
 PATTERNS = {"00": (1.6, 0.30), "01": (2.2, 0.45), "02": (2.9, 0.25), "10": (1.9, 0.60), "11": (3.4, 0.40)}
+FORCE = 28.0  # of an opening
+REBOUND = 0.012  # [s]
+SPLUTTER = 9.0  # [Hz] of a leak, about
+
+
+class Strokes(NamedTuple):
+    """When the valve moves, and how far it is open."""
+
+    cycles: np.ndarray
+    opening: np.ndarray  # [s]
+    closing: np.ndarray  # [s]
+    gate: np.ndarray
 
 
 def sound(run: Operation) -> Sound:
-    """Sound of a valve that opens by the pattern ``pat``; the severity of its faults is not always an amplitude."""
-    hz, share = PATTERNS[run.attributes["pat"]]
-    cycles = turns(run.rng, run.frames, hz, 0.01)
-    opening = crossings(cycles, run.rng, 0.01)
-    closing = crossings(cycles - share, run.rng, 0.01)
-    opened = _clicks(run, run.rng, opening, 1.0)
-    closed = _clicks(run, run.rng, closing, 0.7)
-    flow = _gate(cycles, share) * band_noise(run.rng, run.frames, 900, 6000, -1)
-    healthy = 5 * (opened + closed) + 0.35 * flow + 0.1 * band_noise(run.rng, run.frames, 100, 2000, -3)
-    if not run.fault:
-        return Sound(healthy, np.zeros(run.frames), hz, hz)
-    return Sound(healthy, FAULTS[run.fault](run, cycles, opening, flow), hz, hz)
+    """Sound of a valve that opens by the pattern ``pat`` at the pressure ``pres`` [bar]."""
+    rate, share = PATTERNS[run.attributes["pat"]]
+    cycles = turns(run.rng, run.frames, rate, 0.01)
+    gate = 1 / (1 + np.exp(-(share / 2 - np.abs(cycles % 1 - share / 2)) * 200))
+    strokes = Strokes(
+        cycles,
+        crossings(cycles, run.rng, jitter=0.005),
+        crossings(cycles - share, run.rng, jitter=0.005),
+        gate.astype(np.float32),
+    )
+    body = run.body("armature", 900, 6500)
+    clicks = _strike(run.rng, strokes.opening, FORCE, run.frames) + _strike(
+        run.rng, strokes.closing, 0.7 * FORCE, run.frames
+    )
+    flow = strokes.gate * band_noise(run.rng, run.frames, 800, 7200, -1) * np.float32(run.number("pres") ** 0.5)
+    coil = strokes.gate * harmonics(run.rng, 100 * np.arange(run.frames) / RATE, [0.2, 0.1, 0.1, 0.05])
+    healthy = ring(clicks, body) + 0.4 * flow + coil + 0.15 * band_noise(run.rng, run.frames, 100, 3000, -3)
+    fault = FAULTS[run.fault](run, strokes, body) if run.fault else np.zeros_like(healthy)
+    return Sound(healthy, fault, {"cycle": mean_speed(cycles)})
 
 
-def _clicks(run: Operation, rng: np.random.Generator, times: np.ndarray, strength: float) -> np.ndarray:
-    impulses = strikes(times, strength * rng.uniform(0.7, 1.3, len(times)), run.frames)
-    pitch = 1 + 0.05 * response(run.trait("armature"), 1)[:2]
-    return ring(impulses, 1700 * pitch[0], 0.006) + 0.7 * ring(impulses, 3900 * pitch[1], 0.003)
+def _strike(rng: np.random.Generator, times: np.ndarray, force: float, frames: int) -> np.ndarray:
+    """Strike a stop and rebound once."""
+    forces = force * rng.uniform(0.75, 1.25, len(times))
+    return impulses(times, forces, frames) + impulses(times + REBOUND, 0.2 * forces, frames)
 
 
-def _gate(cycles: np.ndarray, share: float) -> np.ndarray:
-    """Open and shut smoothly, within some milliseconds."""
-    return 1 / (1 + np.exp(-(share / 2 - np.abs(cycles % 1 - share / 2)) * 200))
+def sticking(run: Operation, strokes: Strokes, body: Body) -> np.ndarray:
+    """Scrape, and strike a second time later."""
+    late = run.fault_rng.uniform(0.03, 0.06, len(strokes.opening))
+    knock = _strike(run.fault_rng, strokes.opening + late, 1.2 * FORCE, run.frames)
+    scrape = band_noise(run.fault_rng, run.frames, 500, 4500) * bump(strokes.cycles - 0.04, 0.04)
+    return ring(knock, body) + 2.4 * ring(scrape, body)
 
 
-def sticking(run: Operation, cycles: np.ndarray, opening: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Scrape before it opens, and knock a second time."""
-    late = _clicks(run, run.fault_rng, opening + run.fault_rng.uniform(0.03, 0.06, len(opening)), 1.0)
-    scrape = _gate(cycles + 0.1, 0.12) * band_noise(run.fault_rng, run.frames, 400, 2500)
-    return run.severity * (5 * late + 1.2 * scrape)
+def leak(run: Operation, strokes: Strokes, body: Body) -> np.ndarray:
+    """Let the fluid splutter through a narrow gap while closed."""
+    bursts = bump(turns(run.fault_rng, run.frames, SPLUTTER, 0.4), 0.12)
+    return 1.5 * (1 - strokes.gate) * bursts * band_noise(run.fault_rng, run.frames, 500, 5500, -3)
 
 
-def leak(run: Operation, cycles: np.ndarray, opening: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Let air through all the time."""
-    return 0.15 * run.severity * band_noise(run.fault_rng, run.frames, 1500, 6500)
+def worn_spring(run: Operation, strokes: Strokes, body: Body) -> np.ndarray:
+    """Bounce several times after closing, each time less and sooner."""
+    bounces = np.cumsum([0.022, 0.018, 0.014, 0.011])
+    times = strokes.closing[:, None] + bounces * run.fault_rng.uniform(0.9, 1.1, (len(strokes.closing), 1))
+    forces = 1.1 * FORCE * np.array([1, 0.8, 0.6, 0.5]) * run.fault_rng.uniform(0.8, 1.2, times.shape)
+    return ring(impulses(times.ravel(), forces.ravel(), run.frames), body)
 
 
-def skipped(run: Operation, cycles: np.ndarray, opening: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Fail to open in so many of the strokes: less air, and a rattle instead."""
-    strokes = int(cycles[-1])
-    missed = np.zeros(strokes + 2, dtype=bool)
-    missed[1 : strokes + 1] = run.fault_rng.permutation(strokes) < run.severity * strokes
-    stroke = np.round(np.interp(opening, np.arange(run.frames) / RATE, cycles)).astype(int)
-    rattle = opening[missed[stroke], None] + 0.02 * np.arange(1, 5)
-    return 4 * _clicks(run, run.fault_rng, rattle.ravel(), 0.5) - 0.3 * missed[np.floor(cycles).astype(int)] * flow
-
-
-FAULTS = {"sticking": sticking, "leak": leak, "skipped": skipped}
+FAULTS = {"sticking": sticking, "leak": leak, "worn_spring": worn_spring}
 
 MACHINE = Machine(
     name="valve",
-    seconds=4,
-    source={"pat": ("00", "01", "02")},
-    target={"pat": ("10", "11")},
+    seconds=(4.0,),
+    source={"pat": ("00", "01", "02"), "pres": ("2",)},
+    target={"pat": ("10", "11"), "pres": ("3",)},
     listed="paths",
     supplement="noise",
-    faults=tuple(FAULTS),
+    faults={"sticking": "cycle", "leak": "cycle", "worn_spring": "cycle"},
     sound=sound,
 )

@@ -1,0 +1,148 @@
+"""One clip: the machine, its way to the microphone, the factory around it, and the truth about all of them."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.fft import irfft, rfft
+
+from asd.artifacts import significant
+from asd.compute import rng
+from asd.datasets.simulated.acoustics import gain, response, room
+from asd.datasets.simulated.machine import Machine, Operation, Sound
+from asd.datasets.simulated.machines import bearing, fan, gearbox, slider, toy_car, toy_train, valve
+from asd.datasets.simulated.plan import Order, as_text
+from asd.datasets.simulated.signals import RATE
+from asd.datasets.simulated.surroundings import HALLS, factory_noise
+
+VERSION = "simulated-1"
+MACHINES = {m.MACHINE.name: m.MACHINE for m in (toy_car, toy_train, bearing, fan, gearbox, slider, valve)}
+LEVEL = 0.005  # RMS of a healthy machine at the reference distance, full scale 1: faults never clip
+DISTANCE = (0.15, 1.2)  # [m] of the microphone
+ANGLE = 2.5  # [dB] of the response that depends on where exactly the microphone stands
+MICROPHONE = 3.0  # [dB] of the response of a microphone
+SNR = (-1.0, 7.0)  # [dB]
+SEVERITY = (0.3, 1.0)  # of amplitude
+FLOOR = 3e-5  # of a microphone by itself
+LEAKAGE = -10.0  # [dB] of the machine at the far microphone, against the near one
+FAR = 3.0  # [m] between the microphones
+BAND = (200.0, 8000.0)  # [Hz] in which energies are compared
+
+
+class Stems(NamedTuple):
+    """The parts of a recording [shape=(frames, channels)] at the microphones, and the truth about it.
+
+    The facts: frequencies in Hz, means over the clip; ratios in dB of the energies at the first microphone between
+    200 and 8000 Hz (machine to surroundings, fault to both; empty where there is none); severity 0 for normal clips.
+    """
+
+    healthy: np.ndarray
+    fault: np.ndarray
+    noise: np.ndarray
+    facts: dict[str, Any]
+
+
+class Parts(NamedTuple):
+    """Spectra of the stems at one microphone."""
+
+    healthy: np.ndarray
+    fault: np.ndarray
+    noise: np.ndarray
+
+
+def simulate(order: Order) -> Stems:
+    """Simulate one clip.
+
+    Returns
+    -------
+    Stems
+        Their sum is the recording. No level is set after the fault is added.
+    """
+    machine, frames = MACHINES[order.machine], round(order.seconds * RATE)
+    of_clip, of_machine, of_fault, of_way, of_noise, of_far = rng(*order.key).spawn(6)
+    fault, severity = _fault(order, machine, of_clip)
+    design, copy = partial(rng, VERSION, order.machine), partial(rng, "simulated", order.seed, order.machine)
+    run = Operation(order.setting, fault, severity, frames, of_machine, of_fault, design, copy)
+    sound = machine.sound(run)
+    near = _near(run, sound, of_way)
+    near = near._replace(noise=_surroundings(order, run, _energy(near.healthy), of_noise))
+    if order.name.kind == "noise":  # the machine stands still
+        near = near._replace(healthy=0 * near.healthy)
+    channels = [near] if order.channels == 1 else [near, _far(near, frames, of_far)]
+    healthy, added, noise = (
+        np.stack([irfft(p, frames) for p in parts], axis=1) for parts in zip(*channels, strict=True)
+    )
+    return Stems(healthy, added, noise, _facts(order, machine, fault, severity, sound, near))
+
+
+def _fault(order: Order, machine: Machine, rng: np.random.Generator) -> tuple[str, float]:
+    """Choose what is wrong, and how badly; a severity of 0 is a draw from the normal clips."""
+    fault = list(machine.faults)[rng.integers(len(machine.faults))]
+    severity = rng.uniform(*SEVERITY) * order.severity if order.name.anomaly else 0.0
+    return (fault, severity) if severity else ("", 0.0)
+
+
+def _near(run: Operation, sound: Sound, rng: np.random.Generator) -> Parts:
+    """Carry the machine to its microphone; its level is that without the fault."""
+    distance = np.exp(rng.uniform(*np.log(DISTANCE)))
+    knots = response(rng, ANGLE) + run.response(run.named("mic"), MICROPHONE)
+    way = room(rng, run.frames, distance) * gain(run.frames, knots)
+    way *= LEVEL / float(np.sqrt(np.mean(sound.healthy.astype(float) ** 2)))
+    healthy = way * rfft(sound.healthy)
+    added = np.float32(run.severity) * way * rfft(sound.fault) if run.severity else np.zeros_like(healthy)
+    return Parts(healthy, added, np.zeros_like(healthy))
+
+
+def _surroundings(order: Order, run: Operation, machine: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw the factory around a machine of that energy, as its microphone hears it."""
+    floor = np.float32(FLOOR) * rfft(rng.standard_normal(run.frames, dtype=np.float32))
+    if order.name.kind == "clean":
+        return floor
+    name = run.attributes.get("noise", "1")
+    snr = rng.uniform(*SNR)
+    noise = factory_noise(rng, run.frames, HALLS[name], run.copy(f"hall {name}"))
+    noise *= gain(run.frames, run.response(run.named("mic"), MICROPHONE))
+    noise *= np.float32(np.sqrt(machine / _energy(noise)) * 10 ** (-snr / 20))
+    return noise + floor
+
+
+def _far(near: Parts, frames: int, rng: np.random.Generator) -> Parts:
+    """Hear the same at a second microphone: the machine by :data:`LEAKAGE`, the surroundings as loud as before."""
+    leak, path = room(rng, frames, FAR), room(rng, frames, FAR)
+    leak *= np.float32(10 ** (LEAKAGE / 20) * _ratio(near.healthy, leak * near.healthy))
+    path *= np.float32(_ratio(near.noise, path * near.noise))
+    return Parts(leak * near.healthy, leak * near.fault, path * near.noise)
+
+
+def _energy(spectrum: np.ndarray) -> float:
+    """Energy in :data:`BAND`, in any unit."""
+    low, high = (round(hz / RATE * 2 * (len(spectrum) - 1)) for hz in BAND)
+    part = spectrum[low : high + 1]
+    return float(np.sum(part.real**2, dtype=float) + np.sum(part.imag**2, dtype=float))
+
+
+def _ratio(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.sqrt(_energy(one) / max(_energy(other), 1e-30)))
+
+
+def _facts(order: Order, machine: Machine, fault: str, severity: float, sound: Sound, near: Parts) -> dict[str, Any]:
+    still = order.name.kind == "noise"
+    frequencies = {} if still else {name: significant(hz, 6) for name, hz in sound.frequencies.items()}
+    return {
+        "file": order.file,
+        "machine": order.machine,
+        "seconds": order.seconds,
+        "attributes": "" if still else as_text(order.setting, ";", "="),
+        "speed_hz": next(iter(frequencies.values()), ""),
+        "frequencies_hz": as_text(frequencies, ";", "="),
+        "snr_db": _decibel(near.healthy, near.noise) if order.name.kind == "machine" else "",
+        "fault": fault,
+        "severity": significant(severity),
+        "fault_frequency": machine.faults[fault] if fault else "",
+        "fault_hz": frequencies[machine.faults[fault]] if fault else "",
+        "fault_db": _decibel(near.fault, near.healthy + near.noise) if fault else "",
+    }
+
+
+def _decibel(one: np.ndarray, other: np.ndarray) -> float:
+    return significant(20 * np.log10(max(_ratio(one, other), 1e-9)))
