@@ -16,10 +16,9 @@ from sklearn.metrics import roc_auc_score
 
 from asd.compute import ComputeParams, parallel
 from asd.datasets.params import SimulatedParams
-from asd.datasets.simulated.factory import quantised
 from asd.datasets.simulated.plan import Cell, Order, orders
 from asd.datasets.simulated.signals import RATE
-from asd.datasets.simulated.simulation import MACHINES, simulate
+from asd.datasets.simulated.simulation import MACHINES, quantised, simulate
 from studies.factory import chosen, parser, table, verdict
 
 EDGE = RATE // 100  # [samples]

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 from scipy.fft import ifft, irfft, rfft
 
-from asd.datasets.simulated.factory import quantised
 from asd.datasets.simulated.plan import Order
 from asd.datasets.simulated.signals import RATE
-from asd.datasets.simulated.simulation import Stems, simulate
+from asd.datasets.simulated.simulation import Stems, quantised, simulate
 from asd.features.mel import log_mel
 from asd.features.params import FrontEnd
 from asd.section import load

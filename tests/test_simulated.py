@@ -12,9 +12,9 @@ from factories import clips, dataset, digests, simulated
 
 from asd.clips import parse_attributes
 from asd.datasets import dcase
-from asd.datasets.simulated.factory import download, quantised, recordings
+from asd.datasets.simulated.factory import download, recordings
 from asd.datasets.simulated.plan import SIZES, plan
-from asd.datasets.simulated.simulation import BAND, LEAKAGE, MACHINES, SEVERITY, SNR, simulate
+from asd.datasets.simulated.simulation import BAND, LEAKAGE, MACHINES, SEVERITY, SNR, quantised, record, simulate
 from asd.errors import UserError
 
 HIDDEN = {"ToyTrain", "bearing", "slider"}
@@ -161,6 +161,14 @@ def test_a_clip_depends_on_seed_machine_cell_and_index_alone(tiny: Path, workdir
     download(dataset("bearing", seed=1001), Path("other/raw"), Path("other/truth"))
     other = digests(Path("other/raw/bearing"))
     assert not [file for file in alone if file.endswith(".wav") and alone[file] == other[file]]
+
+
+def test_a_recording_is_the_sum_of_its_stems():
+    for name in MACHINES:
+        (order,) = clips(name, 1, anomaly=1, channels=2)
+        stems, (samples, facts) = simulate(order), record(order)
+        assert np.abs(samples - 32768 * (stems.healthy + stems.fault + stems.noise)).max() < 0.6
+        assert facts == stems.facts
 
 
 def test_a_far_microphone_leaves_the_near_one_as_it_is():

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import soundfile
 
@@ -21,7 +20,7 @@ from asd.datasets.selection import selected
 from asd.datasets.simulated.machine import Machine
 from asd.datasets.simulated.plan import SECTION, Order, plan
 from asd.datasets.simulated.signals import RATE
-from asd.datasets.simulated.simulation import MACHINES, VERSION, simulate
+from asd.datasets.simulated.simulation import MACHINES, VERSION, record
 
 
 def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
@@ -48,14 +47,9 @@ def recordings(params: DatasetParams, raw: Path, truth: Path) -> pd.DataFrame:
 
 def make(raw: Path, order: Order) -> dict[str, Any]:
     """Simulate and write one clip; returns its facts, a row of ``data/truth/simulated.csv``."""
-    stems = simulate(order)
-    soundfile.write(raw / order.file, quantised(stems.healthy + stems.fault + stems.noise), RATE, subtype="PCM_16")
-    return stems.facts
-
-
-def quantised(samples: np.ndarray) -> np.ndarray:
-    """Round to 16 bits."""
-    return np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16)
+    samples, facts = record(order)
+    soundfile.write(raw / order.file, samples, RATE, subtype="PCM_16")
+    return facts
 
 
 def _write_attributes(raw: Path, machine: Machine, facts: pd.DataFrame) -> None:

@@ -11,6 +11,7 @@ from scipy.fft import irfft
 
 RATE = 16000  # [Hz]
 CEILING = 7600.0  # [Hz] nothing is made above
+STEP = 0.01  # [s] in which a speed hardly changes
 TAPS = np.arange(-15, 17)  # of a band-limited impulse
 
 
@@ -32,8 +33,10 @@ def turns(rng: np.random.Generator, frames: int, hz: float, wander: float = 0.00
         Revolutions so far, from a random angle.
     """
     knots = rng.standard_normal(frames // RATE + 3)
-    drift = np.interp(np.arange(frames) / RATE + rng.uniform(), np.arange(len(knots)), knots)
-    return rng.uniform() + np.cumsum(hz * (1 + wander * drift)) / RATE
+    grid = np.arange(0, frames / RATE + STEP, STEP)
+    drift = np.interp(grid + rng.uniform(), np.arange(len(knots)), knots)
+    advance = STEP * np.concatenate([[0.0], np.cumsum(1 + wander * drift[:-1])])
+    return rng.uniform() + hz * np.interp(np.arange(frames) / RATE, grid, advance)
 
 
 def mean_speed(cycles: np.ndarray) -> float:
@@ -71,7 +74,8 @@ def bump(cycles: np.ndarray, width: float) -> np.ndarray:
 
 def _circle(cycles: np.ndarray) -> np.ndarray:
     """Point at the angle within a cycle; single precision, far below 16 bits, makes sines several times faster."""
-    angle = (2 * np.pi * (cycles - np.floor(cycles))).astype(np.float32)
+    angle = (cycles - np.floor(cycles)).astype(np.float32)
+    angle *= np.float32(2 * np.pi)
     point = np.empty(len(cycles), dtype=np.complex64)
     point.real, point.imag = np.cos(angle), np.sin(angle)
     return point
@@ -102,9 +106,12 @@ def band_noise(
     colour : np.ndarray [shape=(1 + frames // 2,)], optional
         A spectrum to multiply it by.
     """
-    shape = _band(frames, low, high, slope)
-    white = rng.standard_normal((len(shape), 2), dtype=np.float32).view(np.complex64)[:, 0]
-    return irfft(shape * colour * white, frames)
+    return irfft(_band(frames, low, high, slope) * colour * white(rng, frames), frames)
+
+
+def white(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """Draw the spectrum [shape=(1 + frames // 2,), dtype=complex64] of white noise, real parts of unit variance."""
+    return rng.standard_normal((1 + frames // 2, 2), dtype=np.float32).view(np.complex64)[:, 0]
 
 
 def crossings(

@@ -12,7 +12,7 @@ from asd.datasets.simulated.acoustics import gain, response, room
 from asd.datasets.simulated.machine import Machine, Operation, Sound
 from asd.datasets.simulated.machines import bearing, fan, gearbox, slider, toy_car, toy_train, valve
 from asd.datasets.simulated.plan import Order, as_text
-from asd.datasets.simulated.signals import RATE
+from asd.datasets.simulated.signals import RATE, white
 from asd.datasets.simulated.surroundings import HALLS, factory_noise
 
 VERSION = "simulated-1"
@@ -58,6 +58,26 @@ def simulate(order: Order) -> Stems:
     Stems
         Their sum is the recording. No level is set after the fault is added.
     """
+    channels, facts = _parts(order)
+    frames = round(order.seconds * RATE)
+    healthy, added, noise = (np.stack([irfft(s, frames) for s in part], axis=1) for part in zip(*channels, strict=True))
+    return Stems(healthy, added, noise, facts)
+
+
+def record(order: Order) -> tuple[np.ndarray, dict[str, Any]]:
+    """Simulate one clip: the recording [shape=(frames, channels), dtype=int16], and the truth about it."""
+    channels, facts = _parts(order)
+    frames = round(order.seconds * RATE)
+    return quantised(np.stack([irfft(p.healthy + p.fault + p.noise, frames) for p in channels], axis=1)), facts
+
+
+def quantised(samples: np.ndarray) -> np.ndarray:
+    """Round to 16 bits."""
+    return np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16)
+
+
+def _parts(order: Order) -> tuple[list[Parts], dict[str, Any]]:
+    """Simulate one clip: spectra at each microphone, and facts."""
     machine, frames = MACHINES[order.machine], round(order.seconds * RATE)
     of_clip, of_machine, of_fault, of_way, of_noise, of_far = rng(*order.key).spawn(6)
     fault, severity = _fault(order, machine, of_clip)
@@ -69,10 +89,7 @@ def simulate(order: Order) -> Stems:
     if order.name.kind == "noise":  # the machine stands still
         near = near._replace(healthy=0 * near.healthy)
     channels = [near] if order.channels == 1 else [near, _far(near, frames, of_far)]
-    healthy, added, noise = (
-        np.stack([irfft(p, frames) for p in parts], axis=1) for parts in zip(*channels, strict=True)
-    )
-    return Stems(healthy, added, noise, _facts(order, machine, fault, severity, sound, near))
+    return channels, _facts(order, machine, fault, severity, sound, near)
 
 
 def _fault(order: Order, machine: Machine, rng: np.random.Generator) -> tuple[str, float]:
@@ -95,7 +112,7 @@ def _near(run: Operation, sound: Sound, rng: np.random.Generator) -> Parts:
 
 def _surroundings(order: Order, run: Operation, machine: float, rng: np.random.Generator) -> np.ndarray:
     """Draw the factory around a machine of that energy, as its microphone hears it."""
-    floor = np.float32(FLOOR) * rfft(rng.standard_normal(run.frames, dtype=np.float32))
+    floor = np.float32(FLOOR * np.sqrt(run.frames / 2)) * white(rng, run.frames)
     if order.name.kind == "clean":
         return floor
     name = run.attributes.get("noise", "1")
