@@ -1,64 +1,60 @@
 """What cancelling with a far microphone does to noise and to the machine: the table of docs/data.md.
 
-    python -m studies.cancellation [--clips 20]
+    python -m studies.cancellation [--seeds 1000] [--clips 3]
 
-A machine (harmonics of a shaft and broadband noise) and coloured noise of varying level in a room (exponentially
-decaying impulse responses, 0.3 s). Weights are fitted to the mixture and applied to its parts.
+Two-channel clips of the simulated machines, at a stated SNR and leakage of the machine into the far microphone.
+Weights are fitted to the clip itself, or to noise alone from the same places (the first half of the clip, the second is
+looked at), and applied to its parts.
 """
 
-import argparse
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import fftconvolve, lfilter
 
-from asd.compute import rng
-from asd.features import cancellation
+from asd.datasets.params import SimulatedParams
+from asd.datasets.simulated.plan import Cell, Order, orders
+from asd.datasets.simulated.signals import RATE
+from asd.datasets.simulated.simulation import LEAKAGE, MACHINES, simulate
+from asd.features.cancellation import fitted, spectrum, subtracted, window_size
+from studies.factory import chosen, parser
 
-RATE = 16000  # [Hz]
-SECONDS = 10
-DECAY = 0.3  # [s] reverberation time
 LEAKAGES = (-40, -30, -20, -15, -10, -6, 0)  # [dB] of the machine at the far microphone, against the near one
 SNRS = (-6, 0, 6)  # [dB] machine over noise, at the near microphone
 
 
-class Part(NamedTuple):
-    """One source as two microphones hear it, ``(frames,)`` each."""
+class Parts(NamedTuple):
+    """What two microphones hear of the machine and of the noise, ``(frames, 2)`` each."""
 
-    near: np.ndarray
-    far: np.ndarray
-
-
-def pair(seed: int, leakage: float, snr: float) -> tuple[Part, Part]:
-    """Simulate a machine and noise at two microphones; the noise is as loud at both."""
-    draw = rng("cancellation", seed)
-    t = np.arange(SECONDS * RATE) / RATE
-    shaft = draw.uniform(25, 60)
-    harmonics = [np.sin(2 * np.pi * (shaft * k * t + draw.uniform())) / k for k in range(1, 40)]
-    machine = 0.5 * np.sum(harmonics, axis=0) + 0.3 * draw.normal(size=len(t))
-    noise = lfilter([1], [1, -0.9], draw.normal(size=len(t))) * (1 + 0.5 * np.sin(2 * np.pi * 0.4 * t))
-    of_machine = _heard(machine, draw, 0.7, 0, 0), _heard(machine, draw, 0.05, 60, leakage)
-    of_noise = _heard(noise, draw, 0.3, 80, -snr), _heard(noise, draw, 0.8, 0, -snr)
-    return Part(*of_machine), Part(*of_noise)
+    machine: np.ndarray
+    noise: np.ndarray
 
 
-def _heard(source: np.ndarray, draw: np.random.Generator, direct: float, delay: int, level: float) -> np.ndarray:
-    """Carry a source through a room: a share of direct sound, a delay [samples], a level [dB] re unit RMS."""
-    n = int(DECAY * RATE)
-    tail = draw.normal(size=n) * np.exp(-6.9 * np.arange(n) / n)
-    response = tail * np.sqrt((1 - direct) / np.sum(tail**2))
-    response[delay] += np.sqrt(direct)
-    heard = fftconvolve(source, response)[: len(source)]
-    return (heard * 10 ** (level / 20) / np.sqrt(np.mean(heard**2))).astype(np.float32)
+def parts(order: Order, leakage: float, snr: float) -> Parts:
+    """Simulate a clip, its machine at the far microphone and its noise at both set to other levels [dB]."""
+    stems = simulate(order)
+    machine = stems.healthy + stems.fault
+    machine[:, 1] *= 10 ** ((leakage - LEAKAGE) / 20)
+    return Parts(machine, stems.noise * 10 ** ((stems.facts["snr_db"] - snr) / 20))
 
 
-def reductions(parts: tuple[Part, Part]) -> tuple[float, float]:
+def clips(machine: str, seed: int, count: int) -> list[Order]:
+    """Order the first normal test clips of a machine, two channels each."""
+    params = SimulatedParams(size="default", seed=seed, channels=2)
+    return list(orders(MACHINES[machine], params, Cell("test", "source", 0), count))
+
+
+def reductions(heard: Parts, by_noise: bool = False) -> tuple[float, float]:
     """Give by how many dB noise and machine are lowered at the near microphone."""
-    size = 2 * round(cancellation.WINDOW * RATE / 2)
-    (near, far), (noise, noise_far) = ([cancellation.spectrum(wave, size) for wave in part] for part in parts)
-    weights = cancellation.fitted(near + noise, far + noise_far)
-    left = [cancellation.subtracted(*both, weights) for both in ((noise, noise_far), (near, far))]
-    return decibels(noise, left[0]), decibels(near, left[1])
+    size = window_size(RATE)
+    machine, noise = (tuple(spectrum(part[:, side], size) for side in (0, 1)) for part in heard)
+    half = noise[0].shape[1] // 2
+    if by_noise:
+        weights = fitted([(noise[0][:, :half], noise[1][:, :half])])
+        machine, noise = (tuple(side[:, half:] for side in part) for part in (machine, noise))
+    else:
+        weights = fitted([(machine[0] + noise[0], machine[1] + noise[1])])
+    lowered = [decibels(part[0], subtracted(*part, weights)) for part in (noise, machine)]
+    return lowered[0], lowered[1]
 
 
 def decibels(before: np.ndarray, after: np.ndarray) -> float:
@@ -67,15 +63,19 @@ def decibels(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=20)
-    clips = parser.parse_args().clips
-    print("| leakage [dB] | " + " | ".join(f"noise, machine at SNR {snr} dB" for snr in SNRS) + " |")
-    print("| ---: |" + " ---: |" * len(SNRS))
-    for leakage in LEAKAGES:
-        cells = [np.mean([reductions(pair(seed, leakage, snr)) for seed in range(clips)], axis=0) for snr in SNRS]
-        print(f"| {leakage} | " + " | ".join(f"{noise:.1f}, {machine:.1f}" for noise, machine in cells) + " |")
+    """Print a table for each way to fit."""
+    made = parser(__doc__, seeds=[1000])
+    made.add_argument("--clips", type=int, default=3, help="of each machine and seed")
+    args = made.parse_args()
+    wanted = [order for m in chosen(args.machines) for seed in args.seeds for order in clips(m, seed, args.clips)]
+    for by_noise in (False, True):
+        name = "noise alone" if by_noise else "the clip"
+        print(f"\nfitted to {name}; {len(wanted)} clips a cell: noise, machine [dB]\n")
+        print("| leakage [dB] | " + " | ".join(f"SNR {snr} dB" for snr in SNRS) + " |")
+        print("| ---: |" + " ---: |" * len(SNRS))
+        for leakage in LEAKAGES:
+            cells = [np.mean([reductions(parts(o, leakage, snr), by_noise) for o in wanted], axis=0) for snr in SNRS]
+            print(f"| {leakage} | " + " | ".join(f"{noise:.1f}, {machine:.1f}" for noise, machine in cells) + " |")
 
 
 if __name__ == "__main__":

@@ -11,34 +11,80 @@ from hypothesis import strategies as st
 from test_index import one_recording
 
 from asd.datasets.index import make_index
+from asd.datasets.simulated.signals import RATE
 from asd.errors import UserError
 from asd.features import cancellation
-from asd.features.cancellation import cancelled
+from asd.features.cancellation import cancelled, noise_weights, packed, unpacked
 from asd.features.channels import one_channel, survey
-from studies.cancellation import RATE, decibels, pair, reductions
+from asd.features.fitting import fitted
+from asd.features.heard import Heard
+from asd.features.params import FrontEnd
+from asd.features.waveform import heard
+from studies.cancellation import Parts, clips, decibels, parts, reductions
+
+MACHINES = ("ToyCar", "bearing", "fan", "valve")
+
+
+def some(leakage: float, snr: float) -> list[Parts]:
+    return [parts(order, leakage, snr) for machine in MACHINES for order in clips(machine, 1000, 1)]
 
 
 def test_noise_is_lowered_and_the_machine_left():
     """The claim: a machine 20 dB or more below at the far microphone loses 1 dB at most, noise 3 dB at least."""
-    found = [reductions(pair(seed, leakage, snr)) for leakage in (-40, -20) for snr in (-6, 0, 6) for seed in range(4)]
+    found = [reductions(p) for leakage in (-40, -20) for snr in (-6, 0, 6) for p in some(leakage, snr)]
     noise, machine = np.mean(found, axis=0)
     assert noise >= 3
     assert machine <= 1
 
 
-def test_a_machine_that_leaks_is_cancelled_too():
-    assert np.mean([reductions(pair(seed, 0, 6))[1] for seed in range(3)]) > 3
+def test_a_machine_that_leaks_is_cancelled_too_but_for_weights_of_noise_alone():
+    leaking = some(-6, 6)
+    assert np.mean([reductions(p)[1] for p in leaking]) > 2
+    assert abs(np.mean([reductions(p, by_noise=True)[1] for p in leaking])) < 2
+    assert np.mean([reductions(p, by_noise=True)[0] for p in leaking]) > 3
 
 
 def test_what_is_left_is_what_the_parts_leave():
     """The waveform and the spectra agree: the canceller is linear once its weights are fitted."""
-    parts = pair(0, -20, 0)
-    near, far = (np.sum([getattr(part, side) for part in parts], axis=0) for side in ("near", "far"))
+    near, far = sum(some(-20, 0)[0]).T.astype(np.float32)
     left = cancelled(near, far, RATE)
     assert left.waveform.shape == near.shape
     assert left.waveform.dtype == np.float32
     assert left.removed == pytest.approx(decibels(near, left.waveform), abs=0.01)
     assert 0 < left.coherence < 1
+
+
+def test_weights_of_noise_only_clips_through_a_description(workdir: Path):
+    """``cancel_by: noise``: fitted to the noise-only clips, stored as numbers, used instead of the clip's own."""
+    recordings = [np.stack([0.5 * noise(seed), noise(seed)], axis=1) for seed in range(3)]
+    for i, samples in enumerate(recordings):
+        soundfile.write(f"{i}.wav", samples, RATE, subtype="FLOAT")
+    soundfile.write("mono.wav", noise(9), RATE)
+    description = FrontEnd.model_validate(
+        {"kind": "magnitude_spectrum", "sample_rate": RATE, "points": 8, "f_max": 8000, "channel": "cancel"}
+        | {"cancel_by": "noise"}
+    ).root
+    own = fitted(description, [RATE], ["mono.wav"], ["mono.wav", *(f"{i}.wav" for i in range(3))])
+    np.testing.assert_allclose(unpacked(own.canceller), noise_weights(recordings, RATE), rtol=1e-4, atol=1e-5)
+    machine = noise(20)
+    mixture = np.stack([machine + 0.5 * noise(21), noise(21)], axis=1)
+    assert decibels(machine, heard(mixture, RATE, own) - machine) > 20
+    with_mono = fitted(description, [RATE], ["mono.wav"], ["mono.wav"])
+    assert with_mono.canceller == ()
+    np.testing.assert_array_equal(heard(mixture, RATE, with_mono), cancelled(*mixture.T, RATE).waveform)
+
+
+def test_weights_of_another_rate_are_left_aside():
+    weights = noise_weights([np.stack([noise(0), noise(0)], axis=1)], 2 * RATE)
+    left = cancelled(noise(1), noise(2), RATE, weights)
+    np.testing.assert_array_equal(left.waveform, cancelled(noise(1), noise(2), RATE).waveform)
+
+
+def test_packed_weights_are_plain_numbers():
+    weights = noise_weights([np.stack([noise(0), noise(1)], axis=1)], RATE)
+    np.testing.assert_allclose(unpacked(packed(weights)), weights, rtol=1e-4, atol=1e-7)
+    assert unpacked(()) is None
+    assert Heard(sample_rate=RATE).canceller == ()
 
 
 def noise(seed: int, seconds: float = 2) -> np.ndarray:
@@ -94,9 +140,8 @@ def test_channels():
 
 
 def test_the_survey_of_the_index(workdir: Path):
-    machine, surroundings = pair(0, -20, 0)
-    sound = np.stack([machine.near + surroundings.near, machine.far + surroundings.far], axis=1)
-    soundfile.write("two.wav", 0.1 * sound, RATE)
+    sound = sum(some(-20, 0)[0])
+    soundfile.write("two.wav", sound, RATE)
     soundfile.write("one.wav", noise(5), RATE)
     index = make_index(pd.concat([one_recording(Path("two.wav")), one_recording(Path("one.wav"), machine="b")]), "fail")
     found = survey(index.clips.merge(index.files, on="clip_id"))

@@ -312,6 +312,11 @@ def test_matlab_files_of_something_else(tmp_path: Path) -> None:
         read_recording(tmp_path / "a.mat")
 
 
+def test_a_folder_is_no_recording(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder: name one recording"):
+        read_recording(tmp_path)
+
+
 def test_silent_recordings_are_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000)
     with pytest.raises(UserError, match="is silent"):

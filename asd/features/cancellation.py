@@ -1,16 +1,19 @@
 """Cancelling with a far microphone: what both hear is taken out of what the near one hears.
 
 ``Y(f, t) = X_near(f, t) - sum_l H_l(f) X_far(f, t - l)``, with complex weights H from the regularised normal equations
-over the clip's own frames, so that the phase is kept; the waveform is made from Y by overlap-add. A reconstruction: of
-the report it follows (Ozeki, DCASE 2026 Task 2) only the idea was known, a complex least-squares subtraction of the far
-channel. A machine that leaks into the far microphone is cancelled too.
+over the clip's own frames, or over clips of noise alone, so that the phase is kept; the waveform is made from Y by
+overlap-add. A reconstruction: of the report it follows (Ozeki, DCASE 2026 Task 2) only the idea was known, a complex
+least-squares subtraction of the far channel. A machine that leaks into the far microphone is cancelled too.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import fft
 from scipy.signal import get_window
+
+from asd.artifacts import significant
 
 WINDOW = 0.064  # [s]
 TAPS = 3  # frames of the far channel that explain one of the near: what room and delay spread over time
@@ -28,7 +31,7 @@ class Cancelled(NamedTuple):
     removed: float
 
 
-def cancelled(near: np.ndarray, far: np.ndarray, sample_rate: int) -> Cancelled:
+def cancelled(near: np.ndarray, far: np.ndarray, sample_rate: int, weights: np.ndarray | None = None) -> Cancelled:
     """Take out of the near channel what the far channel explains.
 
     Parameters
@@ -37,6 +40,8 @@ def cancelled(near: np.ndarray, far: np.ndarray, sample_rate: int) -> Cancelled:
         Full scale 1.
     sample_rate : int
         [Hz]
+    weights : np.ndarray [shape=(bins, TAPS), dtype=complex], optional
+        Of :func:`noise_weights`; fitted to this clip where there are none, or none of its rate.
 
     Returns
     -------
@@ -47,26 +52,54 @@ def cancelled(near: np.ndarray, far: np.ndarray, sample_rate: int) -> Cancelled:
     removed : float
         [dB] The near channel's energy over that of what is left.
     """
-    size = 2 * round(WINDOW * sample_rate / 2)
+    size = window_size(sample_rate)
     if np.abs(far).max(initial=0.0) < SILENT or len(near) < 4 * TAPS * size:
         return Cancelled(near, 0.0, 0.0)
     if np.sum((near - far) ** 2, dtype=np.float64) < IDENTICAL * np.sum(near**2, dtype=np.float64):
         return Cancelled(near, 1.0, 0.0)
     x, v = spectrum(near, size), spectrum(far, size)
-    left = overlapped(subtracted(x, v, fitted(x, v)), size, len(near)).astype(np.float32)
+    if weights is None or len(weights) != len(x):
+        weights = fitted([(x, v)])
+    left = overlapped(subtracted(x, v, weights), size, len(near)).astype(np.float32)
     energy = [float(np.sum(wave.astype(np.float64) ** 2)) for wave in (near, left)]
     return Cancelled(left, _coherence(x, v), 10 * float(np.log10((energy[0] + FLOOR) / (energy[1] + FLOOR))))
 
 
-def fitted(x: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Fit the weights, ``(bins, taps)``, to spectra of the near and the far channel, ``(bins, frames)``."""
-    delayed = _delayed(v)
-    conjugate = delayed.conj().transpose(0, 2, 1)
-    normal, mixed = delayed @ conjugate, delayed @ x.conj()[:, :, None]
+def window_size(sample_rate: int) -> int:
+    """Length of a frame [samples] at a rate [Hz]."""
+    return 2 * round(WINDOW * sample_rate / 2)
+
+
+def noise_weights(recordings: Iterable[np.ndarray], sample_rate: int) -> np.ndarray:
+    """Fit one set of weights, ``(bins, TAPS)``, to recordings ``(frames, 2)`` of noise alone, all of one rate [Hz]."""
+    size = window_size(sample_rate)
+    return fitted((spectrum(samples[:, 0], size), spectrum(samples[:, 1], size)) for samples in recordings)
+
+
+def packed(weights: np.ndarray) -> tuple[float, ...]:
+    """Write weights as numbers for a description, six digits each."""
+    return tuple(significant(value, 6) for value in weights.ravel().view(float).tolist())
+
+
+def unpacked(values: Sequence[float]) -> np.ndarray | None:
+    """Read what :func:`packed` wrote; None where nothing was fitted."""
+    return np.array(values).view(complex).reshape(-1, TAPS) if len(values) else None
+
+
+def fitted(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Fit the weights, ``(bins, TAPS)``, to spectra of near and far channels, each ``(bins, frames)``."""
+    normals, mixtures = zip(*(_products(x, v) for x, v in pairs), strict=True)
+    normal, mixed = np.sum(normals, axis=0), np.sum(mixtures, axis=0)
     power = normal[:, 0, 0].real
     floor = REGULARISATION * power + 1e-6 * power.mean() + FLOOR
     weights: np.ndarray = np.linalg.solve(normal + floor[:, None, None] * np.eye(TAPS), mixed)[:, :, 0].conj()
     return weights
+
+
+def _products(x: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum up both sides of the normal equations over frames, ``(bins, TAPS, TAPS)`` and ``(bins, TAPS, 1)``."""
+    delayed = _delayed(v)
+    return delayed @ delayed.conj().transpose(0, 2, 1), delayed @ x.conj()[:, :, None]
 
 
 def subtracted(x: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarray:

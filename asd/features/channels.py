@@ -14,7 +14,7 @@ from asd.features.cancellation import cancelled
 SURVEYED = 100  # training clips of a machine that are looked at
 
 
-def one_channel(samples: np.ndarray, sample_rate: int, channel: str) -> np.ndarray:
+def one_channel(samples: np.ndarray, sample_rate: int, channel: str, weights: np.ndarray | None = None) -> np.ndarray:
     """Choose or make one channel.
 
     Parameters
@@ -25,6 +25,8 @@ def one_channel(samples: np.ndarray, sample_rate: int, channel: str) -> np.ndarr
         [Hz]
     channel : str
         ``near``, ``far``, ``mean`` (of all) or ``cancel`` (see :mod:`asd.features.cancellation`).
+    weights : np.ndarray [shape=(bins, taps), dtype=complex], optional
+        Of noise alone, to cancel with.
 
     Returns
     -------
@@ -41,7 +43,8 @@ def one_channel(samples: np.ndarray, sample_rate: int, channel: str) -> np.ndarr
         return samples.mean(axis=1)
     if samples.shape[1] < 2:
         raise UserError(f"channel is {channel!r}, but a recording has one channel: set features.*.channel to near")
-    return samples[:, 1] if channel == "far" else cancelled(samples[:, 0], samples[:, 1], sample_rate).waveform
+    near, far = samples[:, 0], samples[:, 1]
+    return far if channel == "far" else cancelled(near, far, sample_rate, weights).waveform
 
 
 def survey(clips: pd.DataFrame) -> dict[str, dict[str, Any]]:

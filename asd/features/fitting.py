@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import welch
 
+from asd.datasets.audio import read
 from asd.features.bands import CLEAR, contrast
+from asd.features.cancellation import noise_weights, packed
 from asd.features.heard import Heard
 from asd.features.params import EnvelopeSpectrumParams, FrontEndParams
 from asd.features.waveform import load_waveform
@@ -27,7 +29,8 @@ def fitted(params: FrontEndParams, rates: Sequence[int], machine: Paths, noise: 
     ----------
     params : FrontEndParams
         ``low_rate: lower`` lowers the highest frequency to what the lowest rate contains; ``high_pass: auto`` becomes
-        a cut-off; ``band: contrast`` a band, or the kurtogram where there is no contrast.
+        a cut-off; ``band: contrast`` a band, or the kurtogram where there is no contrast; ``cancel_by: noise`` the
+        weights that cancel noise alone, or none where there are no noise-only clips of two channels.
     rates : sequence of int
         [Hz] Rates of the machine's training clips.
     machine, noise : sequence of path
@@ -39,6 +42,8 @@ def fitted(params: FrontEndParams, rates: Sequence[int], machine: Paths, noise: 
         Nothing left open; the same object where nothing was.
     """
     params = params.lowered(min(rates)) if len(rates) else params
+    if params.channel == "cancel" and params.cancel_by == "noise":
+        params = params.model_copy(update={"canceller": _canceller(noise)})
     by_contrast = isinstance(params, EnvelopeSpectrumParams) and params.band == "contrast"
     if params.high_pass != "auto" and not by_contrast:
         return params
@@ -102,9 +107,23 @@ def _spectra(paths: Paths, params: FrontEndParams) -> np.ndarray:
     """Estimate the power spectral density of some of the clips, (clips, cells + 1)."""
     open_to_all = params.model_copy(update={"high_pass": 0.0, "loop_seconds": 0, "trim_or_pad_seconds": 0})
     cells = max(16, round(params.sample_rate / CELL))
-    some = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, MOST_CLIPS).astype(int))] if len(paths) else []
-    found = [_density(load_waveform(path, open_to_all), params, cells) for path in some]
+    found = [_density(load_waveform(path, open_to_all), params, cells) for path in _some(paths)]
     return np.array(found) if found else np.empty((0, cells // 2 + 1))
+
+
+def _some(paths: Paths) -> list[Path | str]:
+    """Choose :data:`MOST_CLIPS` of them, evenly spread."""
+    return [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, MOST_CLIPS).astype(int))] if len(paths) else []
+
+
+def _canceller(noise: Paths) -> tuple[float, ...]:
+    """Fit the weights of :mod:`asd.features.cancellation` to noise-only clips of the first one's rate."""
+    read_clips = [(samples, rate) for samples, rate in map(read, _some(noise)) if samples.shape[1] > 1]
+    if not read_clips:
+        return ()
+    rate = read_clips[0][1]
+    weights = noise_weights((samples for samples, own in read_clips if own == rate), rate)
+    return packed(weights)
 
 
 def _density(waveform: np.ndarray, params: Heard, cells: int) -> np.ndarray:

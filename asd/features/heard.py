@@ -16,6 +16,10 @@ class Heard(Section):
 
     sample_rate: int = Field(ge=100, description="[Hz]; files of another rate are resampled")
     channel: Literal["near", "far", "mean", "cancel"] = Field("near", description="cancel: the far out of the near")
+    cancel_by: Literal["clip", "noise"] = Field(
+        "clip", description="what the canceller is fitted to: every clip by itself, or the machine's noise-only clips"
+    )
+    canceller: tuple[float, ...] = Field((), description="fitted weights of noise, not for params.yaml")
     low_rate: Literal["refuse", "lower"] = Field(
         "refuse", description="files below twice the highest frequency: refuse them, or lower it for their machine"
     )

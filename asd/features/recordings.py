@@ -23,8 +23,10 @@ def read_recording(path: Path) -> tuple[np.ndarray, int]:
     Raises
     ------
     UserError
-        Where it can't be read, is not finite, silent, or shorter than a second.
+        Where it can't be read, is a folder, not finite, silent, or shorter than a second.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name one recording")
     samples, sample_rate = _read_mat(path) if path.suffix.lower() == ".mat" else read(path)
     waveform = samples[:, 0]
     if len(waveform) < LEAST_SECONDS * sample_rate:

@@ -6,6 +6,7 @@ import numpy as np
 
 from asd.datasets.audio import read
 from asd.errors import UserError
+from asd.features.cancellation import unpacked
 from asd.features.channels import one_channel
 from asd.features.filters import high_pass
 from asd.features.heard import Heard
@@ -50,7 +51,7 @@ def heard(samples: np.ndarray, sample_rate: int, params: Heard) -> np.ndarray:
     np.ndarray [shape=(samples,), dtype=float32]
         At ``params.sample_rate``.
     """
-    waveform = one_channel(samples, sample_rate, params.channel)
+    waveform = one_channel(samples, sample_rate, params.channel, unpacked(params.canceller))
     if sample_rate != params.sample_rate:
         import soxr
 
