@@ -70,7 +70,7 @@ def test_weights_of_noise_only_clips_through_a_description(workdir: Path):
     mixture = np.stack([machine + 0.5 * noise(21), noise(21)], axis=1)
     assert decibels(machine, heard(mixture, RATE, own) - machine) > 20
     with_mono = fitted(description, [RATE], ["mono.wav"], ["mono.wav"])
-    assert with_mono.canceller == ()
+    assert with_mono.canceller == []
     np.testing.assert_array_equal(heard(mixture, RATE, with_mono), cancelled(*mixture.T, RATE).waveform)
 
 
@@ -84,7 +84,7 @@ def test_packed_weights_are_plain_numbers():
     weights = noise_weights([np.stack([noise(0), noise(1)], axis=1)], RATE)
     np.testing.assert_allclose(unpacked(packed(weights)), weights, rtol=1e-4, atol=1e-7)
     assert unpacked(()) is None
-    assert Heard(sample_rate=RATE).canceller == ()
+    assert Heard(sample_rate=RATE).canceller == []
 
 
 def noise(seed: int, seconds: float = 2) -> np.ndarray:

@@ -76,9 +76,9 @@ def noise_weights(recordings: Iterable[np.ndarray], sample_rate: int) -> np.ndar
     return fitted((spectrum(samples[:, 0], size), spectrum(samples[:, 1], size)) for samples in recordings)
 
 
-def packed(weights: np.ndarray) -> tuple[float, ...]:
+def packed(weights: np.ndarray) -> list[float]:
     """Write weights as numbers for a description, six digits each."""
-    return tuple(significant(value, 6) for value in weights.ravel().view(float).tolist())
+    return [significant(value, 6) for value in weights.ravel().view(float).tolist()]
 
 
 def unpacked(values: Sequence[float]) -> np.ndarray | None:

@@ -116,11 +116,11 @@ def _some(paths: Paths) -> list[Path | str]:
     return [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, MOST_CLIPS).astype(int))] if len(paths) else []
 
 
-def _canceller(noise: Paths) -> tuple[float, ...]:
+def _canceller(noise: Paths) -> list[float]:
     """Fit the weights of :mod:`asd.features.cancellation` to noise-only clips of the first one's rate."""
     read_clips = [(samples, rate) for samples, rate in map(read, _some(noise)) if samples.shape[1] > 1]
     if not read_clips:
-        return ()
+        return []
     rate = read_clips[0][1]
     weights = noise_weights((samples for samples, own in read_clips if own == rate), rate)
     return packed(weights)

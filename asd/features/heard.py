@@ -19,7 +19,7 @@ class Heard(Section):
     cancel_by: Literal["clip", "noise"] = Field(
         "clip", description="what the canceller is fitted to: every clip by itself, or the machine's noise-only clips"
     )
-    canceller: tuple[float, ...] = Field((), description="fitted weights of noise, not for params.yaml")
+    canceller: list[float] = Field([], description="fitted weights of noise, not for params.yaml")
     low_rate: Literal["refuse", "lower"] = Field(
         "refuse", description="files below twice the highest frequency: refuse them, or lower it for their machine"
     )
