@@ -9,7 +9,8 @@ import torch
 from asd.encoders.batches import by_length
 from asd.encoders.params import Dense, PooledMel, SEResNet18, Tiny
 from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, read_encoder, write_encoder
-from asd.encoders.vit import positions, windows
+from asd.encoders.encoder import windows
+from asd.encoders.vit import positions
 from asd.errors import UserError
 
 BLOCKS = {

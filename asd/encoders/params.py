@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, RootModel
+from pydantic import Field, FiniteFloat, RootModel
 
 from asd.section import Section
 
@@ -20,10 +20,26 @@ class AdaptParams(Section):
     decay_end: float = Field(ge=0, le=1)
 
 
+class PoolingParams(Section):
+    """From tokens to one embedding a clip, or one a band; see :mod:`asd.encoders.pooling`."""
+
+    kind: Literal["mean", "max", "gem", "relative_deviation", "attentive_statistics", "cls"] = "mean"
+    power: FiniteFloat = Field(3.0, gt=0, description="of gem; 1: the mean")
+    gamma: FiniteFloat = Field(8.0, ge=0, description="of relative_deviation; 0: the mean")
+    per_band: bool = Field(False, description="one embedding a band of tokens")
+
+
 class EncoderBlock(Section):
     """What every encoder's block has: the front end it hears through."""
 
     features: str
+
+
+class TokenBlock(EncoderBlock):
+    """What the blocks of encoders of tokens have."""
+
+    layers: list[Annotated[int, Field(ge=1)]] = Field([], description="pooled side by side; none: the last")
+    pooling: PoolingParams = PoolingParams()
 
 
 class PooledMel(EncoderBlock):
@@ -45,7 +61,7 @@ class SEResNet18(EncoderBlock):
     width: int = Field(64, ge=4)
 
 
-class Tiny(EncoderBlock):
+class Tiny(TokenBlock):
     """A small vision transformer of EAT's architecture."""
 
     architecture: Literal["tiny"]
@@ -56,10 +72,43 @@ class Tiny(EncoderBlock):
     adapt: AdaptParams | None = None
 
 
+class Small(Tiny):
+    """A quarter of EAT base: 12 blocks of 384 dimensions, 21.5 M parameters."""
+
+    architecture: Literal["small"]  # type: ignore[assignment]
+    dims: int = Field(384, ge=8, multiple_of=8)
+    depth: int = Field(12, ge=1)
+    heads: int = Field(6, ge=1)
+    frames: int = Field(1024, ge=16, multiple_of=16)
+
+
+class PublishedEncoder(TokenBlock):
+    """A published encoder; see :mod:`asd.encoders.published`."""
+
+    architecture: Literal[
+        "eat_base",
+        "eat_large",
+        "sslam",
+        "beats_iter3_plus",
+        "beats_iter3",
+        "dasheng_base",
+        "dasheng_06b",
+        "dasheng_12b",
+        "mn04",
+        "mn10",
+        "mn20",
+        "wavlm_base",
+        "hubert_base",
+    ]
+    weights: str = Field("published", description="published, random, or the path of the published file")
+
+
 class EncoderParams(RootModel):
     """One block of ``encoders:``, told apart by its architecture."""
 
-    root: Annotated[PooledMel | Dense | SEResNet18 | Tiny, Field(discriminator="architecture")]
+    root: Annotated[
+        PooledMel | Dense | SEResNet18 | Tiny | Small | PublishedEncoder, Field(discriminator="architecture")
+    ]
 
 
 class EmbedParams(Section):

@@ -1,4 +1,4 @@
-"""Architecture name -> network."""
+"""Architecture name -> network, with drawn or given weights."""
 
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from asd.artifacts import read_json, write_json, write_with
 from asd.compute import rng
-from asd.encoders.params import EncoderBlock, EncoderParams, SEResNet18, Tiny
+from asd.encoders.encoder import Encoder
+from asd.encoders.params import EncoderBlock, EncoderParams, PublishedEncoder, SEResNet18, Tiny, TokenBlock
+from asd.encoders.pooling import create_pooling
+from asd.encoders.published import PUBLISHED
 from asd.errors import UserError
 from asd.section import checked
 
@@ -19,43 +22,105 @@ NETWORKS = {
     "pooled_mel": "asd.encoders.pooled_mel:PooledMelEncoder",
     "dense": "asd.encoders.dense:DenseAutoencoder",
     "se_resnet18": "asd.encoders.se_resnet:SEResNet18Encoder",
-    "tiny": "asd.encoders.vit:ViTEncoder",
+    "eat": "asd.encoders.vit:ViTEncoder",
+    "beats": "asd.encoders.beats:BEATs",
+    "dasheng": "asd.encoders.dasheng:Dasheng",
+    "efficientat": "asd.encoders.efficientat:EfficientAT",
+    "wavlm": "asd.encoders.speech:WavLM",
+    "hubert": "asd.encoders.speech:HuBERT",
 }
 
 
-def create_encoder(params: EncoderBlock, bands: int, seed: int = 0) -> nn.Module:
-    """Make a network with first weights that depend on ``seed`` and the architecture alone.
+def create_encoder(
+    params: EncoderBlock | str, bands: int | None = None, seed: int = 0, weights: Path | str | None = None
+) -> nn.Module:
+    """Make a network: ``create_encoder("eat_base", weights=path)``.
 
     Parameters
     ----------
-    params : EncoderBlock
-        Its block of params.yaml.
+    params : EncoderBlock or str
+        Its block of params.yaml, or the name of an architecture, which is taken as it was published.
     bands : int
-        Frequency bands of its front end.
+        Frequency bands of its front end. None: those of the published one, or 128.
     seed : int
-        Of the weights.
+        Of the first weights, which depend on it and the architecture alone.
+    weights : Path or str
+        A safetensors file with the network's own names, such as :func:`asd.encoders.weights.get` gives; None: the
+        first weights are drawn.
 
     Returns
     -------
     nn.Module
         In evaluation mode. Called with features ``(clips, rows, bands)`` it gives embeddings
         ``(clips, bands', dims)``, pooled over time; all networks but ``dense``, which gives reconstructions.
+
+    Raises
+    ------
+    UserError
+        Where the name is unknown, the front end does not fit or the weights are another network's.
     """
+    if isinstance(params, str):
+        params = checked(EncoderParams, {"architecture": params, "features": ""}, "encoder", Path("create_encoder")).root
     architecture: str = params.architecture  # type: ignore[attr-defined]
-    module, name = NETWORKS[architecture].split(":")
+    name, chosen = network_of(params)
+    module, kind = NETWORKS[name].split(":")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng(seed, "weights", architecture).integers(2**63)))
-        network: nn.Module = getattr(import_module(module), name)(bands, **options(params))
+        network: nn.Module = getattr(import_module(module), kind)(_bands(architecture, bands), **chosen)
+        if isinstance(network, Encoder) and isinstance(params, TokenBlock):
+            _choose(network, params, architecture)
+    if weights is not None:
+        load_weights(network, load_tensors(Path(weights)), str(weights))
     return network.eval()
 
 
-def options(params: EncoderBlock) -> dict[str, int]:
-    """Pick what the network's constructor takes besides the number of bands."""
-    if isinstance(params, SEResNet18):
-        return {"width": params.width}
+def network_of(params: EncoderBlock) -> tuple[str, dict[str, Any]]:
+    """Find the key of :data:`NETWORKS` and what the constructor takes besides the number of bands."""
+    if isinstance(params, PublishedEncoder):
+        entry = PUBLISHED[params.architecture]
+        return entry.network, dict(entry.options)
     if isinstance(params, Tiny):
-        return {"dims": params.dims, "depth": params.depth, "heads": params.heads, "frames": params.frames}
-    return {}
+        return "eat", {key: getattr(params, key) for key in ("dims", "depth", "heads", "frames")}
+    if isinstance(params, SEResNet18):
+        return "se_resnet18", {"width": params.width}
+    return params.architecture, {}  # type: ignore[attr-defined]
+
+
+def _bands(architecture: str, bands: int | None) -> int:
+    entry = PUBLISHED.get(architecture)
+    if entry and bands not in (None, entry.bands):
+        raise UserError(f"{architecture} hears {entry.bands} bands, not {bands}: give it a {entry.front_end} front end")
+    return bands or (entry.bands if entry else 128)
+
+
+def _choose(network: Encoder, params: TokenBlock, architecture: str) -> None:
+    """Set the layers and the pooling of an encoder of tokens."""
+    if too_deep := [layer for layer in params.layers if layer > network.depth]:
+        raise UserError(f"{architecture} has no layer {too_deep[0]}: it has {network.depth}")
+    network.chosen = tuple(params.layers)
+    network.pool = create_pooling(params.pooling, network.dims)
+
+
+def load_weights(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Fill a network; every tensor must be one of its own, and none may be missing.
+
+    Tensors of the pooling, which no published file has, may be.
+
+    Raises
+    ------
+    UserError
+        Naming the first tensor that does not fit.
+    """
+    own = network.state_dict()
+    shapes = {name: tuple(value.shape) for name, value in own.items() if not name.startswith("pool.")}
+    found = {name: tuple(value.shape) for name, value in tensors.items() if not name.startswith("pool.")}
+    wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
+    if wrong:
+        has, wants = (some.get(wrong[0], "absent") for some in (found, shapes))
+        raise UserError(
+            f"{where}: {wrong[0]} is {has}, wanted is {wants} ({len(wrong)} such tensors): these are other weights"
+        )
+    network.load_state_dict(own | tensors)
 
 
 def write_encoder(folder: Path, network: nn.Module, params: EncoderBlock, bands: int) -> None:

@@ -1,14 +1,18 @@
 """A vision transformer over a spectrogram, of EAT's architecture."""
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asd.encoders.encoder import Encoder, Grid
+
 PATCH = 16  # frames and bands of one patch
 
 
-class ViTEncoder(nn.Module):
-    """Embed 16 x 16 patches of a spectrogram by transformer blocks, as EAT does.
+class ViTEncoder(Encoder):
+    """Embed 16 x 16 patches of a spectrogram by transformer blocks, as EAT and SSLAM do.
 
     Fixed two-dimensional sine positions, a class token, one layer norm before the first block and
     normalisation after each residual sum (data2vec 2.0's blocks).
@@ -21,53 +25,76 @@ class ViTEncoder(nn.Module):
         Size of a token, number of blocks, attention heads; EAT base has 768, 12, 12.
     frames : int
         Rows that it looks at at once, those it was trained on; longer clips are embedded in windows of so many.
+    places : int
+        Patches along time of the table of positions, which is part of EAT's published weights (768); 0: positions
+        are computed as they are needed, and are not part of the weights.
 
     References
     ----------
-    Chen et al., "EAT: Self-supervised pre-training with efficient audio transformer", IJCAI 2024.
+    Chen et al., "EAT: Self-supervised pre-training with efficient audio transformer", IJCAI 2024; Alex et al., "SSLAM:
+    Enhancing self-supervised models with audio mixtures for polyphonic soundscapes", ICLR 2025.
     """
 
-    def __init__(self, bands: int, dims: int = 128, depth: int = 4, heads: int = 4, frames: int = 256) -> None:
+    least = PATCH
+
+    def __init__(
+        self, bands: int, dims: int = 128, depth: int = 4, heads: int = 4, frames: int = 256, places: int = 0
+    ) -> None:
         super().__init__()
-        self.dims, self.bands, self.frames = dims, bands // PATCH, frames
+        self.dims, self.bands, self.depth, self.frames = dims, bands // PATCH, depth, frames
         self.patches = nn.Conv2d(1, dims, PATCH, PATCH)
         nn.init.xavier_uniform_(self.patches.weight.view(dims, -1))
         nn.init.zeros_(self.patches.bias)  # type: ignore[arg-type]
         self.cls = nn.Parameter(0.02 * torch.randn(1, 1, dims))
         self.norm = nn.LayerNorm(dims, eps=1e-6)
         self.blocks = nn.ModuleList(Block(dims, heads) for _ in range(depth))
+        self.register_buffer("positions", frequency_first(places, self.bands, dims)[None] if places else None)
 
     def embed(self, x: Tensor) -> Tensor:
         """Cut ``(clips, rows, bands)`` into tokens with positions ``(clips, time * bands', dims)``.
 
-        Rows beyond a multiple of 16 are left out; a clip shorter than a patch is repeated to one.
+        Rows beyond a multiple of 16 are left out.
         """
-        if x.shape[1] < PATCH:
-            x = x.repeat(1, -(-PATCH // x.shape[1]), 1)[:, :PATCH]
         tokens = self.patches(x.unsqueeze(1))  # (clips, dims, time, bands')
         time = tokens.shape[2]
-        return tokens.flatten(2).transpose(1, 2) + positions(time, self.bands, self.dims).to(tokens)
+        tokens = tokens.flatten(2).transpose(1, 2)
+        if self.positions is not None:
+            return tokens + self.positions[:, : time * self.bands]
+        return tokens + positions(time, self.bands, self.dims).to(tokens)
 
-    def layers(self, tokens: Tensor) -> list[Tensor]:
-        """Run tokens ``(clips, n, dims)`` behind a class token through all blocks.
+    def run(self, tokens: Tensor, mask: Tensor | None = None) -> Iterator[Tensor]:
+        """Run tokens ``(clips, n, dims)`` behind a class token through the blocks, one after the other.
 
-        Returns
-        -------
-        list of Tensor [shape=(clips, 1 + n, dims)]
-            The output of every block.
+        Parameters
+        ----------
+        tokens : Tensor [shape=(clips, n, dims)]
+        mask : Tensor [shape=(clips, n)], bool
+            False where a token is padding, which no token looks at. None: none is.
+
+        Yields
+        ------
+        Tensor [shape=(clips, 1 + n, dims)]
+            The output of each block.
         """
         x = self.norm(torch.cat([self.cls.expand(len(tokens), -1, -1), tokens], dim=1))
-        outputs = []
+        seen = None if mask is None else F.pad(mask, (1, 0), value=True)[:, None, None, :]
         for block in self.blocks:
-            x = block(x)
-            outputs.append(x)
-        return outputs
+            x = block(x, seen)
+            yield x
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Embed ``(clips, rows, bands)`` as ``(clips, 1, dims)``: the mean of the last block's patch tokens."""
-        pieces = windows(x, self.frames)
-        tokens = self.layers(self.embed(pieces.flatten(0, 1)))[-1][:, 1:]
-        return tokens.mean(dim=1).unflatten(0, pieces.shape[:2]).mean(dim=1, keepdim=True)
+    def layers(self, tokens: Tensor) -> list[Tensor]:
+        """Give the outputs of all blocks; see :meth:`run`."""
+        return list(self.run(tokens))
+
+    def hidden(self, x: Tensor, real: Tensor | None = None) -> Iterator[Grid]:
+        """See :meth:`Encoder.hidden`."""
+        mask = None if real is None else real.repeat_interleave(self.bands, dim=1)
+        for out in self.run(self.embed(x), mask):
+            yield Grid(out[:, 1:].unflatten(1, (-1, self.bands)), real, out[:, 0])
+
+    def times(self, rows: Tensor) -> Tensor:
+        """See :meth:`Encoder.times`."""
+        return rows // PATCH
 
 
 class Block(nn.Module):
@@ -82,28 +109,24 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dims, 4 * dims), nn.GELU(), nn.Linear(4 * dims, dims))
         self.norm2 = nn.LayerNorm(dims, eps=1e-6)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map tokens ``(clips, n, dims)`` to tokens."""
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Map tokens ``(clips, n, dims)`` to tokens that look at those ``seen``: ``(clips, 1, 1, n)``, bool."""
         clips, n, dims = x.shape
         q, k, v = self.qkv(x).view(clips, n, 3, self.heads, dims // self.heads).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(clips, n, dims)
+        attended = F.scaled_dot_product_attention(q, k, v, seen).transpose(1, 2).reshape(clips, n, dims)
         x = self.norm1(x + self.project(attended))
         return self.norm2(x + self.mlp(x))
-
-
-def windows(x: Tensor, rows: int) -> Tensor:
-    """Cut clips into as few windows as cover them, evenly spaced: ``(clips, windows, rows at most, bands)``."""
-    if x.shape[1] <= rows:
-        return x.unsqueeze(1)
-    count = -(-x.shape[1] // rows)
-    starts = torch.linspace(0, x.shape[1] - rows, count).round().long().tolist()
-    return torch.stack([x[:, start : start + rows] for start in starts], dim=1)
 
 
 def positions(time: int, bands: int, dims: int) -> Tensor:
     """Make fixed sine positions for a grid, half of the dimensions for each axis, ``(time * bands, dims)``."""
     t, f = torch.meshgrid(torch.arange(time), torch.arange(bands), indexing="ij")
     return torch.cat([_sines(t.flatten(), dims // 2), _sines(f.flatten(), dims // 2)], dim=1)
+
+
+def frequency_first(time: int, bands: int, dims: int) -> Tensor:
+    """Make the positions of EAT's published weights: the first half of the dimensions tells the band."""
+    return positions(time, bands, dims).roll(dims // 2, dims=1)
 
 
 def _sines(position: Tensor, dims: int) -> Tensor:

@@ -1,0 +1,84 @@
+"""Each published architecture gives the numbers of its authors' own code, layer by layer."""
+
+import json
+from functools import cache
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn import drawn, features, fingerprint
+
+from asd.encoders.layouts import to_own
+from asd.encoders.published import PUBLISHED
+from asd.encoders.registry import create_encoder, load_weights
+from asd.encoders.vit import ViTEncoder
+
+GOLDEN = Path(__file__).parent / "golden" / "encoders"
+SMALL = {  # of every architecture: the network and the layout of its published file
+    "eat_small": (lambda: ViTEncoder(128, dims=24, depth=2, heads=3, frames=256, places=16), "eat"),
+}
+FULL = ("eat_base", "eat_large")
+WRAPPED = ("beats", "dasheng")  # layouts that are in the published file under the key model
+EXACT = {torch.float32: 1e-5, torch.float64: 1e-9}  # of each layer's maximum
+
+
+@cache
+def layouts() -> dict[str, dict[str, tuple[int, ...]]]:
+    """Names and shapes in the published files."""
+    return json.loads((GOLDEN / "layouts.json").read_text())
+
+
+def content(name: str, layout: str) -> dict:
+    weights = drawn(layouts()[name])
+    return {"model": weights} if layout in WRAPPED else weights
+
+
+def check(network, name: str, full: bool, precision: torch.dtype) -> None:
+    network = network.to(precision).eval()
+    golden = np.load(GOLDEN / f"{name}.npz")
+    for rows in sorted({int(key.split(".")[0]) for key in golden}):
+        x = features(1, rows, golden["bands"] if "bands" in golden else 128).to(precision)
+        with torch.inference_mode():
+            grids = network.tokens(x, layers=range(1, network.depth + 1))
+        for layer, grid in enumerate(grids, start=1):
+            tokens = grid.values.flatten(1, 2)[0]
+            tokens = tokens if grid.cls is None else torch.cat([grid.cls, tokens])
+            compare(tokens.double().numpy(), golden, f"{rows}.{layer}", full, EXACT[precision])
+
+
+def compare(ours: np.ndarray, golden, key: str, full: bool, exact: float) -> None:
+    if not full:
+        assert np.abs(ours - golden[key]).max() <= exact * np.abs(golden[key]).max(), key
+        return
+    for what, value in fingerprint(ours, key.split(".")[1]).items():
+        assert np.abs(value - golden[f"{key}.{what}"]).max() <= exact * golden[f"{key}.max"], (key, what)
+
+
+@pytest.mark.parametrize("precision", EXACT, ids=str)
+@pytest.mark.parametrize("name", SMALL)
+def test_small_configurations_give_the_authors_numbers(name, precision):
+    make, layout = SMALL[name]
+    network = make()
+    load_weights(network, to_own(layout, content(name, layout), name), name)
+    check(network, name, False, precision)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", EXACT, ids=str)
+@pytest.mark.parametrize("name", FULL)
+def test_published_configurations_give_the_authors_numbers(name, precision):
+    network = create_encoder(name)
+    load_weights(network, to_own(PUBLISHED[name].layout, content(name, PUBLISHED[name].layout), name), name)
+    check(network, name, True, precision)
+
+
+def test_the_published_size_of_eat_is_that_of_its_names_and_shapes():
+    """A safetensors file is eight bytes, a padded header of all names and shapes, and the tensors: to the byte."""
+    shapes = layouts()["eat_base"]
+    header, end = {"__metadata__": {"format": "pt"}}, 0
+    for name, shape in shapes.items():
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end := end + 4 * prod(shape)]}
+    padded = -(-len(json.dumps(header, separators=(",", ":"))) // 8) * 8
+    assert 8 + padded + end == PUBLISHED["eat_base"].size
