@@ -10,6 +10,7 @@ import pytest
 import torch
 from drawn import drawn, features, fingerprint
 
+from asd.encoders.beats import BEATs
 from asd.encoders.layouts import to_own
 from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import create_encoder, load_weights
@@ -18,8 +19,9 @@ from asd.encoders.vit import ViTEncoder
 GOLDEN = Path(__file__).parent / "golden" / "encoders"
 SMALL = {  # of every architecture: the network and the layout of its published file
     "eat_small": (lambda: ViTEncoder(128, dims=24, depth=2, heads=3, frames=256, places=16), "eat"),
+    "beats_small": (lambda: BEATs(128, dims=48, depth=2, heads=3), "beats"),
 }
-FULL = ("eat_base", "eat_large")
+FULL = ("eat_base", "eat_large", "beats_iter3_plus")
 WRAPPED = ("beats", "dasheng")  # layouts that are in the published file under the key model
 EXACT = {torch.float32: 1e-5, torch.float64: 1e-9}  # of each layer's maximum
 
