@@ -17,6 +17,7 @@ COMMANDS = {
     "score": "score recordings with a trained system",
     "submission": "make the challenge's package of one system",
     "table": "tabulate stored scores of several years, each by its own metric",
+    "weights": "list, get and check the weights of published encoders",
 }
 
 

@@ -102,9 +102,13 @@ def _choose(network: Encoder, params: TokenBlock, architecture: str) -> None:
 
 
 def load_weights(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Fill a network; every tensor must be one of its own, and none may be missing.
+    """Fill a network; see :func:`check_fit`."""
+    check_fit(network, tensors, where)
+    network.load_state_dict(dict(network.state_dict()) | tensors)
 
-    Tensors of the pooling, which no published file has, may be.
+
+def check_fit(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Refuse tensors that are not a network's own, all of them; those of the pooling may be missing.
 
     Raises
     ------
@@ -112,15 +116,12 @@ def load_weights(network: nn.Module, tensors: dict[str, Tensor], where: str) -> 
         Naming the first tensor that does not fit.
     """
     own = network.state_dict()
-    shapes = {name: tuple(value.shape) for name, value in own.items() if not name.startswith("pool.")}
-    found = {name: tuple(value.shape) for name, value in tensors.items() if not name.startswith("pool.")}
-    wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
-    if wrong:
-        has, wants = (some.get(wrong[0], "absent") for some in (found, shapes))
-        raise UserError(
-            f"{where}: {wrong[0]} is {has}, wanted is {wants} ({len(wrong)} such tensors): these are other weights"
-        )
-    network.load_state_dict(own | tensors)
+    wanted = {name: tuple(own[name].shape) for name in own if name in tensors or not name.startswith("pool.")}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if wrong := sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)):
+        has, wants = (some.get(wrong[0], "absent") for some in (found, wanted))
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise UserError(f"{where}: {wrong[0]} is {has}, wanted is {wants}{more}: these are other weights")
 
 
 def write_encoder(folder: Path, network: nn.Module, params: EncoderBlock, bands: int) -> None:

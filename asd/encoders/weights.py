@@ -1,0 +1,166 @@
+"""Published weights: had from the first address that answers, believed by their sha256, converted once."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from asd.artifacts import read_json, write_json
+from asd.encoders.layouts import to_own
+from asd.encoders.published import PUBLISHED, Published
+from asd.encoders.registry import check_fit, create_encoder, save_tensors
+from asd.errors import UserError
+from asd.fetch import digest_of, fetch
+
+CONVERTED, RECORD = "weights.safetensors", "record.json"
+
+
+def home(name: str) -> Path:
+    """Give the folder that keeps an encoder's weights: in ``$ASD_WEIGHTS`` or the user's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asd" / "weights"
+    return Path(os.environ.get("ASD_WEIGHTS") or cache) / name
+
+
+def is_here(name: str) -> bool:
+    """Say whether an encoder's weights were had and converted."""
+    return (home(name) / RECORD).is_file() and (home(name) / CONVERTED).is_file()
+
+
+def get(name: str, given: Path | None = None) -> Path:
+    """Give the verified weights of a published encoder; download and convert them where they are not here.
+
+    Parameters
+    ----------
+    name : str
+        Key of :data:`asd.encoders.published.PUBLISHED`.
+    given : Path
+        The published file, had in another way. None: downloaded.
+
+    Returns
+    -------
+    Path
+        A safetensors file with the network's own names.
+
+    Raises
+    ------
+    UserError
+        Where no address answers, or the file is another one, changed, cut off, or carries code.
+    """
+    entry, folder = known(name), home(name)
+    if given is None and is_here(name):
+        return _trusted(name, folder)
+    file = Path(given) if given else _downloaded(name, entry, folder / entry.file)
+    sha256 = verify(name, file)
+    save_tensors(converted(name, file), folder / CONVERTED)
+    content = {"file": entry.file, "sha256": sha256, "converted": _sha256(folder / CONVERTED)}
+    write_json(folder / RECORD, content)
+    if not given:
+        file.unlink()
+    return folder / CONVERTED
+
+
+def known(name: str) -> Published:
+    """Find a published encoder.
+
+    Raises
+    ------
+    UserError
+        Where there is none of that name.
+    """
+    if name not in PUBLISHED:
+        raise UserError(f"{name} is no published encoder: one of {', '.join(PUBLISHED)}")
+    return PUBLISHED[name]
+
+
+def verify(name: str, file: Path) -> str:
+    """Hold a file against the size and the sha256 that are known, or that were recorded when it was had first.
+
+    Returns
+    -------
+    str
+        Its sha256, of a file of which none is known yet.
+    """
+    entry = known(name)
+    if not file.is_file():
+        raise UserError(f"{file} is missing: give the path of {entry.file}")
+    size = file.stat().st_size
+    if entry.size and size < entry.size:
+        raise UserError(f"{file} is cut off: it has {size} of {entry.size} bytes of {name}: get it again")
+    found, wanted = _sha256(file), expected(name)
+    if wanted and found != wanted:
+        raise UserError(f"{file} is not {name}: its sha256 is {found}, that of {entry.file} {wanted}: get it again")
+    return found
+
+
+def expected(name: str) -> str | None:
+    """Give the sha256 that an encoder's file must have: the published or the recorded one; None: not known yet."""
+    record = home(name) / RECORD
+    return PUBLISHED[name].sha256 or (str(read_json(record)["sha256"]) if record.is_file() else None)
+
+
+def converted(name: str, file: Path) -> dict[str, torch.Tensor]:
+    """Read a published file, which can run nothing, and name its tensors as the network does; all must fit."""
+    with torch.device("meta"):
+        network = create_encoder(name)
+    tensors = to_own(PUBLISHED[name].layout, read_foreign(file), str(file))
+    check_fit(network, tensors, str(file))
+    return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+
+
+def read_foreign(file: Path) -> Mapping[str, Any]:
+    """Read a safetensors file or a pickle of tensors.
+
+    Raises
+    ------
+    UserError
+        Where it is broken, or carries anything but tensors and plain values: nothing in it is run.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            return dict(load_file(file))
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise UserError(f"{file} is refused: it carries more than tensors, or is broken; nothing of it was run") from None
+    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:100]
+        raise UserError(f"{file} can't be read, it is broken or cut off ({reason}): get it again") from None
+    if not isinstance(content, Mapping):
+        raise UserError(f"{file} holds no tensors by name: these are other weights")
+    return content
+
+
+def _trusted(name: str, folder: Path) -> Path:
+    """Hold what is here against its record."""
+    record = read_json(folder / RECORD)
+    if record["converted"] != _sha256(folder / CONVERTED) or expected(name) != record["sha256"]:
+        raise UserError(f"{folder / CONVERTED} was changed since it was made: delete {folder} and get {name} again")
+    return folder / CONVERTED
+
+
+def _downloaded(name: str, entry: Published, file: Path) -> Path:
+    """Download from the first address that gives the file whole."""
+    from tqdm import tqdm
+
+    digest = f"sha256:{entry.sha256}" if entry.sha256 else ""
+    refusals = []
+    for address in entry.addresses:
+        url = f"{address}/{entry.file}"
+        with tqdm(total=entry.size, desc=name, unit="B", unit_scale=True, disable=None) as bar:
+            try:
+                fetch(url, file, digest, bar.update)
+                return file
+            except UserError as error:
+                refusals.append(str(error))
+    raise UserError(
+        f"{name}: {refusals[-1]}; or have {entry.file} from {url}, sha256 {expected(name) or 'not known'}, by other"
+        f" means and say python -m asd weights get {name} --from FILE"
+    )
+
+
+def _sha256(file: Path) -> str:
+    return digest_of(file, "sha256").removeprefix("sha256:")
