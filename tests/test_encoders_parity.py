@@ -11,6 +11,7 @@ import torch
 from drawn import drawn, features, fingerprint
 
 from asd.encoders.beats import BEATs
+from asd.encoders.dasheng import Dasheng
 from asd.encoders.efficientat import EfficientAT
 from asd.encoders.layouts import to_own
 from asd.encoders.published import PUBLISHED
@@ -21,9 +22,10 @@ GOLDEN = Path(__file__).parent / "golden" / "encoders"
 SMALL = {  # of every architecture: a network and the layout of its published file
     "eat_small": (lambda: ViTEncoder(128, dims=24, depth=2, heads=3, frames=256, places=16), "eat"),
     "beats_small": (lambda: BEATs(128, dims=48, depth=2, heads=3), "beats"),
+    "dasheng_small": (lambda: Dasheng(64, dims=48, depth=3, heads=3, frames=160), "dasheng"),
     "efficientat_small": (lambda: EfficientAT(128, width=0.1), "own"),
 }
-FULL = ("eat_base", "eat_large", "beats_iter3_plus", "mn04", "mn10", "mn20")
+FULL = ("eat_base", "eat_large", "beats_iter3_plus", "dasheng_base", "mn04", "mn10", "mn20")
 BANDS = {"dasheng": 64}
 WRAPPED = ("beats", "dasheng")  # layouts that are in the published file under the key model
 EXACT = {torch.float32: 1e-5, torch.float64: 1e-9}  # of each layer's maximum

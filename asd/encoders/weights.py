@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from asd.artifacts import read_json, write_json
 from asd.encoders.layouts import to_own
+from asd.encoders.params import EncoderBlock, PublishedEncoder
 from asd.encoders.published import PUBLISHED, Published
 from asd.encoders.registry import check_fit, create_encoder, save_tensors
 from asd.errors import UserError
@@ -62,6 +63,13 @@ def get(name: str, given: Path | None = None) -> Path:
     if not given:
         file.unlink()
     return folder / CONVERTED
+
+
+def weights_of(params: EncoderBlock) -> Path | None:
+    """Find the first weights that a block of ``encoders:`` asks for; None: they are drawn."""
+    if not isinstance(params, PublishedEncoder) or params.weights == "random":
+        return None
+    return get(params.architecture, None if params.weights == "published" else Path(params.weights))
 
 
 def known(name: str) -> Published:

@@ -20,8 +20,10 @@ class Heard(Section):
         "clip", description="what the canceller is fitted to: every clip by itself, or the machine's noise-only clips"
     )
     canceller: list[float] = Field([], description="fitted weights of noise, not for params.yaml")
-    low_rate: Literal["refuse", "lower"] = Field(
-        "refuse", description="files below twice the highest frequency: refuse them, or lower it for their machine"
+    low_rate: Literal["refuse", "lower", "resample"] = Field(
+        "refuse",
+        description="files below twice the highest frequency: refuse them, lower it for their machine, or leave "
+        "empty what they lack, as an encoder that was trained at a higher rate wants it",
     )
     loop_seconds: FiniteFloat = Field(0, ge=0, description="[s] shorter clips are repeated to this length, 0: never")
     trim_or_pad_seconds: FiniteFloat = Field(0, ge=0, description="[s] every clip gets this length, 0: its own")
@@ -55,7 +57,7 @@ class Heard(Section):
 
     def lowered(self, sample_rate: int) -> Self:
         """Lower the highest frequency to what recordings of a rate [Hz] contain, if the description allows it."""
-        if self.low_rate == "refuse" or sample_rate >= 2 * self.highest_frequency:
+        if self.low_rate != "lower" or sample_rate >= 2 * self.highest_frequency:
             return self
         return self.model_copy(update={self.TOP: sample_rate / 2 * (0.99 if self.TOP == "band_high" else 1)})
 

@@ -27,7 +27,7 @@ def load_waveform(path: Path | str, params: FrontEndParams) -> np.ndarray:
         Where the file can't be decoded, or its rate is too low for what the front end looks at.
     """
     samples, sample_rate = read(Path(path))
-    if sample_rate < 2 * params.highest_frequency:
+    if sample_rate < 2 * params.highest_frequency and params.low_rate != "resample":
         raise UserError(
             f"{path} has {sample_rate} Hz, too low for the {params.kind} up to {params.highest_frequency:g} Hz: "
             f"lower the front end's frequencies in params.yaml or leave the file out"

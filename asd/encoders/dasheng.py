@@ -1,0 +1,92 @@
+"""Dasheng: a transformer over columns of a log-mel spectrogram."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asd.encoders.encoder import Encoder, Grid
+
+PATCH = 4  # frames of one token, which spans all bands
+
+
+class Dasheng(Encoder):
+    """Embed columns of four frames as Dasheng does; parameters are named as in the published files.
+
+    The last layer is the last block's output behind the final layer norm, as the authors give it. A last window that
+    the authors fill with zeros is one of the evenly spaced windows here, as of every encoder.
+
+    Parameters
+    ----------
+    bands : int
+        Mel bands of the front end.
+    dims, depth, heads : int
+        Size of a token, number of blocks, attention heads: 768, 12, 12; 1280, 32, 16; 1536, 40, 24.
+    frames : int
+        Rows that it looks at at once; so many have positions.
+
+    References
+    ----------
+    Dinkel et al., "Scaling up masked audio encoder learning for general audio classification", Interspeech 2024.
+    """
+
+    least = PATCH
+
+    def __init__(self, bands: int, dims: int = 768, depth: int = 12, heads: int = 12, frames: int = 1008) -> None:
+        super().__init__()
+        self.dims, self.bands, self.depth, self.frames = dims, 1, depth, frames
+        self.init_bn = nn.ModuleDict({"1": nn.BatchNorm2d(bands, momentum=0.01)})
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(1, dims, (bands, PATCH), (bands, PATCH))})
+        self.time_pos_embed = nn.Parameter(0.02 * torch.randn(1, dims, 1, frames // PATCH))
+        self.freq_pos_embed = nn.Parameter(0.02 * torch.randn(1, dims, 1, 1))
+        self.blocks = nn.Sequential(*(Block(dims, heads) for _ in range(depth)))
+        self.norm = nn.LayerNorm(dims, eps=1e-6)
+
+    def hidden(self, x: Tensor, real: Tensor | None = None) -> Iterator[Grid]:
+        """See :meth:`Encoder.hidden`."""
+        image = self.init_bn["1"](x.transpose(1, 2).unsqueeze(2)).transpose(1, 2)  # (clips, 1, bands, rows)
+        columns = self.patch_embed["proj"](image)
+        columns = columns + self.time_pos_embed[..., : columns.shape[3]] + self.freq_pos_embed
+        tokens = columns.flatten(2).transpose(1, 2)
+        seen = None if real is None else real[:, None, None, :]
+        for number, block in enumerate(self.blocks, start=1):
+            tokens = block(tokens, seen)
+            out = self.norm(tokens) if number == self.depth else tokens
+            yield Grid(out.unsqueeze(2), real)
+
+    def times(self, rows: Tensor) -> Tensor:
+        """See :meth:`Encoder.times`."""
+        return rows // PATCH
+
+
+class Block(nn.Module):
+    """Attention and two-layer perceptron, each behind a layer norm and added to its input."""
+
+    def __init__(self, dims: int, heads: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dims, eps=1e-6)
+        self.attn = Attention(dims, heads)
+        self.norm2 = nn.LayerNorm(dims, eps=1e-6)
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(dims, 4 * dims), "fc2": nn.Linear(4 * dims, dims)})
+
+    def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
+        """Map tokens ``(clips, n, dims)`` to tokens that look at those ``seen``: ``(clips, 1, 1, n)``, bool."""
+        x = x + self.attn(self.norm1(x), seen)
+        return x + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x))))
+
+
+class Attention(nn.Module):
+    """Attention of several heads."""
+
+    def __init__(self, dims: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dims, 3 * dims)
+        self.proj = nn.Linear(dims, dims)
+
+    def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
+        """Map tokens ``(clips, n, dims)`` to tokens."""
+        q, k, v = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(q, k, v, seen)
+        return self.proj(attended.transpose(1, 2).flatten(2))
