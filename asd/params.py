@@ -97,15 +97,13 @@ def _mismatches(params: Params) -> Iterator[str]:
 
 def _encoder_mismatches(params: Params, name: str, architecture: str, features: str) -> Iterator[str]:
     front_end = params.features[features]
+    key = f"encoders.{name}.features is {features!r}"
     ours = architecture in ("tiny", "small")
     if ours and not (isinstance(front_end, KaldiFbankParams) and front_end.n_mels % 16 == 0):
-        yield (
-            f"encoders.{name}.features is {features!r}: {architecture} takes a kaldi_fbank whose n_mels is a multiple of 16"
-        )
+        yield f"{key}: {architecture} takes a kaldi_fbank whose n_mels is a multiple of 16"
     published = PUBLISHED.get(architecture)
     if published and (front_end.kind, front_end.bands) != (published.front_end, published.bands):
-        wanted = f"{published.front_end} of {published.bands} bands"
-        yield f"encoders.{name}.features is {features!r}: {architecture} takes a {wanted}"
+        yield f"{key}: {architecture} takes a {published.front_end} of {published.bands} bands"
     if isinstance(front_end, EnvelopeSpectrumParams):
         yield f"encoders.{name}.features is {features!r}: an envelope spectrum has no time axis to encode"
     elif front_end.clips == "train":

@@ -1,36 +1,64 @@
 """One contract for every encoder, and what is particular to each."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from asd.encoders.batches import by_length
-from asd.encoders.params import Dense, PooledMel, SEResNet18, Tiny
-from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, read_encoder, write_encoder
+from asd.encoders.beats import BEATs
+from asd.encoders.dasheng import Dasheng
+from asd.encoders.efficientat import EfficientAT
 from asd.encoders.encoder import windows
-from asd.encoders.vit import positions
+from asd.encoders.params import Dense, EncoderParams, PooledMel, SEResNet18, Small, Tiny
+from asd.encoders.published import PUBLISHED
+from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, network_of, read_encoder, write_encoder
+from asd.encoders.vit import ViTEncoder, frequency_first, positions
 from asd.errors import UserError
+from asd.features.params import FrontEnd
+from asd.section import checked
 
 BLOCKS = {
     "pooled_mel": PooledMel(architecture="pooled_mel", features="x"),
     "dense": Dense(architecture="dense", features="x"),
     "se_resnet18": SEResNet18(architecture="se_resnet18", features="x", width=8),
     "tiny": Tiny(architecture="tiny", features="x", dims=32, depth=2, heads=2, frames=48),
+    "small": Small(architecture="small", features="x", dims=32, depth=2, heads=2, frames=48),
 }
 BANDS = 32
+TOKENS = {  # encoders of tokens, small ones; of every network
+    "eat": lambda: ViTEncoder(BANDS, dims=32, depth=3, heads=2, frames=48, places=8),
+    "beats": lambda: BEATs(BANDS, dims=48, depth=3, heads=2, frames=48),
+    "dasheng": lambda: Dasheng(BANDS, dims=32, depth=3, heads=2, frames=48),
+    "efficientat": lambda: EfficientAT(BANDS, width=0.1, frames=48),
+}
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(params=TOKENS)
+def encoder(request):
+    torch.manual_seed(3)
+    return TOKENS[request.param]().eval()
 
 
 def test_every_network_is_under_contract():
-    assert set(BLOCKS) == set(NETWORKS)
+    assert {network_of(block)[0] for block in BLOCKS.values()} | set(TOKENS) | {"wavlm", "hubert"} == set(NETWORKS)
+    assert {entry.network for entry in PUBLISHED.values()} <= set(NETWORKS)
+    known = TypeAdapter(EncoderParams).json_schema()["discriminator"]["mapping"]
+    assert set(known) == set(BLOCKS) | set(PUBLISHED)
 
 
 @pytest.mark.parametrize("name", [n for n in BLOCKS if n != "dense"])
 @pytest.mark.parametrize("rows", [1, 17, 100])
 def test_embeddings_have_bands_and_dims_and_ignore_the_batch(name, rows):
     network = create_encoder(BLOCKS[name], BANDS, seed=1)
-    x = torch.randn(3, rows, BANDS, generator=torch.Generator().manual_seed(0))
+    x = noise(3, rows, BANDS)
     with torch.inference_mode():
         together, alone = network(x), network(x[1:2])
     assert together.shape == (3, 1, network.dims)
@@ -52,6 +80,86 @@ def test_weights_depend_on_the_seed_alone(name, tmp_path):
     again = read_encoder(tmp_path / "a")
     for key, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[key])
+
+
+@pytest.mark.parametrize("rows", [1, 16, 47, 48, 131])
+def test_tokens_are_a_grid_of_every_layer(encoder, rows):
+    x = noise(2, rows, BANDS)
+    with torch.inference_mode():
+        grids = encoder.tokens(x, layers=range(1, encoder.depth + 1))
+        (last,) = encoder.tokens(x)
+    assert len(grids) == encoder.depth
+    assert last.values.shape[2:] == (encoder.bands, encoder.dims)
+    assert torch.equal(last.values, grids[-1].values)
+    assert all(len(grid.values) == 2 and grid.values.isfinite().all() for grid in grids)
+
+
+@pytest.mark.parametrize("lengths", [[48, 20, 33, 16], [130, 48, 3, 77]], ids=["one window", "several windows"])
+def test_padding_and_neighbours_change_nothing(encoder, lengths):
+    rows = torch.tensor(lengths)
+    x = noise(len(rows), int(rows.max()), BANDS)
+    x[torch.arange(x.shape[1]) >= rows[:, None]] = 1e4  # if anything looked at it, everything would change
+    with torch.inference_mode():
+        grids = encoder.tokens(x, rows, layers=(1, encoder.depth))
+        alone = [encoder.tokens(x[i : i + 1, :length], layers=(1, encoder.depth)) for i, length in enumerate(lengths)]
+        pooled, single = encoder(x, rows), [encoder(x[i : i + 1, :length]) for i, length in enumerate(lengths)]
+    for i, own in enumerate(alone):
+        for padded, exact in zip(grids, own, strict=True):
+            real = padded.values[i] if padded.real is None else padded.values[i][padded.real[i]]
+            torch.testing.assert_close(real, exact.values[0], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(pooled, torch.cat(single), rtol=1e-5, atol=1e-5)
+
+
+def test_several_layers_stand_side_by_side(encoder):
+    encoder.chosen = (encoder.depth, encoder.depth)
+    with torch.inference_mode():
+        twice = encoder(noise(2, 48, BANDS))
+        encoder.chosen = ()
+        once = encoder(noise(2, 48, BANDS))
+    assert torch.equal(twice, torch.cat([once, once], dim=2))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_encoders_are_what_the_table_says(name):
+    entry = PUBLISHED[name]
+    with torch.device("meta"):
+        network = create_encoder(name)
+    assert network.dims == entry.dims
+    assert network.bands * entry.patch[1] == entry.bands or network.bands == 1
+    assert re.fullmatch("[0-9a-f]{64}", entry.sha256 or "0" * 64)
+    assert checked(FrontEnd, {"kind": entry.front_end} | MORE.get(entry.front_end, {})).root.bands == entry.bands
+    with pytest.raises(UserError, match=f"{name} hears {entry.bands} bands, not 7"):
+        create_encoder(name, 7)
+
+
+MORE = {"kaldi_fbank": {"sample_rate": 16000, "n_mels": 128, "frame_shift": 10, "mean": -4.268, "deviation": 4.569}}
+
+
+def test_encoders_of_waveforms_are_torchaudios():
+    network = create_encoder("wavlm_base")
+    x = noise(2, 25, 320)
+    with torch.inference_mode():
+        grids = network.tokens(x, layers=(1, 12))
+        theirs = network.model.extract_features(x.flatten(1))[0]
+        short = network(x[:, :1])  # less than the first token sees: repeated
+    for grid, layer in zip(grids, (theirs[0], theirs[11]), strict=True):
+        assert torch.equal(grid.values[:, :, 0], layer)
+    assert short.shape == (2, 1, 768)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "choice", "why"),
+    [
+        ("mn04", {"layers": [18]}, "mn04 has no layer 18: it has 17"),
+        ("mn04", {"pooling": {"kind": "cls"}}, "mn04 has no class token"),
+        ("mn04", {"layers": [3, 17], "pooling": {"per_band": True}}, "mn04's layers differ in shape"),
+        ("eat_huge", {}, "architecture"),
+    ],
+)
+def test_wrong_choices_are_one_line(architecture, choice, why):
+    with pytest.raises(UserError, match=why) as refused:
+        create_encoder(checked(EncoderParams, {"architecture": architecture, "features": "x"} | choice).root)
+    assert "\n" not in str(refused.value)
 
 
 def test_dense_is_the_baseline():
@@ -78,6 +186,15 @@ def test_positions_tell_every_patch_apart():
     grid = positions(8, 8, 128)
     distance = torch.cdist(grid, grid) + torch.eye(64) * 9
     assert distance.min() > 0.1
+
+
+def test_positions_of_eat_tell_the_band_first():
+    """The formula of its table: half of the dimensions for each axis, sines before cosines."""
+    table = frequency_first(64, 8, 768).double()
+    rates = 1 / 10000 ** (np.arange(192) / 192)
+    band, time = 5 * rates, 63 * rates
+    place = np.concatenate([np.sin(band), np.cos(band), np.sin(time), np.cos(time)])
+    np.testing.assert_allclose(table[63 * 8 + 5], place, atol=1e-5)
 
 
 def test_windows_cover_a_long_clip():

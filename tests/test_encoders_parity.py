@@ -13,10 +13,11 @@ from drawn import drawn, features, fingerprint
 from asd.encoders.beats import BEATs
 from asd.encoders.dasheng import Dasheng
 from asd.encoders.efficientat import EfficientAT
-from asd.encoders.layouts import to_own
+from asd.encoders.layouts import DASHENG_FRONT_END, to_own
 from asd.encoders.published import PUBLISHED
-from asd.encoders.registry import create_encoder, load_weights
+from asd.encoders.registry import check_fit, create_encoder, load_weights
 from asd.encoders.vit import ViTEncoder
+from asd.errors import UserError
 
 GOLDEN = Path(__file__).parent / "golden" / "encoders"
 SMALL = {  # of every architecture: a network and the layout of its published file
@@ -85,6 +86,29 @@ def test_published_configurations_give_the_authors_numbers(name, precision):
     network = create_encoder(name)
     load_weights(network, to_own(PUBLISHED[name].layout, content(name, PUBLISHED[name].layout), name), name)
     check(network, name, precision)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_tensor_of_a_published_file_is_used_and_none_is_missing(name):
+    """By names and shapes alone, in no memory."""
+    shapes = layouts()[SAME.get(name, name)]
+    with torch.device("meta"):
+        network = create_encoder(name)
+        tensors = {key: torch.empty(shape) for key, shape in shapes.items()}
+    layout = PUBLISHED[name].layout
+    if layout == "beats":  # its tensors of one value are compared by value
+        tensors |= {key: torch.zeros(tensors[key].shape) for key in tensors if "relative_attention_bias" in key}
+    own = to_own(layout, {"model": tensors} if layout in WRAPPED else tensors, name)
+    check_fit(network, own, name)
+    dropped = len(tensors) - len(own)
+    assert dropped == {"beats": 11, "dasheng": len(DASHENG_FRONT_END)}.get(layout, 0)
+    some = next(iter(own))
+    for wrong in ({**own, "more.weight": own[some]}, {key: own[key] for key in own if key != some}):
+        with pytest.raises(UserError, match="these are other weights"):
+            check_fit(network, wrong, name)
+
+
+SAME = {"sslam": "eat_base", "beats_iter3": "beats_iter3_plus"}  # laid out alike
 
 
 def test_the_published_size_of_eat_is_that_of_its_names_and_shapes():

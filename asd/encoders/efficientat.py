@@ -49,6 +49,7 @@ class EfficientAT(Encoder):
 
     least = 1
     masks = False  # a convolution sees the padding beside a clip
+    even = False
 
     def __init__(self, bands: int, width: float = 1.0, frames: int = 1000) -> None:
         super().__init__()
@@ -86,7 +87,7 @@ class InvertedResidual(nn.Module):
         super().__init__()
         self.shortcut = stride == 1 and before == after
         activation = nn.Hardswish if swish else nn.ReLU
-        layers = [_convolution(before, inside, 1, activation)] if inside != before else []
+        layers: list[nn.Module] = [_convolution(before, inside, 1, activation)] if inside != before else []
         layers.append(_convolution(inside, inside, kernel, activation, stride, groups=inside))
         layers += [SqueezeExcitation(inside)] if squeeze else []
         self.block = nn.Sequential(*layers, _convolution(inside, after, 1, None))

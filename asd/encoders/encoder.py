@@ -42,6 +42,10 @@ class Encoder(nn.Module):
         Rows of the shortest clip that gives a token.
     masks : bool
         Whether :meth:`hidden` can leave padding out of account. If not, clips of one length are run together.
+    has_cls : bool
+        Whether there is a class token.
+    even : bool
+        Whether all layers have the same bands and dimensions.
     pool : nn.Module
         Takes a :class:`Grid`, gives embeddings ``(clips, bands or 1, ...)``; by default the mean of all tokens.
     chosen : sequence of int
@@ -54,6 +58,8 @@ class Encoder(nn.Module):
     frames: int
     least: int
     masks = True
+    has_cls = False
+    even = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +112,7 @@ class Encoder(nn.Module):
         return self._length_by_length(x, rows, wanted)
 
     def forward(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
-        """Embed clips ``(clips, rows, bands)``, of which so many ``rows`` are real, as ``(clips, bands or 1, dims)``."""
+        """Embed clips ``(clips, rows, bands)``, so many ``rows`` of each real, as ``(clips, bands or 1, dims)``."""
         return torch.cat([self.pool(grid) for grid in self.tokens(x, rows, self.chosen)], dim=2)
 
     def _wanted(self, x: Tensor, wanted: list[int], real: Tensor | None = None) -> list[Grid]:
@@ -157,4 +163,6 @@ def _padded(clips: list[Grid]) -> Grid:
     times = torch.tensor([len(clip.values) for clip in clips])
     real = (torch.arange(int(times.max())) < times[:, None]).to(clips[0].values.device)
     cls = [clip.cls for clip in clips if clip.cls is not None]
-    return Grid(pad_sequence([clip.values for clip in clips], batch_first=True), real, torch.stack(cls) if cls else None)
+    return Grid(
+        pad_sequence([clip.values for clip in clips], batch_first=True), real, torch.stack(cls) if cls else None
+    )

@@ -63,9 +63,10 @@ def _beats(content: Mapping[str, Any]) -> dict[str, Tensor]:
     """Unwrap the model; the relative positions are one tensor, written under the names of all layers."""
     tensors = dict(content["model"])
     shared = [name for name in tensors if name.endswith("relative_attention_bias.weight")]
-    first = tensors[shared[0]] if shared else None
     for name in shared[1:]:
-        if torch.equal(tensors[name], first):  # another value is left, and then refused as a tensor too many
+        if torch.equal(
+            tensors[name], tensors[shared[0]]
+        ):  # another value is left, and then refused as a tensor too many
             del tensors[name]
     return tensors
 
@@ -75,11 +76,22 @@ def _dasheng(content: Mapping[str, Any]) -> dict[str, Tensor]:
     return {name: value for name, value in content["model"].items() if name not in DASHENG_FRONT_END}
 
 
+def _torchaudio(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Put the tensors behind ``model``; the files name normalised weights as torch did before 2.0."""
+    newer = {"conv.weight_g": "conv.parametrizations.weight.original0"}
+    newer["conv.weight_v"] = "conv.parametrizations.weight.original1"
+    return {_replaced(f"model.{name}", newer): value for name, value in content.items()}
+
+
+def _replaced(name: str, newer: Mapping[str, str]) -> str:
+    return next((name.replace(old, new) for old, new in newer.items() if name.endswith(old)), name)
+
+
 DASHENG_FRONT_END = ("front_end.0.spectrogram.window", "front_end.0.mel_scale.fb")
 LAYOUTS: dict[str, Callable[[Mapping[str, Any]], dict[str, Tensor]]] = {
     "eat": _eat,
     "beats": _beats,
     "dasheng": _dasheng,
     "own": dict,
-    "torchaudio": lambda content: {f"model.{name}": value for name, value in content.items()},
+    "torchaudio": _torchaudio,
 }

@@ -39,7 +39,7 @@ class TokenBlock(EncoderBlock):
     """What the blocks of encoders of tokens have."""
 
     layers: list[Annotated[int, Field(ge=1)]] = Field([], description="pooled side by side; none: the last")
-    pooling: PoolingParams = PoolingParams()
+    pooling: PoolingParams = PoolingParams.model_validate({})
 
 
 class PooledMel(EncoderBlock):

@@ -1,5 +1,6 @@
 """From a grid of tokens to one embedding a clip, or one a band; padding never counts."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -139,7 +140,7 @@ class ClassToken(nn.Module):
 def create_pooling(params: PoolingParams, dims: int) -> nn.Module:
     """Make the pooling of a block of ``encoders:`` for tokens of so many dimensions."""
     band = params.per_band
-    makers = {
+    makers: dict[str, Callable[[], nn.Module]] = {
         "mean": lambda: Mean(band),
         "max": lambda: Maximum(band),
         "gem": lambda: GeM(band, params.power),

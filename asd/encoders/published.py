@@ -125,19 +125,11 @@ PUBLISHED = {
         sha256="8d1b234032a9ccff353612dc6c20982346dc2968b205b79d97303eb5e77bfb34",
     ),
     "dasheng_base": DASHENG,
-    "dasheng_06b": replace(
-        DASHENG, options={"dims": 1280, "depth": 32, "heads": 16}, dims=1280, file="dasheng_06b.pt"
-    ),
-    "dasheng_12b": replace(
-        DASHENG, options={"dims": 1536, "depth": 40, "heads": 24}, dims=1536, file="dasheng_12b.pt"
-    ),
+    "dasheng_06b": replace(DASHENG, options={"dims": 1280, "depth": 32, "heads": 16}, dims=1280, file="dasheng_06b.pt"),
+    "dasheng_12b": replace(DASHENG, options={"dims": 1536, "depth": 40, "heads": 24}, dims=1536, file="dasheng_12b.pt"),
     "mn04": EFFICIENTAT,
-    "mn10": replace(
-        EFFICIENTAT, options={"width": 1.0}, dims=960, file="mn10_as_mAP_471.pt", size=None, sha256=None
-    ),
-    "mn20": replace(
-        EFFICIENTAT, options={"width": 2.0}, dims=1920, file="mn20_as_mAP_478.pt", size=None, sha256=None
-    ),
+    "mn10": replace(EFFICIENTAT, options={"width": 1.0}, dims=960, file="mn10_as_mAP_471.pt", size=None, sha256=None),
+    "mn20": replace(EFFICIENTAT, options={"width": 2.0}, dims=1920, file="mn20_as_mAP_478.pt", size=None, sha256=None),
     "wavlm_base": WAVLM,
     "hubert_base": replace(WAVLM, network="hubert", file="hubert_fairseq_base_ls960.pth"),
 }

@@ -18,6 +18,7 @@ from asd.errors import UserError
 from asd.section import checked
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "encoder.json"
+TRAINED = ("attentive_statistics",)  # kinds of pooling that have weights
 NETWORKS = {
     "pooled_mel": "asd.encoders.pooled_mel:PooledMelEncoder",
     "dense": "asd.encoders.dense:DenseAutoencoder",
@@ -60,7 +61,9 @@ def create_encoder(
         Where the name is unknown, the front end does not fit or the weights are another network's.
     """
     if isinstance(params, str):
-        params = checked(EncoderParams, {"architecture": params, "features": ""}, "encoder", Path("create_encoder")).root
+        params = checked(
+            EncoderParams, {"architecture": params, "features": ""}, "encoder", Path("create_encoder")
+        ).root
     architecture: str = params.architecture  # type: ignore[attr-defined]
     name, chosen = network_of(params)
     module, kind = NETWORKS[name].split(":")
@@ -97,6 +100,11 @@ def _choose(network: Encoder, params: TokenBlock, architecture: str) -> None:
     """Set the layers and the pooling of an encoder of tokens."""
     if too_deep := [layer for layer in params.layers if layer > network.depth]:
         raise UserError(f"{architecture} has no layer {too_deep[0]}: it has {network.depth}")
+    pooling = params.pooling
+    if pooling.kind == "cls" and not network.has_cls:
+        raise UserError(f"{architecture} has no class token: choose another pooling than cls")
+    if not network.even and set(params.layers) - {network.depth} and (pooling.per_band or pooling.kind in TRAINED):
+        raise UserError(f"{architecture}'s layers differ in shape: pool one of them, or all bands, by another kind")
     network.chosen = tuple(params.layers)
     network.pool = create_pooling(params.pooling, network.dims)
 

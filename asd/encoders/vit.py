@@ -35,7 +35,9 @@ class ViTEncoder(Encoder):
     Enhancing self-supervised models with audio mixtures for polyphonic soundscapes", ICLR 2025.
     """
 
+    positions: Tensor | None
     least = PATCH
+    has_cls = True
 
     def __init__(
         self, bands: int, dims: int = 128, depth: int = 4, heads: int = 4, frames: int = 256, places: int = 0

@@ -96,6 +96,29 @@ class EnvelopeSpectrumParams(Heard):
         return None
 
 
+class WaveformParams(Heard):
+    """The waveform itself, cut into rows, for encoders of waveforms; see :func:`asd.features.waveform.rows_of`."""
+
+    kind: Literal["waveform"]
+    sample_rate: int = Field(16000, ge=100)
+    row: int = Field(320, ge=1, description="[samples] of a row; those of one token of WavLM and HuBERT")
+
+    @property
+    def highest_frequency(self) -> float:
+        """What a recording must contain [Hz]."""
+        return self.sample_rate / 2
+
+    @property
+    def bands(self) -> int:
+        """Width of a row."""
+        return self.row
+
+    @property
+    def rows_per_second(self) -> float | None:
+        """Rows of one second of sound."""
+        return self.sample_rate / self.row
+
+
 class FrequenciesParams(Heard):
     """Characteristic frequencies of a clip, see :func:`asd.features.frequencies.frequency_table`."""
 
@@ -128,7 +151,8 @@ FrontEndParams = Annotated[
     | StftParams
     | SpectrumParams
     | EnvelopeSpectrumParams
-    | FrequenciesParams,
+    | FrequenciesParams
+    | WaveformParams,
     Field(discriminator="kind"),
 ]
 

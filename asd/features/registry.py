@@ -15,6 +15,7 @@ FRONT_ENDS = {
     "stft_magnitude": "asd.features.spectrum:stft_magnitude",
     "magnitude_spectrum": "asd.features.spectrum:magnitude_spectrum",
     "envelope_spectrum": "asd.features.envelope:envelope_spectrum",
+    "waveform": "asd.features.waveform:rows_of",
     "characteristic_frequencies": "asd.features.frequencies:frequency_table",
 }
 

@@ -10,7 +10,7 @@ from asd.features.cancellation import unpacked
 from asd.features.channels import one_channel
 from asd.features.filters import high_pass
 from asd.features.heard import Heard
-from asd.features.params import FrontEndParams
+from asd.features.params import FrontEndParams, WaveformParams
 
 
 def load_waveform(path: Path | str, params: FrontEndParams) -> np.ndarray:
@@ -62,6 +62,11 @@ def heard(samples: np.ndarray, sample_rate: int, params: Heard) -> np.ndarray:
     if params.high_pass:
         waveform = high_pass(waveform, params.high_pass, params.sample_rate, params.phase)
     return np.ascontiguousarray(waveform, dtype=np.float32)
+
+
+def rows_of(waveform: np.ndarray, params: WaveformParams) -> np.ndarray:
+    """Cut a waveform into rows (rows, row) of so many samples; what is left at the end is left out."""
+    return waveform[: len(waveform) // params.row * params.row].reshape(-1, params.row)
 
 
 def _to_length(waveform: np.ndarray, params: Heard) -> np.ndarray:
