@@ -14,6 +14,7 @@ from asd.encoders.dasheng import Dasheng
 from asd.encoders.efficientat import EfficientAT
 from asd.encoders.encoder import windows
 from asd.encoders.params import Dense, EncoderParams, PooledMel, SEResNet18, Small, Tiny
+from asd.encoders.precision import at_precision
 from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, network_of, read_encoder, write_encoder
 from asd.encoders.vit import ViTEncoder, frequency_first, positions
@@ -108,6 +109,17 @@ def test_padding_and_neighbours_change_nothing(encoder, lengths):
             real = padded.values[i] if padded.real is None else padded.values[i][padded.real[i]]
             torch.testing.assert_close(real, exact.values[0], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(pooled, torch.cat(single), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("precision", "most"), [("float32", 0.0), ("bfloat16", 0.03), ("int8", 0.1)])
+def test_a_lower_precision_changes_embeddings_a_little(encoder, precision, most):
+    x = noise(4, 48, BANDS)
+    with torch.inference_mode():
+        exact, rough = encoder(x), at_precision(encoder, precision)(x)
+        again = encoder(x)
+    assert rough.dtype == torch.float32
+    assert (rough - exact).norm() <= most * exact.norm()
+    assert torch.equal(exact, again)
 
 
 def test_several_layers_stand_side_by_side(encoder):

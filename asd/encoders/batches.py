@@ -1,12 +1,14 @@
 """Features to batches, batches to embeddings."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from asd.encoders.encoder import Encoder
+from asd.encoders.precision import Embed, at_precision
 from asd.features.store import FeatureStore
 
 
@@ -25,7 +27,7 @@ def stack(store: FeatureStore, clip_ids: Sequence[str]) -> Tensor:
 
 @torch.inference_mode()
 def apply(
-    network: Callable[[Tensor], Tensor],
+    network: Embed,
     stores: Sequence[FeatureStore],
     clip_ids: Sequence[str],
     device: torch.device,
@@ -36,7 +38,7 @@ def apply(
     Parameters
     ----------
     network : callable
-        ``(clips, rows, bands)`` -> ``(clips, ...)``.
+        ``(clips, rows, bands)`` -> ``(clips, ...)``. An encoder of tokens is run at its own precision.
     stores : sequence of FeatureStore
         Where the clips are: each in one of them.
     clip_ids : sequence of str
@@ -52,6 +54,8 @@ def apply(
         One row a clip.
     """
     found: dict[str, np.ndarray] = {}
+    if isinstance(network, Encoder):
+        network = at_precision(network, network.precision)
     for store in stores:
         for batch in by_length(store, [c for c in clip_ids if c in store], size):
             outputs = network(stack(store, batch).to(device)).float().cpu().numpy()

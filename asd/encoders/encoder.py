@@ -50,6 +50,8 @@ class Encoder(nn.Module):
         Takes a :class:`Grid`, gives embeddings ``(clips, bands or 1, ...)``; by default the mean of all tokens.
     chosen : sequence of int
         Layers that are pooled, counted from 1; their embeddings stand side by side. Empty: the last.
+    precision : str
+        In which sets are embedded; see :func:`asd.encoders.precision.at_precision`.
     """
 
     dims: int
@@ -65,6 +67,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.pool: nn.Module = Mean()
         self.chosen: Sequence[int] = ()
+        self.precision = "float32"
 
     def hidden(self, x: Tensor, real: Tensor | None = None) -> Iterator[Grid]:
         """Run clips of at most ``frames`` rows, layer by layer.

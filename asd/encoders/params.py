@@ -40,6 +40,7 @@ class TokenBlock(EncoderBlock):
 
     layers: list[Annotated[int, Field(ge=1)]] = Field([], description="pooled side by side; none: the last")
     pooling: PoolingParams = PoolingParams.model_validate({})
+    precision: Literal["float32", "bfloat16", "int8"] = Field("float32", description="in which sets are embedded")
 
 
 class PooledMel(EncoderBlock):

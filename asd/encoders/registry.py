@@ -105,7 +105,7 @@ def _choose(network: Encoder, params: TokenBlock, architecture: str) -> None:
         raise UserError(f"{architecture} has no class token: choose another pooling than cls")
     if not network.even and set(params.layers) - {network.depth} and (pooling.per_band or pooling.kind in TRAINED):
         raise UserError(f"{architecture}'s layers differ in shape: pool one of them, or all bands, by another kind")
-    network.chosen = tuple(params.layers)
+    network.chosen, network.precision = tuple(params.layers), params.precision
     network.pool = create_pooling(params.pooling, network.dims)
 
 
