@@ -5,7 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 import torch
+import yaml
+from conftest import ROOT
 from pydantic import TypeAdapter
 
 from asd.encoders.batches import by_length
@@ -19,7 +22,9 @@ from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, network_of, read_encoder, write_encoder
 from asd.encoders.vit import ViTEncoder, frequency_first, positions
 from asd.errors import UserError
+from asd.features.extraction import extract
 from asd.features.params import FrontEnd
+from asd.params import check
 from asd.section import checked
 
 BLOCKS = {
@@ -159,6 +164,30 @@ def test_encoders_of_waveforms_are_torchaudios():
     assert short.shape == (2, 1, 768)
 
 
+def test_front_ends_of_encoders(tmp_path):
+    """What a recording of a lower rate lacks stays empty; a waveform is cut into rows."""
+    path, sound = tmp_path / "x.wav", 0.1 * noise(16100).numpy()
+    soundfile.write(path, sound, 16000, subtype="FLOAT")
+    mel = {"kind": "efficientat_mel"}
+    with pytest.raises(UserError, match="too low for the efficientat_mel up to 15000 Hz"):
+        extract(path, checked(FrontEnd, mel).root)
+    rows = extract(path, checked(FrontEnd, mel | {"low_rate": "resample"}).root)
+    assert rows.shape == (101, 128)
+    assert rows[:, -1].max() < np.log(1e-4) < rows[:, 40].min()  # 14.8 kHz and 1.8 kHz
+    np.testing.assert_array_equal(extract(path, checked(FrontEnd, {"kind": "waveform"}).root).ravel(), sound[:16000])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "says"),
+    [("beats_iter3", "beats_iter3 takes a beats_fbank of 128 bands"), ("small", "small takes a kaldi_fbank whose")],
+)
+def test_an_encoder_behind_another_front_end_is_refused(architecture, says):
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content["encoders"]["more"] = {"architecture": architecture, "features": "log_mel"}
+    with pytest.raises(UserError, match=f"encoders.more.features is 'log_mel': {says}"):
+        check(content)
+
+
 @pytest.mark.parametrize(
     ("architecture", "choice", "why"),
     [
@@ -166,6 +195,8 @@ def test_encoders_of_waveforms_are_torchaudios():
         ("mn04", {"pooling": {"kind": "cls"}}, "mn04 has no class token"),
         ("mn04", {"layers": [3, 17], "pooling": {"per_band": True}}, "mn04's layers differ in shape"),
         ("eat_huge", {}, "architecture"),
+        ("mn04", {"layers": [0]}, "greater than or equal to 1"),
+        ("tiny", {"weights": "x"}, "weights is unknown"),
     ],
 )
 def test_wrong_choices_are_one_line(architecture, choice, why):
