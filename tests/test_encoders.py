@@ -173,7 +173,8 @@ def test_front_ends_of_encoders(tmp_path):
         extract(path, checked(FrontEnd, mel).root)
     rows = extract(path, checked(FrontEnd, mel | {"low_rate": "resample"}).root)
     assert rows.shape == (101, 128)
-    assert rows[:, -1].max() < np.log(1e-4) < rows[:, 40].min()  # 14.8 kHz and 1.8 kHz
+    inner = rows[2:-2]  # frames beyond an end hear the bend of the reflection there, which has all frequencies
+    assert inner[:, -1].max() < np.log(1e-4) < inner[:, 40].min()  # 14.8 kHz and 1.8 kHz
     np.testing.assert_array_equal(extract(path, checked(FrontEnd, {"kind": "waveform"}).root).ravel(), sound[:16000])
 
 

@@ -1,7 +1,9 @@
 """Each published architecture gives the numbers of its authors' own code, layer by layer."""
 
 import json
+import re
 from functools import cache
+from itertools import product
 from math import prod
 from pathlib import Path
 
@@ -34,8 +36,26 @@ EXACT = {torch.float32: 1e-5, torch.float64: 1e-9}  # of each layer's maximum
 
 @cache
 def layouts() -> dict[str, dict[str, tuple[int, ...]]]:
-    """Names and shapes in the published files."""
-    return json.loads((GOLDEN / "layouts.json").read_text())
+    """Names and shapes in the published files, in the order of the names."""
+    kept = json.loads((GOLDEN / "layouts.json").read_text())
+    return {
+        name: dict(sorted((key, shape) for pattern, shape in layout.items() for key in expanded(pattern)))
+        for name, layout in kept.items()
+    }
+
+
+def expanded(pattern: str) -> list[str]:
+    """Spell names out as a shell does: ``layers.{0..11}.{bias,weight}``."""
+    parts = re.split(r"\{(.*?)\}", pattern)  # every second one stood in braces
+    choices = [_choices(part) if place % 2 else [part] for place, part in enumerate(parts)]
+    return ["".join(choice) for choice in product(*choices)]
+
+
+def _choices(part: str) -> list[str]:
+    if ".." not in part:
+        return part.split(",")
+    first, last = part.split("..")
+    return [str(number) for number in range(int(first), int(last) + 1)]
 
 
 def content(name: str, layout: str) -> dict:

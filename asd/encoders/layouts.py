@@ -64,9 +64,7 @@ def _beats(content: Mapping[str, Any]) -> dict[str, Tensor]:
     tensors = dict(content["model"])
     shared = [name for name in tensors if name.endswith("relative_attention_bias.weight")]
     for name in shared[1:]:
-        if torch.equal(
-            tensors[name], tensors[shared[0]]
-        ):  # another value is left, and then refused as a tensor too many
+        if torch.equal(tensors[name], tensors[shared[0]]):  # else it is left, and refused as a tensor too many
             del tensors[name]
     return tensors
 
