@@ -22,6 +22,7 @@ ORDERS = bearing_orders(GEOMETRY)
 SLIP = 0.015
 NOMINAL = 10.0  # [Hz] of the shaft
 FILM = 2.0  # [dB] by which the rolling noise varies with the lubricant's film from clip to clip
+LOADED = 1.3  # load in its zone, against the mean round the race
 FORCE = 11.5  # of an impact at that speed, severity 1; rolling noise, to which levels refer, grows faster with it
 
 
@@ -50,7 +51,7 @@ def spall(run: Operation, cycles: np.ndarray, load: np.ndarray | float, pedestal
 
 def outer_race(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray:
     """Let every ball hit a spall that stays in the load zone."""
-    return spall(run, ORDERS["BPFO"] * shaft, 1.0, pedestal)
+    return spall(run, ORDERS["BPFO"] * shaft, LOADED, pedestal)
 
 
 def inner_race(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray:
