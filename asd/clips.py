@@ -10,7 +10,7 @@ from asd.artifacts import read_csv, write_csv
 from asd.errors import UserError
 
 CLIPS = Path("data/clips.csv")
-TRAIN_CLIPS = Path("data/train_clips.csv")  # its rows that are not test: a larger test set trains nothing anew
+TRAIN_CLIPS = Path("data/train_clips.csv")  # its rows to train on: a larger test set trains nothing anew
 FILES = Path("data/files.csv")
 TRUTH = Path("data/ground_truth.csv")
 LABELS = Path("data/labels")

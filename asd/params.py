@@ -7,7 +7,7 @@ from pydantic import Field
 
 from asd.classifiers.params import Classification, Reconstruction, SeedsParams, TrainParams
 from asd.compute import ComputeParams
-from asd.datasets.params import DatasetParams, IndexParams
+from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
 from asd.encoders.params import EmbedParams, EncoderParams
 from asd.encoders.published import PUBLISHED
 from asd.errors import UserError
@@ -42,6 +42,7 @@ class Params(Section):
     embed: EmbedParams
     pseudo_label: PseudoLabelParams
     train: SeedsParams
+    score: CalibrationParams
     systems: dict[str, System] = Field(min_length=1)
     ensemble: EnsembleParams
     evaluate: EvaluateParams
@@ -117,6 +118,6 @@ def _system_mismatches(params: Params, name: str, system: System) -> Iterator[st
     if dense != isinstance(trains, Reconstruction):
         yield f"{key}.train.objective is {trains.objective!r}: reconstruction and the encoder dense go together"
     if isinstance(trains, Reconstruction) != isinstance(scores, ValueParams):
-        yield f"{key}.score.scorer is {scores.scorer!r}: value goes with reconstruction, knn with all else"
+        yield f"{key}.score.scorer is {scores.scorer!r}: value and reconstruction go together"
     if isinstance(trains, Classification) and params.encoders[system.encoder].root.architecture == "pooled_mel":
         yield f"{key}.encoder is {system.encoder!r}: it has no weights to train, its objective is none"

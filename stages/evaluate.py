@@ -9,6 +9,7 @@ from asd.artifacts import read_csv, write_csv, write_metrics
 from asd.clips import FILES, read_clips
 from asd.evaluation import agreement, anchors, attributes, curves, decisions, joined, official, submissions, summary
 from asd.evaluation.params import EvaluateParams
+from asd.evaluation.trade_off import trade_off_table
 from asd.section import load, read_params
 from asd.stage import run
 
@@ -40,6 +41,7 @@ def main() -> str:
         submissions.write_official(own, names, OUTPUT / "official" / str(system), year)
     write_csv(PLOTS / "roc.csv", curves.roc_table(sections))
     write_csv(PLOTS / "scores.csv", curves.score_table(scores, table))
+    write_csv(PLOTS / "trade_off.csv", trade_off_table(systems, clips, truth, year))
 
     data = data_name(content["dataset"]) | summary.data_figures(clips, sections)
     figures = summary.system_figures(sections, table, points, machines, params, content["seed"], year)

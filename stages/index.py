@@ -3,8 +3,9 @@
 from asd.artifacts import write_csv, write_metrics
 from asd.clips import CLIPS, FILES, LABELS, TRAIN_CLIPS, TRUTH, training, write_clips
 from asd.datasets import registry
+from asd.datasets.calibration import held_out
 from asd.datasets.index import make_index
-from asd.datasets.params import DatasetParams, IndexParams
+from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
 from asd.features.channels import survey
 from asd.section import load
 from asd.stage import run
@@ -17,7 +18,8 @@ def main() -> str:
     recordings = registry.dataset(params.name).recordings(params, registry.RAW, registry.TRUTH)
     index = make_index(recordings, on_bad_clip)
     write_clips(index.clips, CLIPS)
-    write_clips(index.clips[index.clips["split"] != "test"], TRAIN_CLIPS)
+    apart = (index.clips["split"] == "test") | held_out(index.clips, load(CalibrationParams, "score").calibration)
+    write_clips(index.clips[~apart], TRAIN_CLIPS)
     write_csv(FILES, index.files)
     write_csv(LABELS / "given.csv", index.given)
     write_csv(TRUTH, index.ground_truth)

@@ -2,30 +2,29 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from asd.artifacts import read_csv, write_csv, write_metrics
-from asd.clips import read_clips
-from asd.errors import UserError
+from asd.artifacts import write_csv, write_metrics
+from asd.clips import TRAIN_CLIPS, read_clips, training
+from asd.scoring.extracted import read_extracted
 from asd.scoring.params import ScoreParams
-from asd.scoring.table import score_table, summary
-from asd.section import load
+from asd.scoring.summary import promise, summary
+from asd.scoring.table import score_table
+from asd.section import load, read_params
 from asd.stage import run
 
 
 def main(name: str) -> str:
     """Score all machine clips by one system."""
-    params = load(ScoreParams, "systems", name, "score").root
-    folder, clips = Path("data/extracted") / name, read_clips()
-    if list(read_csv(folder / "clips.csv", ("clip_id",))["clip_id"]) != list(clips["clip_id"]):
-        raise UserError(f"{folder} holds other clips than data/clips.csv: run dvc repro")
-    seeds = sorted(int(p.stem.removeprefix("seed_")) for p in folder.glob("seed_*.npy"))
-    extracted = {seed: np.load(folder / f"seed_{seed}.npy") for seed in seeds}
-    table = score_table(clips, extracted, params)
+    params, clips = load(ScoreParams, "systems", name, "score").root, read_clips()
+    trained = set(training(read_clips(TRAIN_CLIPS))["clip_id"])
+    extracted = read_extracted(Path("data/extracted") / name, clips)
+    table = score_table(clips, trained, extracted, params, int(read_params()["seed"]))
+    held_out = len(trained) < len(training(clips))
+    found = summary(table, clips, params, held_out)
     output = Path("data/scores") / name / "scores.csv"
     write_csv(output, table)
-    write_metrics(Path("metrics/score") / f"{name}.json", summary(table))
-    return f"{(table['split'] == 'test').sum()} test scores in {output}"
+    write_metrics(Path("metrics/score") / f"{name}.json", found)
+    said = f"{(table['split'] == 'test').sum()} test scores in {output}"
+    return "; ".join(filter(None, [said, promise(found, params)]))
 
 
 if __name__ == "__main__":

@@ -1,67 +1,17 @@
-"""Scorers against few-line references; nothing of a test clip enters another's score."""
+"""The table of scores: machines and test clips do not feel each other, thresholds, fusion, the trade-off."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from asd.errors import UserError
+from asd.evaluation.trade_off import trade_off_table
+from asd.scoring import trade_off
 from asd.scoring.fusion import fuse, standardised
-from asd.scoring.knn import KNN
-from asd.scoring.params import KNNParams, ValueParams
-from asd.scoring.table import COLUMNS, score_table
-
-METRICS = ("cosine", "euclidean")
-
-
-def distance(a, b, metric):
-    if metric == "cosine":
-        return 1 - a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
-    return np.linalg.norm(a - b)
-
-
-def reference(x, memory, domain, k, metric):
-    scores = []
-    for a in x:
-        means = []
-        for d in set(domain):
-            distances = sorted(distance(a, b, metric) for b, e in zip(memory, domain, strict=True) if e == d)
-            means.append(np.mean(distances[:k]))
-        scores.append(min(means))
-    return np.array(scores)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("k", [1, 3, 30])
-def test_knn_against_the_definition(metric, k):
-    rng = np.random.default_rng(0)
-    memory, x = rng.normal(size=(20, 5)), rng.normal(size=(7, 5))
-    domain = np.array(["source"] * 16 + ["target"] * 4)
-    knn = KNN(k, metric).fit(memory, domain)
-    np.testing.assert_allclose(knn.score(x), reference(x, memory, domain, k, metric), rtol=1e-9)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_left_out_scores_are_those_of_a_memory_without_the_recording(metric):
-    rng = np.random.default_rng(0)
-    memory = rng.normal(size=(12, 5))
-    domain = np.array(["source"] * 10 + ["target"] * 2)
-    recording = np.array([f"r{i // 2}" for i in range(12)])
-    scores = KNN(2, metric).fit(memory, domain).score_left_out(recording)
-    for i in range(12):
-        others = recording != recording[i]
-        alone = KNN(2, metric).fit(memory[others], domain[others]).score(memory[i : i + 1])
-        np.testing.assert_allclose(scores[i], alone[0], rtol=1e-9)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-@given(seed=st.integers(0, 30))
-def test_one_by_one_or_all_at_once(metric, seed):
-    rng = np.random.default_rng(seed)
-    knn = KNN(2, metric).fit(rng.normal(size=(30, 8)) + 50, np.repeat(["source", "target"], [25, 5]))
-    x = rng.normal(size=(9, 8)) + 50
-    np.testing.assert_allclose(knn.score(x), [knn.score(a[None])[0] for a in x], rtol=1e-6, atol=1e-12)
+from asd.scoring.params import KNNParams, ThresholdParams, ValueParams, VarMinParams
+from asd.scoring.summary import promise, summary
+from asd.scoring.table import COLUMNS, P_VALUES, score_table
+from asd.scoring.thresholds import p_values
 
 
 def clip_table(train=20, test=8, machine="fan"):
@@ -85,10 +35,15 @@ def two_machines():
     return pd.concat([clips, supplement]).reset_index(drop=True)
 
 
+def scored(clips, extracted, params, held_out=()):
+    trained = set(clips["clip_id"]) - set(held_out)
+    return score_table(clips, trained, extracted, params)
+
+
 def test_score_table_holds_every_machine_clip_and_decides_by_the_training_quantile():
     clips = two_machines()
     values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
-    table = score_table(clips, {0: values, 1: values}, KNNParams(scorer="knn", quantile=0.9))
+    table = scored(clips, {0: values, 1: values}, KNNParams(scorer="knn", quantile=0.9))
     assert tuple(table.columns) == COLUMNS
     assert len(table) == 2 * 56
     assert "zzz" not in set(table["clip_id"]) | set(table["nearest"])
@@ -100,20 +55,20 @@ def test_score_table_holds_every_machine_clip_and_decides_by_the_training_quanti
     assert (fan.loc[fan["split"] == "train", "nearest"] == "").all()
 
 
-def test_machines_do_not_feel_each_other_and_test_clips_neither():
+@pytest.mark.parametrize("params", [KNNParams(scorer="knn"), VarMinParams(scorer="var_min", per_band=True)])
+def test_machines_do_not_feel_each_other_and_test_clips_neither(params):
     clips = two_machines()
-    values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
-    params = KNNParams(scorer="knn")
-    whole = score_table(clips, {0: values}, params).set_index("clip_id")["score"]
+    values = np.random.default_rng(0).normal(size=(len(clips), 2, 6)).astype(np.float32)
+    whole = scored(clips, {0: values}, params).set_index("clip_id")["score"]
     some = clips[(clips["machine"] == "fan") & ((clips["split"] == "train") | (clips["clip_id"] == "fan025"))]
-    alone = score_table(some.reset_index(drop=True), {0: values[some.index]}, params).set_index("clip_id")["score"]
+    alone = scored(some.reset_index(drop=True), {0: values[some.index]}, params).set_index("clip_id")["score"]
     np.testing.assert_allclose(whole[alone.index], alone, rtol=1e-6)
 
 
 def test_values_are_taken_as_they_are():
     clips = clip_table()
     values = np.arange(2.0 * len(clips), dtype=np.float32).reshape(-1, 2)
-    table = score_table(clips, {0: values}, ValueParams(scorer="value", value="mahalanobis"))
+    table = scored(clips, {0: values}, ValueParams(scorer="value", value="mahalanobis"))
     assert list(table["score"]) == list(values[:, 1])
 
 
@@ -128,13 +83,17 @@ def test_values_are_taken_as_they_are():
 def test_what_cannot_be_scored_is_one_line(change, says):
     clips, values = change(clip_table(), np.ones((28, 1, 3), dtype=np.float32))
     with pytest.raises(UserError, match=says):
-        score_table(clips.reset_index(drop=True), {0: values[: len(clips)]}, KNNParams(scorer="knn"))
+        scored(clips.reset_index(drop=True), {0: values[: len(clips)]}, KNNParams(scorer="knn"))
 
 
 def scores_of(seed, scale=1.0):
     values = np.random.default_rng(seed).normal(size=(57, 1, 6)).astype(np.float32)
-    table = score_table(two_machines(), {0: values}, KNNParams(scorer="knn", metric="euclidean"))
+    table = scored(two_machines(), {0: values}, KNNParams(scorer="knn", metric="euclidean"))
     return table.assign(score=scale * table["score"])
+
+
+def fused(members, **params):
+    return fuse(members, two_machines(), ThresholdParams(**params))
 
 
 def test_standardised_by_training_scores_alone():
@@ -145,8 +104,8 @@ def test_standardised_by_training_scores_alone():
 
 
 def test_fusion_does_not_feel_a_member_s_scale():
-    one = fuse({"a": scores_of(0), "b": scores_of(1)}, 0.9)
-    two = fuse({"a": scores_of(0, scale=1000.0), "b": scores_of(1)}, 0.9)
+    one = fused({"a": scores_of(0), "b": scores_of(1)})
+    two = fused({"a": scores_of(0, scale=1000.0), "b": scores_of(1)})
     np.testing.assert_allclose(one["score"], two["score"])
     expected = (standardised(scores_of(0))["score"] + standardised(scores_of(1))["score"]) / 2
     np.testing.assert_allclose(one["score"], expected)
@@ -154,4 +113,101 @@ def test_fusion_does_not_feel_a_member_s_scale():
 
 def test_members_of_other_clips_are_refused():
     with pytest.raises(UserError, match="b scored other clips"):
-        fuse({"a": scores_of(0), "b": scores_of(1).iloc[1:]}, 0.9)
+        fused({"a": scores_of(0), "b": scores_of(1).iloc[1:]})
+
+
+def test_held_out_clips_are_in_no_memory_and_set_the_threshold():
+    clips, values = clip_table(train=64), np.random.default_rng(1).normal(size=(72, 1, 6)).astype(np.float32)
+    held_out = [f"fan{i:03}" for i in range(30)]
+    params = KNNParams(scorer="knn", threshold="conformal")
+    table = scored(clips, {0: values}, params, held_out).set_index("clip_id")
+    train = table[table["split"] == "train"]
+    assert list(train.index) == held_out
+    assert table["threshold"].iloc[0] == train["score"].sort_values().iloc[27], "ceil(31 x 0.9)-th of 30"
+    assert not set(table["nearest"]) & set(held_out)
+    test = table[table["split"] == "test"]
+    np.testing.assert_allclose(test["p_source"], p_values(test["score"].to_numpy(), train["score"].to_numpy()))
+    assert test["p_target"].isna().all(), "no target clip calibrates"
+    assert (test["decision"] == (test["p_source"] <= 0.1)).all()
+    moved = values.copy()
+    moved[:30] += 3  # what is held out moves the threshold, never a test clip's score
+    again = scored(clips, {0: moved}, params, held_out).set_index("clip_id")
+    np.testing.assert_array_equal(again.loc[test.index, "score"], test["score"])
+    assert again["threshold"].iloc[0] > table["threshold"].iloc[0]
+
+
+def test_supplemental_clips_are_in_no_memory():
+    clips = two_machines()
+    values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
+    other = values.copy()
+    other[-1] = values[-2]
+    for params in (KNNParams(scorer="knn"), VarMinParams(scorer="var_min")):
+        pd.testing.assert_frame_equal(scored(clips, {0: values}, params), scored(clips, {0: other}, params))
+
+
+def test_what_is_not_guaranteed_is_said():
+    clips = clip_table(train=64)  # the last 4 are target clips
+    values = np.random.default_rng(1).normal(size=(72, 1, 6)).astype(np.float32)
+    params = KNNParams(scorer="knn", threshold="conformal")
+    held_out = [f"fan{i:03}" for i in range(30)] + ["fan063"]
+    found = summary(scored(clips, {0: values}, params, held_out), clips, params, held_out=True)
+    assert found["fan"]["section_00"]["calibration"] == {
+        "source": {"clips": 30, "guaranteed": True},
+        "target": {"clips": 1, "guaranteed": False},
+    }
+    assert promise(found, params) == (
+        "a false-alarm rate of 10 % cannot be guaranteed: target (1 of 1, 1 with fewer than 9 calibration clips)"
+    )
+    in_sample = summary(scored(clips, {0: values}, params), clips, params, held_out=False)
+    assert promise(in_sample, params).startswith("a false-alarm rate of 10 % cannot be guaranteed: source (1 of 1); ")
+
+
+def test_fused_scores_have_p_values_of_fused_training_scores():
+    table = fused({"a": scores_of(0), "b": scores_of(1)})
+    assert tuple(table.columns) == COLUMNS
+    domain = table[["clip_id"]].merge(two_machines())["domain"]
+    fan = (table["machine"] == "fan").to_numpy()
+    train = table["score"][fan & (domain == "target").to_numpy()].to_numpy()
+    test = table[fan & (table["split"] == "test").to_numpy()]
+    np.testing.assert_allclose(test[P_VALUES["target"]], p_values(test["score"].to_numpy(), train))
+
+
+def test_trade_off_scores_test_clips_by_every_scorer_that_fits():
+    clips, rng = two_machines(), np.random.default_rng(0)
+    for shape, names in (
+        ((len(clips), 2, 6), set(trade_off.VARIANTS)),
+        ((len(clips), 1, 6), {name for name in trade_off.VARIANTS if "bands" not in name}),
+        ((len(clips), 2), {"mse", "mahalanobis"}),
+    ):
+        values = rng.normal(size=shape).astype(np.float32)
+        table = trade_off.trade_off(clips, set(clips["clip_id"]), {0: values, 1: values}, seed=3)
+        assert set(table["scorer"]) == names
+        assert len(table) == len(names) * 2 * 16
+    knn = scored(clips, {0: values.reshape(-1, 1, 2)}, KNNParams(scorer="knn"))
+    table = trade_off.trade_off(clips, set(clips["clip_id"]), {0: values.reshape(-1, 1, 2)})
+    ours = table[table["scorer"] == "knn_cosine"].set_index("clip_id")["score"]
+    np.testing.assert_array_equal(ours, knn[knn["split"] == "test"].set_index("clip_id")["score"][ours.index])
+
+
+def test_trade_off_is_evaluated_as_a_system_is(workdir):
+    clips = two_machines()
+    test = clips.index[clips["split"] == "test"]
+    truth = clips[["clip_id"]].assign(anomaly=np.nan, domain="", attributes="")
+    truth.loc[test, "anomaly"] = np.arange(len(test)) % 2
+    truth.loc[test, "domain"] = np.where(np.arange(len(test)) // 2 % 2, "source", "target")
+    values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
+    values[test] += truth.loc[test, "anomaly"].to_numpy().reshape(-1, 1, 1)  # what is anomalous is told
+    output = workdir / "data/trade_off/frozen/scores.csv"
+    output.parent.mkdir(parents=True)
+    trade_off.trade_off(clips, set(clips["clip_id"]), {0: 5 * values}).to_csv(output, index=False)
+    table = trade_off_table(["frozen"], clips, truth, 2026)
+    assert list(table.columns) == ["system", "scorer", "official", "auc_source", "auc_target", "pauc"]
+    assert set(table["system"]) == {"frozen"}
+    row = table.set_index("scorer").loc["knn_euclidean"]
+    scores = pd.read_csv(output).query("scorer == 'knn_euclidean'").merge(truth, on="clip_id")
+    expected = []
+    for _, own in scores.groupby("machine"):
+        chosen = own[(own["domain"] == "source") | (own["anomaly"] == 1)]
+        normal, anomalous = (chosen["score"][chosen["anomaly"] == a].to_numpy() for a in (0, 1))
+        expected.append(100 * np.mean(normal[:, None] < anomalous))
+    assert row["auc_source"] == pytest.approx(2 / sum(1 / np.array(expected)), abs=0.006)

@@ -1,4 +1,4 @@
-"""The sections ``dataset`` and ``index`` of params.yaml."""
+"""The sections ``dataset``, ``index`` and ``score`` of params.yaml."""
 
 from typing import Literal
 
@@ -49,6 +49,12 @@ class DatasetParams(Section):
     def year(self) -> int:
         """The challenge's year; 0 for other data."""
         return int(self.name.removeprefix("dcase")) if self.name.startswith("dcase") else 0
+
+
+class CalibrationParams(Section):
+    """The section ``score``: what every system keeps for its thresholds; systems have the rest in their own blocks."""
+
+    calibration: float = Field(0, ge=0, lt=1, description="share of the normal training recordings of each machine")
 
 
 class IndexParams(Section):

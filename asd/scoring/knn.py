@@ -1,12 +1,20 @@
 """Distance to the nearest normal clips."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from asd.scoring.distances import nearest_mean, reduced, row_blocks
+from asd.scoring.scorer import Scorer, rows
 
-class KNN:
-    """Score a clip by its mean distance to the k nearest normal clips of a domain, the smaller of both domains.
 
-    ``A(x) = min_d (1 / k) sum_{i <= k} D(x, y_{d, i})``; where a domain has fewer than k clips, all of them count.
+@dataclass
+class KNN(Scorer):
+    """Score a clip by its mean distance to the k nearest normal clips.
+
+    ``A(x) = min_d (1 / k) sum_{i <= k} D(x, y_{d, i})`` with a memory of each domain, so that ten target clips are
+    heard beside a thousand of the source; with all in one memory, no minimum. Where a memory has fewer than k clips,
+    all of them count.
 
     Parameters
     ----------
@@ -14,56 +22,35 @@ class KNN:
         k.
     metric : str
         ``cosine`` (1 - cosine similarity) or ``euclidean``.
+    domains : str
+        ``apart`` (one memory a domain) or ``together``. With k = 1 both are the same.
+
+    References
+    ----------
+    S. Ramaswamy, R. Rastogi, K. Shim, "Efficient algorithms for mining outliers from large data sets", SIGMOD 2000;
+    one memory a domain and the minimum as in T. Fujimura et al., arXiv 2507.10264.
     """
 
-    def __init__(self, neighbours: int = 1, metric: str = "cosine") -> None:
-        self.neighbours, self.metric = neighbours, metric
+    neighbours: int = 1
+    metric: str = "cosine"
+    domains: str = "apart"
 
-    def fit(self, embeddings: np.ndarray, domain: np.ndarray) -> "KNN":
-        """Remember normal clips ``(clips, dims)`` and their domain, ``source`` or ``target`` ``(clips,)``."""
-        self.memory_, self.domain_ = self._prepared(embeddings), np.asarray(domain)
-        return self
+    def _fit(self, x: np.ndarray, domain: np.ndarray) -> None:
+        self.memory_ = x
+        self.domain_ = domain if self.domains == "apart" else np.zeros(len(x))
 
-    def score(self, embeddings: np.ndarray) -> np.ndarray:
-        """Score clips ``(clips, dims)``: larger is more anomalous, ``(clips,)``."""
-        return self._smallest(self.distances(embeddings))
+    def _score(self, x: np.ndarray) -> np.ndarray:
+        return reduced(x, self.memory_, self.metric, self._smallest)
 
-    def score_left_out(self, recording: np.ndarray) -> np.ndarray:
-        """Score each remembered clip against the others, those of its own recording left out, ``(clips,)``.
+    def score_left_out(self, embeddings: np.ndarray, domain: np.ndarray, recording: np.ndarray) -> np.ndarray:
+        """See :meth:`Scorer.score_left_out`; exactly, every recording by itself."""
+        x, scores = rows(embeddings), np.empty(len(embeddings))
+        self.fit(x, domain)
+        for here, block in row_blocks(x, x, self.metric):
+            block[recording[here, None] == recording] = np.inf
+            scores[here] = self._smallest(block)
+        return scores
 
-        Parameters
-        ----------
-        recording : np.ndarray [shape=(clips,)]
-            Which recording a clip was cut from; a clip that is its own recording has a name of its own.
-        """
-        distances = self._between(self.memory_)
-        distances[recording[:, None] == recording[None, :]] = np.inf
-        return self._smallest(distances)
-
-    def distances(self, embeddings: np.ndarray) -> np.ndarray:
-        """Measure clips ``(clips, dims)`` against the memory, ``(clips, remembered)``."""
-        return self._between(self._prepared(embeddings))
-
-    def _prepared(self, embeddings: np.ndarray) -> np.ndarray:
-        x = embeddings.astype(np.float64)
-        if self.metric == "cosine":
-            x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-        return x
-
-    def _between(self, x: np.ndarray) -> np.ndarray:
-        product = x @ self.memory_.T
-        if self.metric == "cosine":
-            return np.maximum(1 - product, 0)
-        squares = (x**2).sum(axis=1)[:, None] + (self.memory_**2).sum(axis=1) - 2 * product
-        return np.sqrt(np.maximum(squares, 0))
-
-    def _smallest(self, distances: np.ndarray) -> np.ndarray:
-        of_domains = [self._nearest_mean(distances[:, self.domain_ == d]) for d in np.unique(self.domain_)]
-        return np.min(of_domains, axis=0)
-
-    def _nearest_mean(self, distances: np.ndarray) -> np.ndarray:
-        k = min(self.neighbours, distances.shape[1])
-        nearest = np.partition(distances, k - 1, axis=1)[:, :k]
-        finite = np.isfinite(nearest)
-        total = np.where(finite, nearest, 0).sum(axis=1)
-        return np.where(finite.any(axis=1), total / np.maximum(finite.sum(axis=1), 1), np.inf)
+    def _smallest(self, block: np.ndarray) -> np.ndarray:
+        names = np.unique(self.domain_)
+        return np.min([nearest_mean(block[:, self.domain_ == name], self.neighbours) for name in names], axis=0)

@@ -1,42 +1,138 @@
 """The blocks ``systems.<name>.score`` and the section ``ensemble`` of params.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel
 
 from asd.section import Section
 
-
-class Scorer(Section):
-    """What every scorer has: the quantile of training scores that is the threshold."""
-
-    quantile: float = Field(0.9, gt=0, lt=1)
+Metric = Literal["cosine", "euclidean"]
+Count = Annotated[int, Field(ge=1)]
 
 
-class KNNParams(Scorer):
+class ThresholdParams(Section):
+    """From normal clips' scores to the threshold; see :mod:`asd.scoring.thresholds`."""
+
+    threshold: Literal["quantile", "gamma", "conformal"] = "quantile"
+    quantile: float = Field(0.9, gt=0, lt=1, description="of normal scores: 1 less the stated false-alarm rate")
+
+
+class ScorerBlock(ThresholdParams):
+    """What every scorer's block has; its own keys are the scorer's options."""
+
+    scorer: str
+    per_band: bool = Field(False, description="one memory a frequency band, scores averaged")
+
+    def options(self) -> dict[str, Any]:
+        """Pick what the scorer's constructor takes."""
+        return self.model_dump(exclude=set(ScorerBlock.model_fields))
+
+
+class KNNParams(ScorerBlock):
     """Distance to the nearest normal clips."""
 
     scorer: Literal["knn"]
-    metric: Literal["cosine", "euclidean"] = "cosine"
-    neighbours: int = Field(1, ge=1)
+    metric: Metric = "cosine"
+    neighbours: Count = 1
+    domains: Literal["apart", "together"] = "apart"
 
 
-class ValueParams(Scorer):
+class SmoteParams(ScorerBlock):
+    """Distance to the nearest normal clips, the target's joined by drawn ones."""
+
+    scorer: Literal["smote"]
+    ratio: float = Field(0.2, ge=0, le=1)
+    between: Count = 2
+    metric: Metric = "cosine"
+    neighbours: Count = 1
+    domains: Literal["apart", "together"] = "apart"
+
+
+class KMeansParams(ScorerBlock):
+    """Distance to centres of the source domain and to all target clips."""
+
+    scorer: Literal["kmeans"]
+    centres: Count = 16
+    metric: Metric = "cosine"
+
+
+class MahalanobisParams(ScorerBlock):
+    """Mahalanobis distance to the nearer domain."""
+
+    scorer: Literal["mahalanobis"]
+    shrinkage: float = Field(0.1, gt=0, le=1)
+
+
+class LocalOutlierFactorParams(ScorerBlock):
+    """Local outlier factor."""
+
+    scorer: Literal["local_outlier_factor"]
+    metric: Metric = "cosine"
+    neighbours: Count = 20
+
+
+class LocalDensityParams(ScorerBlock):
+    """Distance normalised by the spread of normal clips."""
+
+    scorer: Literal["local_density"]
+    form: Literal["ratio", "difference", "log"] = "ratio"
+    metric: Metric = "cosine"
+    neighbours: Count = 4
+
+
+class DomainDensityParams(ScorerBlock):
+    """Distance over the spread of the normal clips of a domain."""
+
+    scorer: Literal["domain_density"]
+    metric: Metric = "euclidean"
+    source_neighbours: Count = 16
+    target_neighbours: Count = 9
+
+
+class VarMinParams(ScorerBlock):
+    """Distance less a share of the spread of normal clips."""
+
+    scorer: Literal["var_min"]
+    metric: Metric = "cosine"
+    neighbours: Count = 4
+
+
+class GMMParams(ScorerBlock):
+    """Likelihood under a mixture of Gaussians."""
+
+    scorer: Literal["gmm"]
+    components: Count = 4
+
+
+class ValueParams(ScorerBlock):
     """A value that the system itself gives."""
 
     scorer: Literal["value"]
     value: Literal["mse", "mahalanobis"] = "mse"
 
 
+Block = (
+    KNNParams
+    | SmoteParams
+    | KMeansParams
+    | MahalanobisParams
+    | LocalOutlierFactorParams
+    | LocalDensityParams
+    | DomainDensityParams
+    | VarMinParams
+    | GMMParams
+    | ValueParams
+)
+
+
 class ScoreParams(RootModel):
     """One block ``systems.<name>.score``, told apart by its scorer."""
 
-    root: Annotated[KNNParams | ValueParams, Field(discriminator="scorer")]
+    root: Annotated[Block, Field(discriminator="scorer")]
 
 
-class EnsembleParams(Section):
+class EnsembleParams(ThresholdParams):
     """The section ``ensemble``: which systems are fused, and how."""
 
     members: list[str] = Field(min_length=1)
     fusion: Literal["mean"] = "mean"
-    quantile: float = Field(0.9, gt=0, lt=1)

@@ -1,85 +1,151 @@
-"""From what a system extracted to one table of scores, thresholds and decisions."""
+"""From what a system extracted to one table of scores, thresholds, decisions and p-values."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from asd.errors import UserError
-from asd.scoring.knn import KNN
-from asd.scoring.params import KNNParams, Scorer, ValueParams
+from asd.scoring.distances import distances
+from asd.scoring.params import ScorerBlock, ThresholdParams
+from asd.scoring.registry import create_scorer
+from asd.scoring.thresholds import DOMAINS, Calibration, p_values, threshold
 
-COLUMNS = ("clip_id", "machine", "section", "split", "seed", "score", "threshold", "decision", "nearest")
-VALUES = {"mse": 0, "mahalanobis": 1}
+P_VALUES = {domain: f"p_{domain}" for domain in DOMAINS}
+KEYS = ("clip_id", "machine", "section", "split", "seed")
+COLUMNS = (*KEYS, "score", "threshold", "decision", "nearest", *P_VALUES.values())
 
 
-def score_table(clips: pd.DataFrame, extracted: dict[int, np.ndarray], params: Scorer) -> pd.DataFrame:
-    """Score all normal-or-not machine clips, machine by machine and section by section.
+class Section(NamedTuple):
+    """One machine's section of the clip table, one training seed's embeddings or values of it.
+
+    Attributes
+    ----------
+    clips : pd.DataFrame
+    embeddings : np.ndarray [shape=(clips, ...)]
+    memory, held_out, test : np.ndarray [shape=(clips,), dtype=bool]
+        Normal clips to remember; normal clips kept out of training and memory; clips to judge.
+    """
+
+    clips: pd.DataFrame
+    embeddings: np.ndarray
+    memory: np.ndarray
+    held_out: np.ndarray
+    test: np.ndarray
+
+    @property
+    def domain(self) -> np.ndarray:
+        """The domain of every clip of the memory."""
+        return self.clips["domain"].to_numpy()[self.memory]
+
+    @property
+    def recording(self) -> np.ndarray:
+        """The recording of every clip of the memory: itself where it has none, or all have the same one."""
+        normal = self.clips[self.memory]
+        named = np.where(normal["recording"] != "", normal["recording"], normal["clip_id"])
+        return named if len(set(named)) > 1 else normal["clip_id"].to_numpy()
+
+
+def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> list[Section]:
+    """Arrange machine clips by machine and section; supplemental clips are in none, and never in a memory.
 
     Parameters
     ----------
     clips : pd.DataFrame
         The clip table.
+    trained : set of str
+        ``clip_id`` of clips that models were trained on; other training clips are held out.
+    extracted : np.ndarray [shape=(clips, ...)]
+        In the order of the table.
+
+    Raises
+    ------
+    UserError
+        Where there is no clip to remember or a value is not finite.
+    """
+    found = []
+    machine_clips = clips[(clips["kind"] == "machine") & (clips["split"] != "supplemental")]
+    for (machine, section), rows in machine_clips.groupby(["machine", "section"]):
+        train, seen = (rows["split"] == "train").to_numpy(), rows["clip_id"].isin(trained).to_numpy()
+        embeddings = extracted[clips.index.get_indexer(rows.index)]
+        if not (train & seen).any():
+            raise UserError(f"{machine} section {section} has test clips but no normal training clip")
+        if not np.isfinite(embeddings).all():
+            raise UserError(f"{machine} section {section}: what was extracted is not finite: look at its training")
+        found.append(Section(rows, embeddings, train & seen, train & ~seen, ~train))
+    return found
+
+
+def score_table(
+    clips: pd.DataFrame, trained: set[str], extracted: dict[int, np.ndarray], params: ScorerBlock, seed: int = 0
+) -> pd.DataFrame:
+    """Score all machine clips, machine by machine and section by section.
+
+    Parameters
+    ----------
+    clips, trained
+        See :func:`sections`.
     extracted : dict of int to np.ndarray
         For each training seed what the system made of the clips, in the order of the table: embeddings
         ``(clips, bands, dims)`` or values ``(clips, k)``.
-    params : Scorer
+    params : ScorerBlock
         Which scorer and its options.
+    seed : int
+        Of what a scorer draws.
 
     Returns
     -------
     pd.DataFrame
-        ``clip_id, machine, section, split, seed, score, threshold, decision, nearest``: test clips, and training
-        clips scored against the others (values: as they are); sorted by seed and ``clip_id``. Larger is more
-        anomalous, ``decision`` is 1 above the threshold, ``nearest`` is the most similar normal clip.
+        The columns :data:`COLUMNS`, sorted by seed and ``clip_id``: test clips and the normal clips that calibrate,
+        which are those held out or, where there are none, all, each left out of the memory it is scored by. Larger is
+        more anomalous, ``decision`` is 1 above the threshold, ``nearest`` is the most similar normal clip,
+        ``p_source`` and ``p_target`` say how rare such a score is among a domain's normal clips (test clips only,
+        empty where the domain has none).
     """
-    parts = []
-    machine_clips = clips[(clips["kind"] == "machine") & (clips["split"] != "supplemental")]
-    for seed, values in extracted.items():
-        for (machine, section), rows in machine_clips.groupby(["machine", "section"]):
-            train = (rows["split"] == "train").to_numpy()
-            if not train.any():
-                raise UserError(f"{machine} section {section} has test clips but no normal training clip")
-            flat = values[clips.index.get_indexer(rows.index)].reshape(len(rows), -1)
-            if not np.isfinite(flat).all():
-                raise UserError(f"{machine} section {section}: what was extracted is not finite: look at its training")
-            score, nearest = _score(rows, flat, train, params)
-            table = rows[["clip_id", "machine", "section", "split"]].assign(seed=seed, score=score, nearest=nearest)
-            parts.append(decided(table, params.quantile))
+    parts = [
+        _scored(section, params, training_seed, seed + training_seed)
+        for training_seed, values in extracted.items()
+        for section in sections(clips, trained, values)
+    ]
     return pd.concat(parts).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
-def _score(rows: pd.DataFrame, values: np.ndarray, train: np.ndarray, params: Scorer) -> tuple[np.ndarray, np.ndarray]:
-    if isinstance(params, ValueParams):
-        return values[:, VALUES[params.value]].astype(np.float64), np.full(len(rows), "")
-    assert isinstance(params, KNNParams)
-    normal = rows[train]
-    recording = np.where(normal["recording"] != "", normal["recording"], normal["clip_id"])
-    if len(set(recording)) < 2:
-        recording = normal["clip_id"].to_numpy()
-    if len(normal) < 2:
-        raise UserError(f"{normal['machine'].iloc[0]} has one normal training clip: its threshold needs two")
-    knn = KNN(params.neighbours, params.metric).fit(values[train], normal["domain"].to_numpy())
-    score = np.empty(len(rows))
-    score[train] = knn.score_left_out(recording)
-    nearest = np.full(len(rows), "", dtype=object)
-    if not train.all():
-        score[~train] = knn.score(values[~train])
-        nearest[~train] = normal["clip_id"].to_numpy()[knn.distances(values[~train]).argmin(axis=1)]
-    return score, nearest
+def _scored(section: Section, params: ScorerBlock, training_seed: int, seed: int) -> pd.DataFrame:
+    if len(section.domain) < 2 and not section.held_out.any():
+        raise UserError(f"{section.clips['machine'].iloc[0]} has one normal training clip: its threshold needs two")
+    scorer = create_scorer(params, seed)
+    memory = section.embeddings[section.memory]
+    score, nearest = np.full(len(section.clips), np.nan), np.full(len(section.clips), "", dtype=object)
+    if not section.held_out.any():
+        score[section.memory] = scorer.score_left_out(memory, section.domain, section.recording)
+    scorer.fit(memory, section.domain)
+    apart = ~section.memory
+    score[apart] = scorer.score(section.embeddings[apart])
+    if params.scorer != "value" and section.test.any():
+        far = distances(flat(section.embeddings[section.test]), flat(memory), getattr(params, "metric", "euclidean"))
+        nearest[section.test] = section.clips["clip_id"].to_numpy()[section.memory][far.argmin(axis=1)]
+    table = section.clips[["clip_id", "machine", "section", "split", "domain"]]
+    table = table.assign(seed=training_seed, score=score, nearest=nearest)
+    return decided(table[~np.isnan(score)], params, bool(section.held_out.any()))
 
 
-def decided(table: pd.DataFrame, quantile: float) -> pd.DataFrame:
-    """Add threshold (a quantile of the training scores) and decision to one machine's scores."""
-    threshold = float(np.quantile(table.loc[table["split"] == "train", "score"], quantile))
-    return table.assign(threshold=threshold, decision=(table["score"] > threshold).astype(int))
+def flat(embeddings: np.ndarray) -> np.ndarray:
+    """Lay out each clip as one vector."""
+    return embeddings.reshape(len(embeddings), -1)
 
 
-def summary(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Say for each machine where the threshold lies and how many clips pass it (mean over training seeds)."""
-    result: dict[str, dict[str, dict[str, float]]] = {}
-    for (machine, section), rows in table.groupby(["machine", "section"]):
-        entry = {"threshold": float(rows["threshold"].mean())}
-        for split in ("train", "test"):
-            if (rows["split"] == split).any():
-                entry[f"{split}_above"] = float(rows.loc[rows["split"] == split, "decision"].mean())
-        result.setdefault(str(machine), {})[f"section_{section}"] = entry
-    return result
+def calibration(table: pd.DataFrame, held_out: bool) -> Calibration:
+    """Collect the scores of one machine's normal training clips."""
+    normal = table[table["split"] == "train"]
+    return Calibration(normal["score"].to_numpy(), normal["domain"].to_numpy(), held_out)
+
+
+def decided(table: pd.DataFrame, params: ThresholdParams, held_out: bool) -> pd.DataFrame:
+    """Add threshold, decision and p-values to one machine's scores, which come with ``split`` and ``domain``."""
+    usual = calibration(table, held_out)
+    limit, test = threshold(usual, params), (table["split"] == "test").to_numpy()
+    found = table.assign(threshold=limit, decision=(table["score"] > limit).astype(int))
+    for domain, column in P_VALUES.items():
+        known = test & bool(len(usual.of(domain)))
+        found[column] = np.where(known, p_values(table["score"].to_numpy(), usual.of(domain)), np.nan)
+    return found

@@ -1,0 +1,25 @@
+"""Stage trade_off@<system>: the test clips scored by every scorer."""
+
+from pathlib import Path
+
+from asd.artifacts import write_csv
+from asd.clips import TRAIN_CLIPS, read_clips, training
+from asd.scoring.extracted import read_extracted
+from asd.scoring.trade_off import trade_off
+from asd.section import read_params
+from asd.stage import run
+
+
+def main(name: str) -> str:
+    """Score the test clips of one system by every scorer."""
+    clips = read_clips()
+    trained = set(training(read_clips(TRAIN_CLIPS))["clip_id"])
+    extracted = read_extracted(Path("data/extracted") / name, clips)
+    table = trade_off(clips, trained, extracted, int(read_params()["seed"]))
+    output = Path("data/trade_off") / name / "scores.csv"
+    write_csv(output, table)
+    return f"{table['scorer'].nunique()} scorers in {output}"
+
+
+if __name__ == "__main__":
+    run("trade_off", main)

@@ -1,0 +1,54 @@
+"""Which recordings calibrate: whole ones, of every domain, and nothing that learns sees them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asd.datasets.calibration import held_out
+
+
+def clip_table(source, target, each=2, machine="fan"):
+    recording = np.repeat([f"{machine}-{i}" for i in range(source + target)], each)
+    table = pd.DataFrame(
+        {"machine": machine, "section": "00", "split": "train", "kind": "machine"}, index=range(len(recording))
+    )
+    table["domain"] = np.where(np.arange(len(recording)) < source * each, "source", "target")
+    return table.assign(recording=recording, clip_id=[f"{machine}{i:04}" for i in range(len(recording))])
+
+
+@given(source=st.integers(1, 80), target=st.integers(0, 20), share=st.floats(0, 0.99))
+def test_whole_recordings_of_every_domain_and_one_is_left(source, target, share):
+    clips = clip_table(source, target)
+    chosen = held_out(clips, share)
+    for domain, count in (("source", source), ("target", target)):
+        own = (clips["domain"] == domain).to_numpy()
+        assert clips["recording"][chosen & own].nunique() == min(round(share * count), max(count - 1, 0))
+    assert not set(clips["recording"][chosen]) & set(clips["recording"][~chosen])
+
+
+def test_more_share_more_clips_never_others():
+    clips = clip_table(100, 10)
+    quarter, half = held_out(clips, 0.25), held_out(clips, 0.5)
+    assert quarter.sum() == 2 * (25 + 2)
+    assert half[quarter].all()
+    assert not held_out(clips, 0.0).any()
+
+
+def test_machines_order_and_further_clips_are_nothing():
+    fan, valve = clip_table(40, 4), clip_table(30, 3, machine="valve")
+    both = pd.concat([valve, fan]).sample(frac=1, random_state=0).reset_index(drop=True)
+    chosen = set(both["clip_id"][held_out(both, 0.2)])
+    assert chosen == set(fan["clip_id"][held_out(fan, 0.2)]) | set(valve["clip_id"][held_out(valve, 0.2)])
+
+
+@pytest.mark.parametrize("change", [{"split": "test"}, {"split": "supplemental", "kind": "noise"}])
+def test_only_normal_training_clips_calibrate(change):
+    clips = pd.concat([clip_table(20, 2), clip_table(20, 2, machine="other").assign(**change)], ignore_index=True)
+    chosen = held_out(clips, 0.5)
+    assert set(clips["machine"][chosen]) == {"fan"}
+
+
+def test_clips_without_a_recording_stand_for_themselves():
+    assert held_out(clip_table(20, 0).assign(recording=""), 0.25).sum() == 10
