@@ -24,6 +24,7 @@ from stages import (
     pseudo_label,
     report,
     score,
+    trade_off,
     train,
 )
 
@@ -86,6 +87,7 @@ def prepare(systems) -> None:
         train.main(system)
         extract.main(system)
         score.main(system)
+        trade_off.main(system)
 
 
 def everything() -> dict:
@@ -197,3 +199,25 @@ def test_supplements_train_no_memory(project):
     assert len(supplements) == 3
     scored = pd.read_csv("data/scores/frozen/scores.csv", keep_default_na=False)
     assert not supplements & (set(scored["clip_id"]) | set(scored["nearest"]))
+
+
+def test_recordings_that_calibrate_are_seen_by_nothing_that_learns(project):
+    list_recordings()
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["score"]["calibration"] = 0.25
+    for system in params["systems"].values():
+        system["score"] |= {"threshold": "conformal", "quantile": 0.6}
+    write(params)
+    everything()
+    clips, trained = (pd.read_csv(f"data/{name}.csv", dtype=str) for name in ("clips", "train_clips"))
+    train = set(clips.loc[clips["split"] == "train", "clip_id"])
+    calibrating = train - set(trained["clip_id"])
+    assert len(calibrating) == len(MACHINES) * 2  # of eight
+    assert not calibrating & set(pd.read_csv("data/labels/auto.csv")["clip_id"])
+    assert not calibrating & set(pd.read_csv("data/embeddings/tiny_adapted/clips.csv")["clip_id"])
+    for system in params["systems"]:
+        table = pd.read_csv(f"data/scores/{system}/scores.csv", keep_default_na=False)
+        assert set(table.loc[table["split"] == "train", "clip_id"]) == calibrating
+        assert not calibrating & set(table["nearest"])
+        metrics = json.loads(Path(f"metrics/score/{system}.json").read_text())
+        assert metrics["fan"]["section_00"]["calibration"] == {"source": {"clips": 2, "guaranteed": True}}

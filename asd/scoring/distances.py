@@ -30,11 +30,11 @@ def distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
     np.ndarray [shape=(clips, others)]
     """
     x = x.astype(np.float64, copy=False)
-    lengths = np.linalg.norm(x, axis=1)
+    lengths = np.sqrt(_squares(x))
     result = np.empty((len(x), len(y)))
     for here in blocks(len(y), y.shape[1]):
         some = y[here].astype(np.float64, copy=False)
-        result[:, here] = METRICS[metric](x, some, lengths, np.linalg.norm(some, axis=1))
+        result[:, here] = METRICS[metric](x, some, lengths, np.sqrt(_squares(some)))
     return result
 
 

@@ -1,0 +1,95 @@
+"""What studies of systems share: the pipeline up to embeddings, in a project of its own for each factory."""
+
+import argparse
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from asd.clips import TRAIN_CLIPS, read_clips, training
+from asd.scoring.extracted import read_extracted
+from asd.section import read_params
+from stages import adapt, download, embed, extract, features, index, pseudo_label, train
+
+SHIPPED = Path(__file__).parents[1] / "params.yaml"
+PROJECTS = Path(__file__).parents[1] / ".asd" / "studies"
+DONE = Path("done")
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """Make a parser with the options that choose factories and training seeds."""
+    made = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    made.add_argument("--seeds", type=int, nargs="+", default=[1000], help="of the simulated factories")
+    made.add_argument("--size", default="default", help="dataset.simulated.size")
+    made.add_argument("--training-seeds", type=int, nargs="+", default=[0, 1, 2])
+    made.add_argument("--systems", nargs="+", help="those of params.yaml by default")
+    return made
+
+
+@contextmanager
+def project(args: argparse.Namespace, seed: int, **score: Any) -> Iterator[dict[str, Any]]:
+    """Work in the project of one factory, with embeddings of all systems made; the same one, made once, for one answer.
+
+    Parameters
+    ----------
+    args : Namespace
+        Of :func:`parser`.
+    seed : int
+        Of the factory.
+    **score
+        Values of the section ``score`` of params.yaml.
+
+    Yields
+    ------
+    dict
+        Its params.yaml.
+    """
+    params = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    params["dataset"] |= {"name": "simulated"}
+    params["dataset"]["simulated"] |= {"size": args.size, "seed": seed}
+    params["train"]["seeds"], params["score"] = args.training_seeds, params["score"] | score
+    params["systems"] = {name: params["systems"][name] for name in args.systems or params["systems"]}
+    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:12]
+    folder = PROJECTS / f"{args.size}-{seed}-{digest}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with chdir(folder):
+        Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        if not DONE.exists():
+            with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+                _make(params)
+            DONE.touch()
+        yield read_params()
+
+
+def _make(params: dict[str, Any]) -> None:
+    systems = params["systems"]
+    encoders = {system["encoder"] for system in systems.values()} | {params["embed"]["encoder"]}
+    front_ends = {params["encoders"][name]["features"] for name in encoders}
+    download.main()
+    index.main()
+    for name in sorted(front_ends | {params["pseudo_label"]["frequency"]["features"]}):
+        features.main(name)
+    for name in sorted(encoders):
+        adapt.main(name)
+    embed.main()
+    pseudo_label.main()
+    for name in systems:
+        train.main(name)
+        extract.main(name)
+
+
+def tables() -> tuple[pd.DataFrame, set[str]]:
+    """Read the clip table of the project and which clips its systems were trained on."""
+    return read_clips(), set(training(read_clips(TRAIN_CLIPS))["clip_id"])
+
+
+def embeddings(system: str, clips: pd.DataFrame) -> dict[int, np.ndarray]:
+    """Read what a system of the project made of the clips, by training seed."""
+    return read_extracted(Path("data/extracted") / system, clips)
