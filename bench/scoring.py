@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -30,39 +31,39 @@ def rows() -> list[Row]:
     return [_against_the_loop(metric, memory, clips) for metric in ("cosine", "euclidean")] + [_peak()]
 
 
-def _cosine_loop(clips: np.ndarray, memory: np.ndarray) -> list[float]:
+def _cosine_loop(clips: Sequence[np.ndarray], memory: np.ndarray) -> list[float]:
     from scipy.spatial.distance import cosine
 
     return [min(cosine(x, y) for y in memory) for x in clips]
 
 
-def _euclidean_loop(clips: np.ndarray, memory: np.ndarray) -> list[float]:
+def _euclidean_loop(clips: Sequence[np.ndarray], memory: np.ndarray) -> list[float]:
     """Measure pair by pair, as a peer's published script did."""
     import torch
 
-    x, y = torch.from_numpy(clips), torch.from_numpy(memory)
-    return [float(torch.stack([torch.sqrt(torch.pow(a - b, 2).sum()) for b in y]).min()) for a in x]
+    y = torch.from_numpy(memory)
+    near = [torch.stack([torch.sqrt(torch.pow(torch.from_numpy(x) - other, 2).sum()) for other in y]) for x in clips]
+    return [float(distances.min()) for distances in near]
 
 
-LOOPS = {"cosine": _cosine_loop, "euclidean": _euclidean_loop}
-LOOP = {"cosine": "double loop of scipy's cosine", "euclidean": "double loop in torch, as GenRep's"}
+LOOPS = {
+    "cosine": ("double loop of scipy's cosine", _cosine_loop),
+    "euclidean": ("double loop in torch, as GenRep's", _euclidean_loop),
+}
 
 
 def _against_the_loop(metric: str, memory: np.ndarray, clips: np.ndarray) -> Row:
-    domain = np.repeat(["source", "target"], [NORMAL - 10, 10])
-    knn = KNN(metric=metric).fit(memory, domain)
-    double = memory.astype(np.float64)
-
-    def loop(some: np.ndarray) -> list[float]:
-        return LOOPS[metric](some, memory)
-
-    def product(some: np.ndarray) -> np.ndarray:
-        return some.astype(np.float64) @ double.T
-
-    times = in_turns({"ours": knn.score, "loop": loop, "product": product}, clips, RUNS)
-    name = f"{metric} 1-NN, {CLIPS} x {NORMAL} clips x {DIMS} dimensions"
+    knn = KNN(metric=metric).fit(memory, np.repeat(["source", "target"], [NORMAL - 10, 10]))
+    double, (name, loop) = memory.astype(np.float64), LOOPS[metric]
+    works: dict[str, Callable[[Sequence], object]] = {
+        "ours": lambda some: knn.score(np.stack(some)),
+        "loop": lambda some: loop(some, memory),
+        "product": lambda some: np.stack(some).astype(np.float64) @ double.T,
+    }
+    times = in_turns(works, list(clips), RUNS)
+    what = f"{metric} 1-NN, {CLIPS} x {NORMAL} clips x {DIMS} dimensions"
     floor = ("one matrix product, float64", times["product"])
-    return Row(name, "ms/clip", times["ours"], LOOP[metric], times["loop"], *floor, least_ratio=20, least_share=0.5)
+    return Row(what, "ms/clip", times["ours"], name, times["loop"], *floor, least_ratio=20, least_share=0.5)
 
 
 def _peak() -> Row:

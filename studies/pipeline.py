@@ -70,16 +70,18 @@ def project(args: argparse.Namespace, seed: int, **score: Any) -> Iterator[dict[
 
 def _make(params: dict[str, Any]) -> None:
     systems = params["systems"]
-    encoders = {system["encoder"] for system in systems.values()} | {params["embed"]["encoder"]}
+    pseudo = any(system["labels"] != "given" for system in systems.values())  # else no labeller is needed
+    encoders = {system["encoder"] for system in systems.values()} | ({params["embed"]["encoder"]} if pseudo else set())
     front_ends = {params["encoders"][name]["features"] for name in encoders}
     download.main()
     index.main()
-    for name in sorted(front_ends | {params["pseudo_label"]["frequency"]["features"]}):
+    for name in sorted(front_ends | ({params["pseudo_label"]["frequency"]["features"]} if pseudo else set())):
         features.main(name)
     for name in sorted(encoders):
         adapt.main(name)
-    embed.main()
-    pseudo_label.main()
+    if pseudo:
+        embed.main()
+        pseudo_label.main()
     for name in systems:
         train.main(name)
         extract.main(name)
