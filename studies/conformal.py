@@ -65,8 +65,8 @@ def main() -> int:
             stated = {name: 1 - system["score"]["quantile"] for name, system in params["systems"].items()}
     found = rates(pd.concat(parts))
     print("| system | threshold | false alarms, source | target |\n| --- | --- | ---: | ---: |")
-    for system, name in found.index.droplevel("domain").unique():
-        own = 100 * found.loc[(system, name)]
+    for (system, name), rows in found.reset_index().groupby(["system", "threshold"], sort=False):
+        own = 100 * rows.set_index("domain")[["rate", "deviation"]]
         cells = [f"{own.loc[d, 'rate']:.1f} % +- {own.loc[d, 'deviation']:.1f}" for d in ("source", "target")]
         print("", system, name, *cells, "", sep=" | ")
     off = abs(found.loc[("all", "split conformal", "source"), "rate"] - sum(stated.values()) / len(stated))
