@@ -67,9 +67,7 @@ def main() -> int:
     print("| system | threshold | false alarms, source | target |\n| --- | --- | ---: | ---: |")
     for (system, name), rows in found.reset_index().groupby(["system", "threshold"], sort=False):
         own = 100 * rows.set_index("domain")[["rate", "deviation"]]
-        cells = [
-            f"{float(own.loc[d, 'rate']):.1f} % +- {float(own.loc[d, 'deviation']):.1f}" for d in ("source", "target")
-        ]
+        cells = ["{:.1f} % +- {:.1f}".format(*own.loc[domain]) for domain in ("source", "target")]
         print("", system, name, *cells, "", sep=" | ")
     off = abs(found.loc[("all", "split conformal", "source"), "rate"] - sum(stated.values()) / len(stated))
     print(f"\nall systems, split conformal, source: {100 * off:.1f} points from the stated rate")
