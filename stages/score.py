@@ -18,8 +18,7 @@ def main(name: str) -> str:
     trained = set(training(read_clips(TRAIN_CLIPS))["clip_id"])
     extracted = read_extracted(Path("data/extracted") / name, clips)
     table = score_table(clips, trained, extracted, params, int(read_params()["seed"]))
-    held_out = len(trained) < len(training(clips))
-    found = summary(table, clips, params, held_out)
+    found = summary(table, clips, params, trained)
     output = Path("data/scores") / name / "scores.csv"
     write_csv(output, table)
     write_metrics(Path("metrics/score") / f"{name}.json", found)

@@ -150,7 +150,7 @@ def test_what_is_not_guaranteed_is_said():
     values = np.random.default_rng(1).normal(size=(72, 1, 6)).astype(np.float32)
     params = KNNParams(scorer="knn", threshold="conformal")
     held_out = [f"fan{i:03}" for i in range(30)] + ["fan063"]
-    found = summary(scored(clips, {0: values}, params, held_out), clips, params, held_out=True)
+    found = summary(scored(clips, {0: values}, params, held_out), clips, params, set(clips["clip_id"]) - set(held_out))
     assert found["fan"]["section_00"]["calibration"] == {
         "source": {"clips": 30, "guaranteed": True},
         "target": {"clips": 1, "guaranteed": False},
@@ -158,8 +158,19 @@ def test_what_is_not_guaranteed_is_said():
     assert promise(found, params) == (
         "a false-alarm rate of 10 % cannot be guaranteed: target (1 of 1, 1 with fewer than 9 calibration clips)"
     )
-    in_sample = summary(scored(clips, {0: values}, params), clips, params, held_out=False)
+    in_sample = summary(scored(clips, {0: values}, params), clips, params, set(clips["clip_id"]))
     assert promise(in_sample, params).startswith("a false-alarm rate of 10 % cannot be guaranteed: source (1 of 1); ")
+
+
+def test_a_machine_too_small_to_hold_clips_out_is_promised_nothing():
+    clips = two_machines()
+    values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
+    params = KNNParams(scorer="knn", threshold="conformal")
+    held_out = [f"fan{i:03}" for i in range(10)]  # none of the valve
+    trained = set(clips["clip_id"]) - set(held_out)
+    found = summary(scored(clips, {0: values}, params, held_out), clips, params, trained)
+    assert found["fan"]["section_00"]["calibration"] == {"source": {"clips": 10, "guaranteed": True}}
+    assert found["valve"]["section_00"]["calibration"]["source"] == {"clips": 16, "guaranteed": False}
 
 
 def test_fused_scores_have_p_values_of_fused_training_scores():

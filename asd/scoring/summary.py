@@ -9,7 +9,7 @@ from asd.scoring.table import calibration
 from asd.scoring.thresholds import DOMAINS, needed
 
 
-def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, held_out: bool) -> dict[str, Any]:
+def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, trained: set[str]) -> dict[str, Any]:
     """Say for each machine where the threshold lies, how many clips pass it, and what calibrates it.
 
     Parameters
@@ -19,8 +19,8 @@ def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, h
     clips : pd.DataFrame
         The clip table.
     params : ThresholdParams
-    held_out : bool
-        Whether the calibrating clips were kept out of training and memory.
+    trained : set of str
+        ``clip_id`` of clips that anything was fitted to; a machine's calibration is held out where it has none of them.
     """
     result: dict[str, Any] = {}
     with_domain = table.merge(clips[["clip_id", "domain"]], on="clip_id", validate="many_to_one")
@@ -29,7 +29,8 @@ def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, h
         for split in ("train", "test"):
             if (rows["split"] == split).any():
                 entry[f"{split}_above"] = float(rows.loc[rows["split"] == split, "decision"].mean())
-        usual = calibration(rows[rows["seed"] == rows["seed"].min()], held_out)
+        seen = (rows["split"] == "train") & rows["clip_id"].isin(trained)
+        usual = calibration(rows[rows["seed"] == rows["seed"].min()], held_out=not seen.any())
         entry["calibration"] = {
             domain: {"clips": len(usual.of(domain)), "guaranteed": sure}
             for domain, sure in usual.guaranteed(params).items()

@@ -9,6 +9,7 @@ from asd.errors import UserError
 from asd.scoring.distances import distances
 from asd.scoring.params import ScorerBlock, ThresholdParams
 from asd.scoring.registry import create_scorer
+from asd.scoring.scorer import rows
 from asd.scoring.thresholds import DOMAINS, Calibration, p_values, threshold
 
 P_VALUES = {domain: f"p_{domain}" for domain in DOMAINS}
@@ -16,7 +17,7 @@ KEYS = ("clip_id", "machine", "section", "split", "seed")
 COLUMNS = (*KEYS, "score", "threshold", "decision", "nearest", *P_VALUES.values())
 
 
-class Section(NamedTuple):
+class MachineSection(NamedTuple):
     """One machine's section of the clip table, one training seed's embeddings or values of it.
 
     Attributes
@@ -46,7 +47,7 @@ class Section(NamedTuple):
         return named if len(set(named)) > 1 else normal["clip_id"].to_numpy()
 
 
-def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> list[Section]:
+def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> list[MachineSection]:
     """Arrange machine clips by machine and section; supplemental clips are in none, and never in a memory.
 
     Parameters
@@ -65,14 +66,14 @@ def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> l
     """
     found = []
     machine_clips = clips[(clips["kind"] == "machine") & (clips["split"] != "supplemental")]
-    for (machine, section), rows in machine_clips.groupby(["machine", "section"]):
-        train, seen = (rows["split"] == "train").to_numpy(), rows["clip_id"].isin(trained).to_numpy()
-        embeddings = extracted[clips.index.get_indexer(rows.index)]
+    for (machine, section), own in machine_clips.groupby(["machine", "section"]):
+        train, seen = (own["split"] == "train").to_numpy(), own["clip_id"].isin(trained).to_numpy()
+        embeddings = extracted[clips.index.get_indexer(own.index)]
         if not (train & seen).any():
             raise UserError(f"{machine} section {section} has test clips but no normal training clip")
         if not np.isfinite(embeddings).all():
             raise UserError(f"{machine} section {section}: what was extracted is not finite: look at its training")
-        found.append(Section(rows, embeddings, train & seen, train & ~seen, ~train))
+        found.append(MachineSection(own, embeddings, train & seen, train & ~seen, ~train))
     return found
 
 
@@ -110,7 +111,7 @@ def score_table(
     return pd.concat(parts).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
-def _scored(section: Section, params: ScorerBlock, training_seed: int, seed: int) -> pd.DataFrame:
+def _scored(section: MachineSection, params: ScorerBlock, training_seed: int, seed: int) -> pd.DataFrame:
     if len(section.domain) < 2 and not section.held_out.any():
         raise UserError(f"{section.clips['machine'].iloc[0]} has one normal training clip: its threshold needs two")
     scorer = create_scorer(params, seed)
@@ -122,16 +123,11 @@ def _scored(section: Section, params: ScorerBlock, training_seed: int, seed: int
     apart = ~section.memory
     score[apart] = scorer.score(section.embeddings[apart])
     if params.scorer != "value" and section.test.any():
-        far = distances(flat(section.embeddings[section.test]), flat(memory), getattr(params, "metric", "euclidean"))
+        far = distances(rows(section.embeddings[section.test]), rows(memory), getattr(params, "metric", "euclidean"))
         nearest[section.test] = section.clips["clip_id"].to_numpy()[section.memory][far.argmin(axis=1)]
     table = section.clips[["clip_id", "machine", "section", "split", "domain"]]
     table = table.assign(seed=training_seed, score=score, nearest=nearest)
     return decided(table[~np.isnan(score)], params, bool(section.held_out.any()))
-
-
-def flat(embeddings: np.ndarray) -> np.ndarray:
-    """Lay out each clip as one vector."""
-    return embeddings.reshape(len(embeddings), -1)
 
 
 def calibration(table: pd.DataFrame, held_out: bool) -> Calibration:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from asd.scoring.params import ScoreParams
 from asd.scoring.registry import create_scorer
-from asd.scoring.table import Section, sections
+from asd.scoring.table import MachineSection, sections
 from asd.scoring.value import VALUES
 from asd.section import checked
 
@@ -59,7 +59,7 @@ def trade_off(clips: pd.DataFrame, trained: set[str], extracted: dict[int, np.nd
     return pd.concat(parts).sort_values(["scorer", "seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
-def _scored(name: str, block: dict[str, Any], training_seed: int, section: Section, seed: int) -> pd.DataFrame:
+def _scored(name: str, block: dict[str, Any], training_seed: int, section: MachineSection, seed: int) -> pd.DataFrame:
     scorer = create_scorer(checked(ScoreParams, block).root, seed)
     scorer.fit(section.embeddings[section.memory], section.domain)
     score = scorer.score(section.embeddings[section.test])
