@@ -23,6 +23,7 @@ from studies.pipeline import embeddings, parser, project, tables
 
 YEAR = year_of("simulated")
 HEADER = ("system", "scorer", "official [95 %]", "AUC source", "AUC target", "pAUC", "against the first [95 %]", "is")
+ALIGNED = ("---", "---", *["---:"] * 5, "---")
 
 
 def labelled(params: dict[str, Any], factory: int) -> list[LabelledSection]:
@@ -71,10 +72,8 @@ def main() -> None:
     for seed in args.seeds:
         with project(args, seed) as params:
             sections += labelled(params, seed)
-    print("", *HEADER, "", sep=" | ")
-    print("", "---", "---", *["---:"] * 5, "---", "", sep=" | ")
-    for row in rows(sections, args.resamples):
-        print("", *row, "", sep=" | ")
+    for row in (HEADER, ALIGNED, *rows(sections, args.resamples)):
+        print(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":
