@@ -68,7 +68,7 @@ def main() -> int:
     for (system, name), rows in found.reset_index().groupby(["system", "threshold"], sort=False):
         own = 100 * rows.set_index("domain")[["rate", "deviation"]]
         cells = ["{:.1f} % +- {:.1f}".format(*own.loc[domain]) for domain in ("source", "target")]
-        print(f"| {' | '.join([system, name, *cells])} |")
+        print(f"| {' | '.join([str(system), str(name), *cells])} |")
     off = abs(found.loc[("all", "split conformal", "source"), "rate"] - sum(stated.values()) / len(stated))
     print(f"\nall systems, split conformal, source: {100 * off:.1f} points from the stated rate")
     return int(off > NEAR)
