@@ -10,7 +10,7 @@ from asd.scoring.knn import KNN
 from bench.harness import Row, in_turns
 
 CLIPS, NORMAL, MANY, DIMS = 200, 1000, 10_900, 6144  # DIMS: eight bands of 768
-RUNS = 3  # the double loop takes its time
+RUNS = 5  # of the loops, seconds each
 EXTRA = 200.0  # [MiB] beside the embeddings themselves
 ONE_CALL = f"""
 import resource
