@@ -12,14 +12,14 @@ import pandas as pd
 from asd import compute
 from asd.artifacts import read_csv, read_json
 from asd.classifiers.task import module
-from asd.clips import read_clips, training
+from asd.clips import TRAIN_CLIPS, read_clips, training
 from asd.datasets.index import decode
 from asd.encoders.registry import load_tensors, recreate
 from asd.errors import UserError
 from asd.features.extraction import extract
 from asd.features.params import FrontEnd, FrontEndParams
 from asd.features.store import FeatureStore
-from asd.scoring.params import ScoreParams, Scorer
+from asd.scoring.params import ScoreParams, ScorerBlock
 from asd.scoring.table import score_table
 from asd.section import checked, load, read_params
 
@@ -64,19 +64,25 @@ class Detector:
         Of its weights.
     store : FeatureStore
         Training features, for their description.
-    scorer : Scorer
+    scorer : ScorerBlock
     clips : pd.DataFrame
         Its normal training clips.
     extracted : dict of int to np.ndarray
         What it made of them, by training seed.
+    trained : set of str
+        ``clip_id`` of those it was trained on; the others calibrate.
+    seed : int
+        Of what its scorer draws.
     """
 
     name: str
     folder: Path
     store: FeatureStore
-    scorer: Scorer
+    scorer: ScorerBlock
     clips: pd.DataFrame
     extracted: dict[int, np.ndarray]
+    trained: set[str]
+    seed: int
 
     @property
     def sections(self) -> dict[str, list[str]]:
@@ -147,7 +153,7 @@ class Detector:
         blank = {"split": "test", "kind": "machine", "domain": "unknown", "recording": ""}
         both = pd.concat([self.clips[mine], new.assign(**blank)], ignore_index=True)
         extracted = {seed: np.concatenate([self.extracted[seed][mine], own]) for seed, own in values.items()}
-        table = score_table(both, extracted, self.scorer)
+        table = score_table(both, self.trained, extracted, self.scorer, self.seed)
         means = table.groupby("clip_id")[["score", "threshold"]].mean()
         first = table.drop_duplicates("clip_id").set_index("clip_id")[["machine", "nearest"]]
         return first.join(means).assign(decision=(means["score"] > means["threshold"]).astype(int))
@@ -175,7 +181,8 @@ def load_detector(name: str) -> Detector:
     extracted = {seed: np.load(place / f"seed_{seed}.npy", mmap_mode="r")[rows] for seed in seeds}
     store = FeatureStore(Path("data/features") / systems[name]["features"] / "train")
     scorer = load(ScoreParams, "systems", name, "score").root
-    return Detector(name, folder, store, scorer, training(clips).reset_index(drop=True), extracted)
+    normal, trained = training(clips).reset_index(drop=True), set(training(read_clips(TRAIN_CLIPS))["clip_id"])
+    return Detector(name, folder, store, scorer, normal, extracted, trained, int(read_params()["seed"]))
 
 
 def front_end_of(description: dict[str, Any], machine: str) -> FrontEndParams:

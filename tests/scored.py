@@ -54,7 +54,8 @@ def write_project(seeds=(0,), **how):
     """Write everything that ``evaluate`` reads into the working directory; gives the systems' names."""
     clips, files, truth = made_clips(**how)
     systems = list(read_params()["systems"])
-    for folder in ("data/labels", "data/ensemble", *(f"data/scores/{system}" for system in systems)):
+    of_systems = [f"data/{kind}/{system}" for kind in ("scores", "trade_off") for system in systems]
+    for folder in ("data/labels", "data/ensemble", *of_systems):
         Path(folder).mkdir(parents=True, exist_ok=True)
     clips.to_csv("data/clips.csv", index=False)
     files.to_csv("data/files.csv", index=False)
@@ -62,6 +63,8 @@ def write_project(seeds=(0,), **how):
     for place, system in enumerate(systems):
         scores = made_scores(clips, truth, system, seeds, gain=place)
         scores.to_csv(f"data/scores/{system}/scores.csv", index=False)
+        other = scores[scores["split"] == "test"].drop(columns=["threshold", "decision", "nearest"])
+        other.assign(scorer="knn_cosine").to_csv(f"data/trade_off/{system}/scores.csv", index=False)
     made_scores(clips, truth, "ensemble", seeds, gain=3).to_csv("data/ensemble/scores.csv", index=False)
     write_labels(clips, truth)
     return systems
