@@ -8,7 +8,7 @@ from pydantic import Field
 from asd.classifiers.params import Classification, Reconstruction, SeedsParams, TrainParams
 from asd.compute import ComputeParams
 from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
-from asd.encoders.params import EmbedParams, EncoderParams
+from asd.encoders.params import EmbedParams, EncoderParams, MelBands
 from asd.encoders.published import PUBLISHED
 from asd.errors import UserError
 from asd.evaluation.params import EvaluateParams
@@ -18,6 +18,7 @@ from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
 from asd.section import PARAMS, Section, checked
 
+WEIGHTLESS = ("pooled_mel", "mel_bands")
 LABELS = ("given", "hierarchical", "frequency", "auto")
 
 
@@ -105,6 +106,9 @@ def _encoder_mismatches(params: Params, name: str, architecture: str, features: 
     published = PUBLISHED.get(architecture)
     if published and (front_end.kind, front_end.bands) != (published.front_end, published.bands):
         yield f"{key}: {architecture} takes a {published.front_end} of {published.bands} bands"
+    encoder = params.encoders[name].root
+    if isinstance(encoder, MelBands) and front_end.bands % encoder.tokens:
+        yield f"encoders.{name}.tokens is {encoder.tokens}: a divisor of the {front_end.bands} bands of {features}"
     if isinstance(front_end, EnvelopeSpectrumParams):
         yield f"encoders.{name}.features is {features!r}: an envelope spectrum has no time axis to encode"
     elif front_end.clips == "train":
@@ -119,5 +123,5 @@ def _system_mismatches(params: Params, name: str, system: System) -> Iterator[st
         yield f"{key}.train.objective is {trains.objective!r}: reconstruction and the encoder dense go together"
     if isinstance(trains, Reconstruction) != isinstance(scores, ValueParams):
         yield f"{key}.score.scorer is {scores.scorer!r}: value and reconstruction go together"
-    if isinstance(trains, Classification) and params.encoders[system.encoder].root.architecture == "pooled_mel":
+    if isinstance(trains, Classification) and params.encoders[system.encoder].root.architecture in WEIGHTLESS:
         yield f"{key}.encoder is {system.encoder!r}: it has no weights to train, its objective is none"

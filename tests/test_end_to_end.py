@@ -79,7 +79,7 @@ def prepare(systems) -> None:
     index.main()
     for front_end in ("log_mel", "log_mel_high_pass", "fbank", "envelope"):
         features.main(front_end)
-    for encoder in ("pooled_mel", "dense", "se_resnet18", "tiny_adapted"):
+    for encoder in ("mel_bands", "dense", "se_resnet18", "tiny_adapted"):
         adapt.main(encoder)
     embed.main()
     pseudo_label.main()

@@ -46,7 +46,7 @@ def test_what_is_shipped_is_right():
         ("encoders.dense.features", "log_mell", "encoders.dense.features is 'log_mell': one of log_mel,"),
         ("features.log_mel.clips", "train", "encoders.pooled_mel.features is 'log_mel': it is made of training clips"),
         ("encoders.dense.architecture", "transformer", "encoders.dense"),
-        ("embed.encoder", "beats", "embed.encoder is 'beats': one of pooled_mel"),
+        ("embed.encoder", "beats", "embed.encoder is 'beats': one of mel_bands"),
         ("embed.features", "log_mel", "embed.features is 'log_mel': the encoder tiny_adapted hears through 'fbank'"),
         ("pseudo_label.max_groups", 1, "pseudo_label.max_groups is 1"),
         ("pseudo_label.frequency.features", "fbank", "pseudo_label.frequency.features"),

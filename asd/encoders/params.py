@@ -49,6 +49,13 @@ class PooledMel(EncoderBlock):
     architecture: Literal["pooled_mel"]
 
 
+class MelBands(TokenBlock):
+    """Log-mel itself as tokens: no weights."""
+
+    architecture: Literal["mel_bands"]
+    tokens: int = Field(8, ge=1, description="on top of each other, a divisor of the front end's bands")
+
+
 class Dense(EncoderBlock):
     """The organisers' autoencoder."""
 
@@ -108,7 +115,7 @@ class EncoderParams(RootModel):
     """One block of ``encoders:``, told apart by its architecture."""
 
     root: Annotated[
-        PooledMel | Dense | SEResNet18 | Tiny | Small | PublishedEncoder, Field(discriminator="architecture")
+        PooledMel | MelBands | Dense | SEResNet18 | Tiny | Small | PublishedEncoder, Field(discriminator="architecture")
     ]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from asd.artifacts import read_json, write_json, write_with
 from asd.compute import rng
 from asd.encoders.encoder import Encoder
-from asd.encoders.params import EncoderBlock, EncoderParams, PublishedEncoder, SEResNet18, Tiny, TokenBlock
+from asd.encoders.params import EncoderBlock, EncoderParams, MelBands, PublishedEncoder, SEResNet18, Tiny, TokenBlock
 from asd.encoders.pooling import create_pooling
 from asd.encoders.published import PUBLISHED
 from asd.errors import UserError
@@ -21,6 +21,7 @@ WEIGHTS, DESCRIPTION = "weights.safetensors", "encoder.json"
 TRAINED = ("attentive_statistics",)  # kinds of pooling that have weights
 NETWORKS = {
     "pooled_mel": "asd.encoders.pooled_mel:PooledMelEncoder",
+    "mel_bands": "asd.encoders.mel_bands:MelBands",
     "dense": "asd.encoders.dense:DenseAutoencoder",
     "se_resnet18": "asd.encoders.se_resnet:SEResNet18Encoder",
     "eat": "asd.encoders.vit:ViTEncoder",
@@ -84,6 +85,8 @@ def network_of(params: EncoderBlock) -> tuple[str, dict[str, Any]]:
         return entry.network, dict(entry.options)
     if isinstance(params, Tiny):
         return "eat", {key: getattr(params, key) for key in ("dims", "depth", "heads", "frames")}
+    if isinstance(params, MelBands):
+        return "mel_bands", {"tokens": params.tokens}
     if isinstance(params, SEResNet18):
         return "se_resnet18", {"width": params.width}
     return params.architecture, {}  # type: ignore[attr-defined]
