@@ -29,19 +29,20 @@ def main() -> str:
     sections = joined.labelled_sections(table)
     points = pd.concat([official.point_values(sections, year), decisions.decision_values(table)])
     machines = summary.machine_table(points, table, sections, year)
-    found = agreement.agreement(truth)
+    found, traded = agreement.agreement(truth), trade_off_table(systems, clips, truth, year)
 
     write_csv(OUTPUT / "scores.csv", table)
     write_csv(OUTPUT / "machines.csv", machines)
     write_csv(OUTPUT / "attributes.csv", attributes.attribute_table(table))
     write_csv(OUTPUT / "pseudo_labels.csv", found)
+    write_csv(OUTPUT / "trade_off.csv", traded)
     write_csv(OUTPUT / "roc.csv", curves.roc_table(sections, FINE * table["system"].nunique()))
     names = read_csv(FILES, ("clip_id", "path")).set_index("clip_id")["path"].map(lambda path: PurePath(path).name)
     for system, own in table.groupby("system"):
         submissions.write_official(own, names, OUTPUT / "official" / str(system), year)
     write_csv(PLOTS / "roc.csv", curves.roc_table(sections))
     write_csv(PLOTS / "scores.csv", curves.score_table(scores, table))
-    write_csv(PLOTS / "trade_off.csv", trade_off_table(systems, clips, truth, year))
+    write_csv(PLOTS / "trade_off.csv", traded)
 
     data = data_name(content["dataset"]) | summary.data_figures(clips, sections)
     figures = summary.system_figures(sections, table, points, machines, params, content["seed"], year)

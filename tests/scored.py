@@ -64,7 +64,8 @@ def write_project(seeds=(0,), **how):
         scores = made_scores(clips, truth, system, seeds, gain=place)
         scores.to_csv(f"data/scores/{system}/scores.csv", index=False)
         other = scores[scores["split"] == "test"].drop(columns=["threshold", "decision", "nearest"])
-        other.assign(scorer="knn_cosine").to_csv(f"data/trade_off/{system}/scores.csv", index=False)
+        by_scorer = [other.assign(scorer="knn_cosine"), other.assign(scorer="gmm", score=-other["score"])]
+        pd.concat(by_scorer).to_csv(f"data/trade_off/{system}/scores.csv", index=False)
     made_scores(clips, truth, "ensemble", seeds, gain=3).to_csv("data/ensemble/scores.csv", index=False)
     write_labels(clips, truth)
     return systems

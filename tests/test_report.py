@@ -67,10 +67,13 @@ def test_report_shows_every_system_and_machine(workdir):
     for system in [*systems, "ensemble"]:
         assert system in text
         assert f"{metrics[system]['official']:.2f}" in text
-    for heading in ("Results", "Machines", "ROC curves", "Systems", "Pseudo-attributes", "Where to find what"):
+    headings = ["Results", "Machines", "ROC curves", "Source against target", "Systems", "Pseudo-attributes"]
+    for heading in [*headings, "Where to find what"]:
         assert f"<h2>{heading}</h2>" in page
     panels = [value for tag, name, value in parser.attributes if value.startswith("Scores of")]
     assert len(panels) == 2 * (len(systems) + 1)
+    dots = [value for tag, name, value in parser.attributes if (tag, name, value) == ("circle", "r", "1.2")]
+    assert len(dots) == 2 * len(systems)  # made up by two scorers
     assert "can&#39;t be judged" not in page
     assert "can't be judged" not in page
 
@@ -110,6 +113,7 @@ def test_report_without_labels_says_so_and_shows_the_decisions(workdir, how):
     text = " ".join(parser.text)
     assert "Nothing here can be judged against labels" in text
     assert "<h2>Results</h2>" not in page
+    assert "<circle" not in page
     assert "Decided anomalous" in text
     assert len([a for a in parser.attributes if a[2] == "threshold"]) > 0
     assert ("no labels" if "labelled" in how else "no anomalous test clips") in text
@@ -123,6 +127,7 @@ def test_report_of_one_domain_and_several_seeds(workdir):
     assert "Score (one domain)" in text
     assert "Official score" not in text
     assert "AUC source" not in text
+    assert "Source against target" not in text
     assert "first training seed" in text
     assert "(sd " in text
 
@@ -143,6 +148,22 @@ def test_a_difference_whose_interval_holds_zero_is_not_resolved(low, high, resol
 
 def test_histogram_path_has_the_heights():
     assert charts.steps(np.array([0.0, 1.0, 0.25]), width=30, height=40) == "M0,40V40H10V0H20V30H30V40Z"
+
+
+def test_scorers_are_placed_by_source_and_target_auc():
+    table = pd.DataFrame(
+        [("a", "knn", 61.0, 80.0, 50.0), ("a", "gmm", 62.0, 70.0, 60.0), ("b", "knn", np.nan, np.nan, np.nan)],
+        columns=["system", "scorer", "official", "auc_source", "auc_target"],
+    )
+    figures = {"a": {"auc_source": 70.0, "auc_target": 60.0}, "b": {}}
+    found = charts.trade_off(table, ["a", "b"], figures)
+    assert (found.low, found.high) == ("50", "85")
+    first, second = found.clouds
+    assert [(point.x, point.y) for point in first.points] == [("85.71", "100"), ("57.14", "71.43")]
+    assert first.points[0].said == "a by knn: source 80.00, target 50.00, official score 61.00"
+    assert [(point.x, point.y) for point in first.ring] == [("57.14", "71.43")]
+    assert (second.points, second.ring) == ([], [])
+    assert charts.trade_off(table[table["system"] == "b"], ["b"], figures) is None
 
 
 @pytest.mark.parametrize("values", [[1.0, 1.0, 1.0], [0.0, 1.0, 1e9]])

@@ -1,12 +1,15 @@
 """Charts as the ``d`` of SVG paths: the template draws them in the page's own colours, light or dark."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 BINS = 24
 LABELS = {0.0: "normal", 1.0: "anomalous"}
+AXES = ["auc_source", "auc_target"]
+STEP = 5  # [%] at whose multiples the axes end
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,32 @@ class Curve:
 
     system: str
     path: str
+
+
+class Point(NamedTuple):
+    """A place in a box of 100 x 100 units, and what is said of it."""
+
+    x: str
+    y: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One system: a point for every scorer, a ring for the one that it uses."""
+
+    system: str
+    points: list[Point]
+    ring: list[Point]
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """All systems by every scorer, and what the ends of both axes stand for."""
+
+    clouds: list[Cloud]
+    low: str
+    high: str
 
 
 def panel(title: str, scores: pd.DataFrame) -> Panel:
@@ -93,6 +122,48 @@ def roc_curves(table: pd.DataFrame) -> list[Curve]:
         points = " ".join(f"{_short(a)},{_short(b)}" for a, b in zip(x, y, strict=True))
         curves.append(Curve(str(system), f"M{points}"))
     return curves
+
+
+def trade_off(table: pd.DataFrame, systems: list[str], used: dict[str, Any]) -> TradeOff | None:
+    """Draw the target over the source AUC of every system by every scorer, both axes alike.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        ``system, scorer, official, auc_source, auc_target``, in percent.
+    systems : list of str
+        In the order of their colours.
+    used : dict
+        Each system's ``auc_source`` and ``auc_target`` by the scorer that it uses.
+
+    Returns
+    -------
+    TradeOff
+        None where the metric has no domains, or no machine has both.
+    """
+    table = table.dropna(subset=AXES)
+    if table.empty:
+        return None
+    rings = {name: [used[name][axis] for axis in AXES] for name in systems if AXES[0] in used[name]}
+    ends = [*table[AXES].to_numpy().ravel(), *np.ravel(list(rings.values()))]
+    low, high = STEP * (np.floor(min(ends) / STEP)), STEP * (np.floor(max(ends) / STEP) + 1)
+    clouds = []
+    for name in systems:
+        rows = table[table["system"] == name].to_dict("records")
+        points = [Point(*_place([row[axis] for axis in AXES], low, high), _said(row)) for row in rows]
+        ring = [Point(*_place(rings[name], low, high), f"{name} as it is")] if name in rings else []
+        clouds.append(Cloud(name, points, ring))
+    return TradeOff(clouds, f"{low:g}", f"{high:g}")
+
+
+def _place(aucs: list[float], low: float, high: float) -> tuple[str, str]:
+    x, y = (100 * (auc - low) / (high - low) for auc in aucs)
+    return _short(x), _short(100 - y)
+
+
+def _said(row: dict[Any, Any]) -> str:
+    figures = f"source {row['auc_source']:.2f}, target {row['auc_target']:.2f}, official score {row['official']:.2f}"
+    return f"{row['system']} by {row['scorer']}: {figures}"
 
 
 def _short(value: float) -> str:

@@ -15,6 +15,7 @@ TEXT = {
     "attributes": ("system", "machine", "section", "attribute", "value", "domain"),
     "pseudo_labels": ("machine", "method"),
     "roc": ("system",),
+    "trade_off": ("system", "scorer"),
 }
 METRICS = ("download", "index", "pseudo_label", "evaluate")
 
@@ -59,15 +60,19 @@ def content(systems: list[str], figures: dict[str, Any], found: dict[str, pd.Dat
         "results": tables.results(metrics, systems),
         "by_machine": tables.by_machine(machines, systems),
         "curves": charts.roc_curves(found["roc"]),
+        "trade_off": charts.trade_off(found["trade_off"], systems, metrics),
         "systems": [
-            _system(system, machines, first[first["system"] == system], found["attributes"]) for system in systems
+            _system(system, machines, first[first["system"] == system], found["attributes"], found["trade_off"])
+            for system in systems
         ],
         "pseudo_labels": tables.pseudo_labels(figures["pseudo_label"], found["pseudo_labels"]),
         "several_seeds": len(first) < len(scores),
     }
 
 
-def _system(system: str, machines: pd.DataFrame, scores: pd.DataFrame, attributes: pd.DataFrame) -> dict[str, Any]:
+def _system(
+    system: str, machines: pd.DataFrame, scores: pd.DataFrame, attributes: pd.DataFrame, trade_off: pd.DataFrame
+) -> dict[str, Any]:
     several = tables.several_sections(machines)
     panels = [
         charts.panel(tables.section_title(str(machine), str(section), several), own)
@@ -78,6 +83,7 @@ def _system(system: str, machines: pd.DataFrame, scores: pd.DataFrame, attribute
         "machines": tables.machine_rows(machines, system),
         "attributes": tables.attributes(attributes, system, several),
         "decisions": tables.decisions(scores, several),
+        "scorers": tables.scorers(trade_off, system),
         "panels": panels,
     }
 

@@ -151,6 +151,14 @@ def attributes(table: pd.DataFrame, system: str, several: bool) -> Table | None:
     return Table(["Machine", "Attribute", "Domain", "Normal + anomalous", *figures], rows) if rows else None
 
 
+def scorers(table: pd.DataFrame, system: str) -> Table | None:
+    """Tabulate one system by every scorer, best first; None where nothing was scored so."""
+    names = {"official": HEADLINES["official"]} | {key: RANKED[key] for key in ("auc_source", "auc_target", "pauc")}
+    own = table[table["system"] == system].sort_values("official", ascending=False, kind="stable")
+    rows = [[row["scorer"], *(number(row[key]) for key in names)] for row in own.to_dict("records")]
+    return Table(["Scorer", *names.values()], rows) if len(rows) > 1 else None
+
+
 def decisions(scores: pd.DataFrame, several: bool) -> Table:
     """Tabulate one system's thresholds and decisions, for which no label is needed (first training seed)."""
     rows = []
