@@ -1,6 +1,7 @@
 """The simulated machines sound as their physics says, and ``simulated-1`` sounds as it did."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from factories import clips
 from asd.compute import rng
 from asd.datasets.simulated.acoustics import Body, ring, room
 from asd.datasets.simulated.machines.bearing import GEOMETRY
+from asd.datasets.simulated.plan import Order
 from asd.datasets.simulated.signals import RATE, crossings, harmonics, impulses, mean_speed, turns
-from asd.datasets.simulated.simulation import BAND, MACHINES, VERSION, simulate
+from asd.datasets.simulated.simulation import BAND, MACHINES, VERSION, record, simulate
 from asd.kinematics import bearing_frequencies
 
 OCTAVES = 125 * 2.0 ** np.arange(7)  # [Hz]
@@ -60,6 +62,17 @@ def test_fault_energy_is_that_between_200_and_8000_hz():
         _, rest = spectrum((stems.healthy + stems.noise)[:, 0])
         band = (hz >= BAND[0]) & (hz <= BAND[1])
         assert stems.facts["fault_db"] == pytest.approx(10 * np.log10(fault[band].sum() / rest[band].sum()), abs=0.05)
+
+
+@pytest.mark.parametrize("name", list(MACHINES))
+def test_without_severity_the_label_changes_no_sample(name: str, monkeypatch: pytest.MonkeyPatch):
+    """But for the stream that they are drawn from, anomalous clips of severity 0 are the normal ones."""
+    key = Order.key.fget
+    monkeypatch.setattr(Order, "key", property(lambda o: key(o._replace(name=replace(o.name, anomaly=0)))))
+    for domain in ("source", "target"):
+        normal, anomalous = (clips(name, 2, label, domain, severity=0.0) for label in (0, 1))
+        for one, other in zip(normal, anomalous, strict=True):
+            np.testing.assert_array_equal(record(one)[0], record(other)[0])
 
 
 def test_fault_energy_grows_with_the_square_of_severity():
