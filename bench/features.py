@@ -1,8 +1,6 @@
 """Front ends: from file to array, and the memory of the stage."""
 
 import os
-import re
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +20,7 @@ from asd.compute import ComputeParams
 from asd.features.extraction import extract_all
 from asd.features.params import FrontEnd
 from asd.section import checked, read_params
-from bench.harness import Row, in_turns
+from bench.harness import Row, in_turns, peak_memory
 
 CLIPS, SECONDS, RATE = 1000, 10, 16000
 WORKERS = 2
@@ -153,12 +151,7 @@ def stage(folder: str) -> None:
 
     os.chdir(folder)
     main("log_mel")
-    status = Path("/proc/self/status")
-    text = status.read_text() if status.exists() else ""
-    if peak := re.search(r"VmHWM:\s+(\d+)", text):  # getrusage would count the process that started this one, too
-        print(int(peak[1]) / 2**10)
-    else:
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    print(peak_memory())
 
 
 def _project(folder: Path, files: list[str], count: int) -> None:

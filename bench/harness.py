@@ -1,8 +1,12 @@
 """Rows of ratios: a time or a size beside its reference and its floor, measured in turns, several times."""
 
+import re
+import resource
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 RUNS = 5
@@ -78,6 +82,15 @@ def in_turns(
             work(items)
             times[name].append((clock() - start) / len(items) * 1000)
     return times
+
+
+def peak_memory() -> float:
+    """Read the peak memory of this process [MiB]."""
+    status = Path("/proc/self/status")
+    text = status.read_text() if status.exists() else ""
+    if peak := re.search(r"VmHWM:\s+(\d+)", text):  # getrusage would count the process that started this one, too
+        return int(peak[1]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def as_json(rows: list[Row]) -> list[dict]:

@@ -15,14 +15,14 @@ CLIPS, NORMAL, MANY, DIMS = 200, 1000, 10_900, 6144  # DIMS: eight bands of 768
 RUNS = 5  # of the loops, seconds each
 EXTRA = 200.0  # [MiB] beside the embeddings themselves
 ONE_CALL = f"""
-import resource
 import numpy as np
 from asd.scoring.knn import KNN
+from bench.harness import peak_memory
 rng = np.random.default_rng(0)
 memory, clips = (rng.standard_normal((count, {DIMS}), np.float32) for count in ({MANY}, {CLIPS}))
 knn = KNN().fit(memory, np.repeat(["source", "target"], [{MANY} - 10, 10]))
 knn.score(clips)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, memory.nbytes + clips.nbytes)
+print(peak_memory() - (memory.nbytes + clips.nbytes) / 2**20)
 """
 
 
@@ -76,8 +76,6 @@ def _against_the_loop(metric: str, memory: np.ndarray, clips: np.ndarray) -> Row
 def _peak() -> Row:
     """Fit and score in a process of its own: what it takes beside the embeddings, the interpreter included."""
     done = subprocess.run([sys.executable, "-c", ONE_CALL], capture_output=True, text=True, check=True)
-    peak, embeddings = map(int, done.stdout.split())
-    unit = 1 if sys.platform == "darwin" else 2**10
-    extra = (peak * unit - embeddings) / 2**20
+    extra, embeddings = float(done.stdout), 4 * (MANY + CLIPS) * DIMS
     name = f"cosine 1-NN, {CLIPS} x {MANY} clips x {DIMS} dimensions, peak memory beside the embeddings"
     return Row(name, "MiB", [extra], "the embeddings in float64", [2 * embeddings / 2**20], most=EXTRA)

@@ -1,4 +1,4 @@
-"""Do thresholds hold the rate of false alarms they state? The table of docs/scorers.md.
+"""Whether thresholds hold the rate of false alarms that they state.
 
     python -m studies.conformal [--seeds 1000 1001 1002] [--size default] [--training-seeds 0] [--share 0.25]
 

@@ -1,4 +1,4 @@
-"""Which scorer suits which system, and what it trades between the domains: the table of docs/scorers.md.
+"""Which scorer suits which system, and what it trades between the domains.
 
     python -m studies.scorers [--seeds 1000] [--size default] [--training-seeds 0 1 2] [--systems NAME ...]
 
