@@ -12,13 +12,14 @@ import pandas as pd
 from asd import compute
 from asd.artifacts import read_csv, read_json
 from asd.classifiers.task import module
-from asd.clips import TRAIN_CLIPS, read_clips, training
+from asd.clips import read_clips, training
 from asd.datasets.index import decode
 from asd.encoders.registry import load_tensors, recreate
 from asd.errors import UserError
 from asd.features.extraction import extract
 from asd.features.params import FrontEnd, FrontEndParams
 from asd.features.store import FeatureStore
+from asd.scoring.extracted import read_trained
 from asd.scoring.params import ScoreParams, ScorerBlock
 from asd.scoring.table import score_table
 from asd.section import checked, load, read_params
@@ -181,8 +182,8 @@ def load_detector(name: str) -> Detector:
     extracted = {seed: np.load(place / f"seed_{seed}.npy", mmap_mode="r")[rows] for seed in seeds}
     store = FeatureStore(Path("data/features") / systems[name]["features"] / "train")
     scorer = load(ScoreParams, "systems", name, "score").root
-    normal, trained = training(clips).reset_index(drop=True), set(training(read_clips(TRAIN_CLIPS))["clip_id"])
-    return Detector(name, folder, store, scorer, normal, extracted, trained, int(read_params()["seed"]))
+    normal, seed = training(clips).reset_index(drop=True), int(read_params()["seed"])
+    return Detector(name, folder, store, scorer, normal, extracted, read_trained(), seed)
 
 
 def front_end_of(description: dict[str, Any], machine: str) -> FrontEndParams:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from asd.artifacts import write_csv, write_metrics
-from asd.clips import TRAIN_CLIPS, read_clips, training
-from asd.scoring.extracted import read_extracted
+from asd.clips import read_clips
+from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.params import ScoreParams
 from asd.scoring.summary import promise, summary
 from asd.scoring.table import score_table
@@ -15,8 +15,7 @@ from asd.stage import run
 def main(name: str) -> str:
     """Score all machine clips by one system."""
     params, clips = load(ScoreParams, "systems", name, "score").root, read_clips()
-    trained = set(training(read_clips(TRAIN_CLIPS))["clip_id"])
-    extracted = read_extracted(Path("data/extracted") / name, clips)
+    trained, extracted = read_trained(), read_extracted(Path("data/extracted") / name, clips)
     table = score_table(clips, trained, extracted, params, int(read_params()["seed"]))
     found = summary(table, clips, params, trained)
     output = Path("data/scores") / name / "scores.csv"

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from asd.artifacts import write_csv
-from asd.clips import TRAIN_CLIPS, read_clips, training
-from asd.scoring.extracted import read_extracted
+from asd.clips import read_clips
+from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.trade_off import trade_off
 from asd.section import read_params
 from asd.stage import run
@@ -13,9 +13,8 @@ from asd.stage import run
 def main(name: str) -> str:
     """Score the test clips of one system by every scorer."""
     clips = read_clips()
-    trained = set(training(read_clips(TRAIN_CLIPS))["clip_id"])
     extracted = read_extracted(Path("data/extracted") / name, clips)
-    table = trade_off(clips, trained, extracted, int(read_params()["seed"]))
+    table = trade_off(clips, read_trained(), extracted, int(read_params()["seed"]))
     output = Path("data/trade_off") / name / "scores.csv"
     write_csv(output, table)
     return f"{table['scorer'].nunique()} scorers in {output}"

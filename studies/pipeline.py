@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from asd.clips import TRAIN_CLIPS, read_clips, training
-from asd.scoring.extracted import read_extracted
+from asd.clips import read_clips
+from asd.scoring.extracted import read_extracted, read_trained
 from asd.section import read_params
 from stages import adapt, download, embed, extract, features, index, pseudo_label, train
 
@@ -89,7 +89,7 @@ def _make(params: dict[str, Any]) -> None:
 
 def tables() -> tuple[pd.DataFrame, set[str]]:
     """Read the clip table of the project and which clips its systems were trained on."""
-    return read_clips(), set(training(read_clips(TRAIN_CLIPS))["clip_id"])
+    return read_clips(), read_trained()
 
 
 def embeddings(system: str, clips: pd.DataFrame) -> dict[int, np.ndarray]:

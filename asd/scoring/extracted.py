@@ -1,4 +1,4 @@
-"""What the stage ``extract`` wrote."""
+"""What the stage ``extract`` wrote, and which clips its systems were trained on."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from asd.artifacts import read_csv
+from asd.clips import TRAIN_CLIPS, read_clips, training
 from asd.errors import UserError
 
 
@@ -21,3 +22,8 @@ def read_extracted(folder: Path, clips: pd.DataFrame) -> dict[int, np.ndarray]:
         raise UserError(f"{folder} holds other clips than data/clips.csv: run dvc repro")
     seeds = sorted(int(path.stem.removeprefix("seed_")) for path in folder.glob("seed_*.npy"))
     return {seed: np.load(folder / f"seed_{seed}.npy") for seed in seeds}
+
+
+def read_trained() -> set[str]:
+    """Read the ``clip_id`` of the normal clips that systems were trained on; other normal training clips calibrate."""
+    return set(training(read_clips(TRAIN_CLIPS))["clip_id"])
