@@ -55,7 +55,8 @@ def alone(stage: str) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    path = LOCKS / stage / "lock"
+    rank = os.environ.get("RANK", "0")  # of the processes that torchrun starts, each has a lock of its own
+    path = LOCKS / stage / ("lock" if rank == "0" else f"lock{rank}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path, timeout=PATIENCE):

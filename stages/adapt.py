@@ -1,13 +1,20 @@
 """Stage adapt@<encoder>: the first weights of an encoder, drawn, published or adapted to machine sounds."""
 
+import copy
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from asd import checkpoints, compute
-from asd.artifacts import publish, write_metrics
-from asd.clips import TRAIN_CLIPS, read_clips
-from asd.encoders.params import EncoderParams, Tiny
+from asd.adaptation import processes
+from asd.adaptation.loop import Step, adapt
+from asd.adaptation.measures import compare, curve, losses
+from asd.adaptation.probes import sample
+from asd.artifacts import publish, write_csv, write_metrics
+from asd.clips import TRAIN_CLIPS, read_clips, training
+from asd.encoders.params import EncoderBlock, EncoderParams
 from asd.encoders.registry import create_encoder, write_encoder
+from asd.encoders.standardise import fit
 from asd.encoders.weights import weights_of
 from asd.features.store import FeatureStore
 from asd.section import load, read_params
@@ -15,26 +22,42 @@ from asd.stage import run
 
 
 def main(name: str) -> str:
-    """Draw, fetch or adapt the weights of one encoder."""
+    """Draw, fetch or adapt the weights of one encoder; under ``torchrun``, process 0 alone writes."""
     params = load(EncoderParams, "encoders", name).root
     seed = int(read_params()["seed"])
     features = Path("data/features") / params.features / "train"
-    store = FeatureStore(features)
-    network = create_encoder(params, store.bands, seed, weights_of(params))
-    metrics: dict[str, Any] = {"parameters": sum(p.numel() for p in network.parameters()), "steps": 0}
+    store, first = FeatureStore(features), processes.rank() == 0
     mark = checkpoints.fingerprint((params, seed), TRAIN_CLIPS, features)
-    with checkpoints.unfinished(f"adapt@{name}", mark) as work:
-        if isinstance(params, Tiny) and params.adapt:
-            from asd.adaptation.loop import adapt
+    with checkpoints.unfinished(f"adapt@{name}", mark) if first else nullcontext(Path()) as work:
+        network = create_encoder(params, store.bands, seed, weights_of(params))
+        metrics: dict[str, Any] = {"parameters": sum(p.numel() for p in network.parameters()), "steps": 0}
+        noted, history = _adapted(network, params, store, seed, work) if params.adapt else ({}, [])
+        if first:
+            write_encoder(work / "output", network, params, store.bands)
+            publish(work / "output", Path("data/encoders") / name)
+    if first:
+        write_metrics(Path("metrics/adapt") / f"{name}.json", metrics | noted)
+        write_csv(Path("metrics/plots/adapt") / f"{name}.csv", curve(history))
+    return f"{metrics['parameters']:,} parameters, {len(history)} steps of adaptation, in data/encoders/{name}"
 
-            machines = {str(m): list(c) for m, c in read_clips(TRAIN_CLIPS).groupby("machine")["clip_id"]}
-            device = compute.device()
-            metrics |= adapt(network, store, machines, params.adapt, seed, device, work)  # type: ignore[arg-type]
-            metrics["steps"] = params.adapt.steps
-        write_encoder(work / "output", network, params, store.bands)
-        publish(work / "output", Path("data/encoders") / name)
-    write_metrics(Path("metrics/adapt") / f"{name}.json", metrics)
-    return f"{metrics['parameters']:,} parameters, {metrics['steps']} steps of adaptation, in data/encoders/{name}"
+
+def _adapted(
+    network: Any, params: EncoderBlock, store: FeatureStore, seed: int, work: Path
+) -> tuple[dict[str, Any], list[Step]]:
+    """Adapt a network in place to all clips but those of the test; give what is noted, and the losses."""
+    assert params.adapt
+    clips, device = read_clips(TRAIN_CLIPS), compute.device()
+    machines = {str(machine): list(ids) for machine, ids in clips.groupby("machine")["clip_id"]}
+    fit(network, store)
+    start = copy.deepcopy(network)
+    history = adapt(network, store, machines, params.adapt, seed, device, work)
+    if processes.rank():
+        return {}, history
+    drawn = create_encoder(params, store.bands, seed)
+    fit(drawn, store, by_band=False)
+    encoders = {"random": drawn, "start": start, "adapted": network}
+    noted = compare(encoders, store, sample(training(clips)), device)  # type: ignore[arg-type]
+    return noted | losses(history) | {"steps": len(history)}, history
 
 
 if __name__ == "__main__":

@@ -1,46 +1,47 @@
-"""The self-supervised objective: what is masked, what is learnt, what a resumed run gives."""
+"""The self-supervised objective: which clips are drawn, what is masked, what is learnt."""
+
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from adaptation_runs import BANDS, BLOCK, MACHINES, PARAMS, Store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asd.adaptation.loop import adapt, batch
+from asd.adaptation.batches import PADDING, clip_at, draw
 from asd.adaptation.masks import visible_patches
-from asd.adaptation.objective import UtteranceFrame
-from asd.encoders.params import AdaptParams, Tiny
+from asd.adaptation.objective import UtteranceFrame, create_objective, recompute
+from asd.encoders.beats import BEATs
+from asd.encoders.dasheng import Dasheng
+from asd.encoders.params import EncoderParams
 from asd.encoders.registry import create_encoder
+from asd.encoders.standardise import Standardise
 from asd.encoders.training import crop, warm_cosine
+from asd.errors import UserError
+from asd.section import checked
 
-PARAMS = AdaptParams(steps=12, batch=4, clones=2, mask=0.75, block=2, learning_rate=0.001, decay=0.9, decay_end=0.99)
-BLOCK = Tiny(architecture="tiny", features="x", dims=32, depth=2, heads=2, frames=64)
-
-
-class Store:
-    """Clips of two machines, each a constant spectrum with noise."""
-
-    bands = 32
-
-    def __init__(self):
-        rng = np.random.default_rng(0)
-        spectra = {"a": rng.normal(size=32), "b": rng.normal(size=32)}
-        self.clips = {f"{m}{i}": s + rng.normal(size=(80, 32)) for m, s in spectra.items() for i in range(6)}
-
-    def __getitem__(self, clip_id):
-        return self.clips[clip_id].astype(np.float32)
-
-    def normalised(self, x):
-        return x
+ENCODERS = {
+    "tiny": lambda: create_encoder(BLOCK, BANDS),
+    "beats": lambda: BEATs(BANDS, 48, 2, 3),
+    "dasheng": lambda: Dasheng(BANDS, 48, 3, 3, frames=64),
+}
 
 
-MACHINES = {"a": [f"a{i}" for i in range(6)], "b": [f"b{i}" for i in range(6)]}
+@pytest.fixture(params=ENCODERS)
+def model(request):
+    torch.manual_seed(0)
+    return create_objective(ENCODERS[request.param]()).eval()
+
+
+def batch(model, places=range(4), **changes):
+    return draw(Store(), MACHINES, PARAMS.model_copy(update=changes), model.student, 0, places)
 
 
 @given(st.integers(1, 40), st.integers(1, 8), st.floats(0.05, 0.95), st.integers(1, 6), st.integers(0, 9))
 def test_exactly_the_share_stays_visible(time, bands, mask, block, seed):
     seen = visible_patches(np.random.default_rng(seed), time, bands, mask, block)
-    assert len(seen) == max(1, round((1 - mask) * time * bands))
+    assert len(seen) == max(1, min(round((1 - mask) * time * bands), time * bands - 1))
     assert len(set(seen)) == len(seen)
     assert seen.min() >= 0
     assert seen.max() < time * bands
@@ -54,84 +55,129 @@ def test_visible_patches_lie_in_blocks():
     assert neighbours > 0.6  # of scattered patches a fifth would have a visible neighbour
 
 
-def test_targets_are_normalised_and_teacher_gets_no_gradient():
-    model = UtteranceFrame(create_encoder(BLOCK, 32))
-    x, visible = batch(Store(), MACHINES, PARAMS, 64, 0, 0)
-    frames, utterance = model.targets(x)
-    assert frames.shape == (4, 8, 32)
-    assert utterance.shape == (4, 32)
-    torch.testing.assert_close(frames.mean(dim=2), torch.zeros(4, 8), atol=1e-4, rtol=0)
-    sum(model(x, visible)).backward()
+def test_machines_are_balanced_and_every_clip_comes_once_an_epoch():
+    places = [clip_at(MACHINES, 0, place) for place in range(2 * 30)]
+    assert Counter(clip[0] for _, clip in places) == {"a": 30, "b": 30}
+    first = Counter(clip for epoch, clip in places if epoch == 0)
+    assert first == Counter({clip: 1 for clips in MACHINES.values() for clip in clips})
+    assert [c for _, c in places] != [clip_at(MACHINES, 1, place)[1] for place in range(60)]
+
+
+def test_a_clip_is_drawn_the_same_in_any_company(model):
+    whole, last = batch(model), batch(model, range(3, 4))
+    rows = int(last.rows[0])
+    assert torch.equal(whole.x[3, :rows], last.x[0])
+    assert torch.equal(whole.visible[3, :, : last.visible.shape[2]], last.visible[0])
+
+
+def test_the_same_clip_is_cut_and_masked_anew_in_every_epoch(model):
+    same = [place for place in range(60) if clip_at(MACHINES, 0, place)[1] == "a3"]
+    one, two = batch(model, same[:1]), batch(model, same[1:2])
+    assert not torch.equal(one.x, two.x)
+    assert not torch.equal(one.visible, two.visible)
+
+
+def test_the_teacher_gets_no_gradient_and_all_of_the_student_does(model):
+    losses, _ = model(batch(model))
+    (losses.frame + losses.utterance).sum().backward()
     assert all(p.grad is None for p in model.teacher.parameters())
-    assert all(p.grad is not None for p in model.student.parameters())
+    unused = {name for name, p in model.named_parameters() if p.requires_grad and p.grad is None}
+    assert not unused
 
 
-def test_the_loss_does_not_see_what_the_student_sees():
-    """The frame loss is over hidden patches alone: a wrong prediction of a visible one costs nothing."""
-    model = UtteranceFrame(create_encoder(BLOCK, 32))
-    x, _ = batch(Store(), MACHINES, PARAMS, 64, 0, 0)
-    frames, _ = model.targets(x)
-    everything = torch.arange(8).expand(4, 2, 8)
-    hidden_but_one = everything[:, :, :7]
-    loss, _ = model(x, hidden_but_one)
-    predicted = model.decoder(
-        model.student.layers(
-            model.student.embed(x)
-            .repeat_interleave(2, 0)
-            .gather(1, hidden_but_one.flatten(0, 1)[..., None].expand(-1, -1, 32))
-        )[-1][:, 1:],
-        hidden_but_one.flatten(0, 1)[..., None].expand(-1, -1, 32),
-        8,
-        2,
+def test_targets_are_normalised_over_dimensions(model):
+    targets = model.targets(batch(model))
+    dims = model.student.dims
+    assert targets.frames.shape[2] == targets.utterance.shape[1] == dims
+    torch.testing.assert_close(targets.frames.mean(dim=2), torch.zeros(targets.real.shape), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        targets.frames.std(dim=2, correction=0), torch.ones(targets.real.shape), atol=0.02, rtol=0
     )
-    expected = (predicted[:, 7] - frames.repeat_interleave(2, 0)[:, 7]).square().mean()
-    torch.testing.assert_close(loss, expected)
 
 
-def test_follow_is_a_moving_average():
-    model = UtteranceFrame(create_encoder(BLOCK, 32))
-    before = model.teacher.cls.clone()
-    model.student.cls.data += 1
+def short_and_long(model):
+    """Places of a clip shorter than a crop and of a whole one."""
+    clips = [clip_at(MACHINES, 0, place)[1] for place in range(24)]
+    return [clips.index("a0"), clips.index("a1")]
+
+
+def test_padding_is_in_neither_loss(model):
+    """A short clip beside a longer one has the losses that it has alone, whatever its padding holds."""
+    places = short_and_long(model)
+    together = batch(model, places)
+    assert together.rows[0] < together.rows[1]
+    assert (together.visible[0] == PADDING).any()
+    together.x[0, int(together.rows[0]) :] = 1e3
+    alone = batch(model, places[:1])
+    with torch.no_grad():
+        for ours, own in zip(model(together)[0], model(alone)[0], strict=True):
+            torch.testing.assert_close(ours[0], own[0], atol=1e-5, rtol=1e-4)
+
+
+def test_the_frame_loss_is_over_hidden_patches_alone():
+    """A wrong prediction of a visible patch costs nothing."""
+    model = UtteranceFrame(create_encoder(BLOCK, BANDS), 2)
+    drawn = batch(model, range(3), mask=0.5)
+    visible = drawn.visible.flatten(0, 1)
+    real = model.predict
+
+    def spoilt(x, seen, all_real):
+        frames, utterance = real(x, seen, all_real)
+        rows = torch.arange(len(frames))[:, None].expand_as(visible)[visible >= 0]
+        frames[rows, visible[visible >= 0]] += 100
+        return frames, utterance
+
+    before = model(drawn)[0].frame
+    model.predict = spoilt
+    torch.testing.assert_close(model(drawn)[0].frame, before)
+
+
+def test_follow_is_a_moving_average(model):
+    first = next(model.teacher.parameters()).clone()
+    next(model.student.parameters()).data += 1
     model.follow(0.75)
-    torch.testing.assert_close(model.teacher.cls, before + 0.25)
+    torch.testing.assert_close(next(model.teacher.parameters()), first + 0.25)
 
 
-def run(work, steps=12):
-    encoder = create_encoder(BLOCK, 32, seed=3)
-    params = PARAMS.model_copy(update={"steps": steps})
-    metrics = adapt(encoder, Store(), MACHINES, params, 7, torch.device("cpu"), work)
-    return encoder.state_dict(), metrics
+def test_recomputed_activations_give_the_same_gradients(model):
+    def gradient():
+        model.zero_grad()
+        model(batch(model))[0].frame.sum().backward()
+        return torch.cat([p.grad.flatten() for p in model.student.parameters() if p.grad is not None])
+
+    kept = gradient()
+    undo = recompute(model.student)
+    torch.testing.assert_close(gradient(), kept)
+    undo()
+    assert not [m for m in model.student.modules() if "forward" in vars(m)]
 
 
-def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("asd.adaptation.loop.EVERY", 5)
-    whole, _ = run(tmp_path / "whole")
-    calls = iter(range(9))
-    real = UtteranceFrame.follow
-
-    def dies(self, decay):
-        next(calls)
-        real(self, decay)
-
-    monkeypatch.setattr(UtteranceFrame, "follow", dies)
-    with pytest.raises(StopIteration):
-        run(tmp_path / "broken")
-    monkeypatch.setattr(UtteranceFrame, "follow", real)
-    resumed, _ = run(tmp_path / "broken")
-    assert "resumed at step 5" in capsys.readouterr().out
-    assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+@pytest.mark.parametrize("architecture", ["mn04", "se_resnet18", "pooled_mel", "wavlm_base"])
+def test_what_is_no_transformer_over_a_spectrogram_is_refused_in_one_line(architecture):
+    block = {"architecture": architecture, "features": "x", "adapt": PARAMS.model_dump()}
+    with pytest.raises(UserError, match=f"{architecture} is not adapted, only .*: leave adapt out") as refused:
+        checked(EncoderParams, block, "encoders.x")
+    assert "\n" not in str(refused.value)
+    with pytest.raises(UserError, match="SEResNet18Encoder is not adapted"):
+        create_objective(create_encoder("se_resnet18", BANDS))
 
 
-def test_the_loss_falls(tmp_path):
-    _, short = run(tmp_path / "short", steps=2)
-    _, long = run(tmp_path / "long", steps=150)
-    assert long["frame_loss"] < 0.8 * short["frame_loss"]
+def test_the_level_of_a_clip_does_not_reach_a_fitted_encoder():
+    part = Standardise(BANDS)
+    x = torch.randn(2, 48, BANDS)
+    assert torch.equal(part(x), x)
+    part.level.fill_(1)
+    torch.testing.assert_close(part(x + 7), part(x))
+    real = torch.arange(48) < torch.tensor([[32], [48]])
+    spoilt = x.clone()
+    spoilt[0, 32:] = 1e3
+    torch.testing.assert_close(part(spoilt, real)[0, :32], part(x[:1, :32])[0])
 
 
 def test_a_short_clip_is_repeated_and_a_long_one_cut():
-    draw = np.random.default_rng(0)
-    assert crop(np.arange(6.0).reshape(3, 2), 8, draw).shape == (8, 2)
-    assert crop(np.zeros((50, 2)), 8, draw).shape == (8, 2)
+    generator = np.random.default_rng(0)
+    assert crop(np.arange(6.0).reshape(3, 2), 8, generator).shape == (8, 2)
+    assert crop(np.zeros((50, 2)), 8, generator).shape == (8, 2)
 
 
 def test_the_rate_rises_then_falls():

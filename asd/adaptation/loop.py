@@ -1,105 +1,147 @@
 """Continued self-supervised pre-training on machine sounds, step by step, resumable at any of them."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from asd import checkpoints
-from asd.adaptation.masks import visible_patches
-from asd.adaptation.objective import UtteranceFrame
+from asd.adaptation import processes
+from asd.adaptation.batches import Batch, Machines, draw
+from asd.adaptation.objective import SelfDistillation, create_objective, recompute
 from asd.compute import rng
+from asd.encoders.encoder import Encoder
 from asd.encoders.params import AdaptParams
-from asd.encoders.training import crop, warm_cosine
-from asd.encoders.vit import PATCH, ViTEncoder
+from asd.encoders.training import warm_cosine
+from asd.errors import UserError
 from asd.features.store import FeatureStore
 
 EVERY = 50  # steps between checkpoints
+Objective = Callable[[Encoder, int], SelfDistillation]
+
+
+class Step(NamedTuple):
+    """What is noted of one step."""
+
+    frame_loss: float
+    utterance_loss: float
+    target_spread: float
+    """Root mean square over dimensions of the standard deviation of the raw utterance target over the batch."""
 
 
 def adapt(
-    encoder: ViTEncoder,
+    encoder: Encoder,
     store: FeatureStore,
-    machines: dict[str, list[str]],
+    machines: Machines,
     params: AdaptParams,
     seed: int,
     device: torch.device,
     work: Path,
-) -> dict[str, float]:
-    """Adapt an encoder to unlabelled clips, in place.
+    objective: Objective = create_objective,
+) -> list[Step]:
+    """Adapt an encoder to unlabelled clips, in place: it becomes the teacher, the average of all students.
+
+    Under ``torchrun`` each process takes its share of every batch, and gradients are summed: the same steps.
 
     Parameters
     ----------
-    encoder : ViTEncoder
+    encoder : Encoder
         With its first weights.
     store : FeatureStore
         Training features.
-    machines : dict of str to list of str
+    machines : mapping of str to sequence of str
         Clips of each machine; machines are drawn evenly, whatever they have.
     params : AdaptParams
         Steps, masks, rates.
     seed : int
-        Of clips, crops and masks, each keyed by step and place in the batch.
+        Of clips, crops, masks and of the decoder's first weights.
     device : torch.device
         Where to compute.
     work : Path
         Folder of the checkpoint.
+    objective : callable
+        Makes the objective of an encoder and a number of decoder layers.
 
     Returns
     -------
-    dict of str to float
-        ``frame_loss`` and ``utterance_loss``, mean over the last twentieth of the steps.
+    list of Step
+
+    Raises
+    ------
+    UserError
+        Where an encoder is not adapted, or a batch does not divide by processes and accumulation.
     """
+    with processes.joined(device) as own:
+        model = _model(encoder, params, seed, objective).to(own)
+        undo = recompute(model.student) if params.recompute else lambda: None
+        trained = [p for p in model.parameters() if p.requires_grad]
+        optimiser = torch.optim.AdamW(trained, params.learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
+        history = _resume(work / "adapt.pt", model, optimiser)
+        quiet = None if processes.rank() == 0 else True
+        for step in tqdm(range(len(history), params.steps), "adapt", params.steps, disable=quiet, initial=len(history)):
+            for group in optimiser.param_groups:
+                group["lr"] = params.learning_rate * warm_cosine(step, params.steps)
+            optimiser.zero_grad(set_to_none=True)
+            history.append(_gradients(model, _share(store, machines, params, model.student, seed, step), params))
+            torch.nn.utils.clip_grad_norm_(trained, params.clip)
+            optimiser.step()
+            model.follow(params.decay + (params.decay_end - params.decay) * step / params.steps)
+            if (step + 1) % EVERY == 0 and processes.rank() == 0:
+                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "history": history}
+                checkpoints.save(work / "adapt.pt", state | {"history": [tuple(s) for s in history]})
+    undo()
+    encoder.load_state_dict(model.teacher.state_dict())
+    encoder.to("cpu").eval()
+    return history
+
+
+def _model(encoder: Encoder, params: AdaptParams, seed: int, objective: Objective) -> SelfDistillation:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng(seed, "decoder").integers(2**63)))
-        model = UtteranceFrame(encoder).to(device).train()
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, params.learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
-    start, losses = _resume(work / "adapt.pt", model, optimiser)
-    for step in tqdm(range(start, params.steps), initial=start, total=params.steps, disable=None, desc="adapt"):
-        for group in optimiser.param_groups:
-            group["lr"] = params.learning_rate * warm_cosine(step, params.steps)
-        x, visible = batch(store, machines, params, encoder.frames, seed, step)
-        with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
-            frame_loss, utterance_loss = model(x.to(device), visible.to(device))
-        optimiser.zero_grad(set_to_none=True)
-        (frame_loss + utterance_loss).backward()
-        torch.nn.utils.clip_grad_norm_(trained, 4.0)
-        optimiser.step()
-        model.follow(params.decay + (params.decay_end - params.decay) * step / params.steps)
-        losses.append((frame_loss.item(), utterance_loss.item()))
-        if (step + 1) % EVERY == 0:
-            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "losses": losses}
-            checkpoints.save(work / "adapt.pt", state)
-    model.to("cpu").eval()
-    last = np.mean(losses[-max(1, params.steps // 20) :], axis=0)
-    return {"frame_loss": float(last[0]), "utterance_loss": float(last[1])}
+        return objective(encoder, params.decoder_layers).to(next(encoder.parameters()).dtype).eval()
 
 
-def _resume(
-    path: Path, model: UtteranceFrame, optimiser: torch.optim.Optimizer
-) -> tuple[int, list[tuple[float, float]]]:
-    state = checkpoints.restore(path)
+def _resume(path: Path, model: SelfDistillation, optimiser: torch.optim.Optimizer) -> list[Step]:
+    state = processes.from_first(lambda: checkpoints.restore(path))
     if state is None:
-        return 0, []
+        return []
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
-    print(f"resumed at step {len(state['losses'])}", flush=True)
-    return len(state["losses"]), [tuple(pair) for pair in state["losses"]]
+    print(f"resumed at step {len(state['history'])}", flush=True)
+    return [Step(*noted) for noted in state["history"]]
 
 
-def batch(
-    store: FeatureStore, machines: dict[str, list[str]], params: AdaptParams, rows: int, seed: int, step: int
-) -> tuple[Tensor, Tensor]:
-    """Draw a batch: crops of so many rows ``(clips, rows, bands)``, visible patches ``(clips, clones, patches)``."""
-    names = sorted(machines)
-    grid = rows // PATCH, store.bands // PATCH
-    crops, masks = [], []
-    for place in range(params.batch):
-        draw = rng(seed, "adapt", step, place)
-        clips = machines[names[draw.integers(len(names))]]
-        crops.append(crop(store.normalised(store[clips[draw.integers(len(clips))]]), rows, draw))
-        masks.append([visible_patches(draw, *grid, params.mask, params.block) for _ in range(params.clones)])
-    return torch.from_numpy(np.stack(crops)), torch.from_numpy(np.array(masks))
+def _share(
+    store: FeatureStore, machines: Machines, params: AdaptParams, encoder: Encoder, seed: int, step: int
+) -> Iterator[Batch]:
+    """Draw this process's share of a step's clips, part by part."""
+    parts = processes.size() * params.accumulate
+    if params.batch % parts:
+        raise UserError(f"adapt.batch is {params.batch}: it must divide by processes x adapt.accumulate, {parts}")
+    each = params.batch // parts
+    for part in range(params.accumulate):
+        first = step * params.batch + (processes.rank() * params.accumulate + part) * each
+        yield draw(store, machines, params, encoder, seed, range(first, first + each))
+
+
+def _gradients(model: SelfDistillation, share: Iterator[Batch], params: AdaptParams) -> Step:
+    """Sum the gradients of a step over parts and processes."""
+    weight = next(model.parameters())
+    noted: Tensor | float = 0.0
+    for batch in share:
+        placed = Batch(batch.x.to(weight), batch.rows.to(weight.device), batch.visible.to(weight.device))
+        with torch.autocast("cuda", torch.bfloat16, enabled=weight.device.type == "cuda"):
+            losses, targets = model(placed)
+        frame, utterance = losses.frame.sum(), losses.utterance.sum()
+        ((params.frame_weight * frame + params.utterance_weight * utterance) / params.batch).backward()
+        raw = targets.utterance.double()
+        noted = noted + torch.cat([torch.stack([frame, utterance]).detach(), raw.sum(0), raw.square().sum(0)])
+    assert isinstance(noted, Tensor)
+    processes.sum_up(p.grad for p in model.parameters() if p.grad is not None)
+    processes.sum_up([noted])
+    frame, utterance, *rest = (noted / params.batch).split([1, 1, raw.shape[1], raw.shape[1]])
+    spread = (rest[1] - rest[0].square()).clamp_min(0).mean().sqrt()
+    return Step(frame.item(), utterance.item(), spread.item())

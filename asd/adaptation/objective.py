@@ -1,76 +1,109 @@
-"""The utterance-frame objective: a student that sees a fifth predicts what its own average makes of the whole."""
+"""Self-supervised objectives: a student that sees a part predicts what its own moving average makes of the whole."""
 
 import copy
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from asd.adaptation.batches import Batch
+from asd.encoders.beats import BEATs
+from asd.encoders.dasheng import Dasheng
+from asd.encoders.encoder import Encoder
 from asd.encoders.vit import ViTEncoder
+from asd.errors import UserError
+
+EPSILON = 1e-5
+GROUPS = 16  # of the decoder's convolutions
 
 
-class UtteranceFrame(nn.Module):
-    """Student, decoder and teacher of EAT's self-supervised objective.
+class Losses(NamedTuple):
+    """One value a clip, so that any division of a batch sums up to the same."""
 
-    The teacher, an exponential moving average of the student, sees all patches; its target is the mean of all
-    its blocks' outputs, normalised over the patches of a clip and then over dimensions. The student sees the few
-    patches that the mask leaves, the decoder fills the grid and predicts the target where it was hidden:
+    frame: Tensor
+    """[shape=(clips,)]"""
+    utterance: Tensor
+    """[shape=(clips,)]"""
 
-    ``L = mean (decoder - target)^2 + mean (class token - mean over patches of the un-normalised target)^2``
+
+class Targets(NamedTuple):
+    """What the teacher makes of a batch."""
+
+    frames: Tensor
+    """[shape=(clips, patches, dims)] Normalised."""
+    utterance: Tensor
+    """[shape=(clips, dims)] Mean over patches, not normalised."""
+    real: Tensor
+    """[shape=(clips, patches)], bool; False where a shorter clip is padded."""
+
+
+class SelfDistillation(nn.Module):
+    """Student, teacher and what the two objectives share: the targets and the losses.
+
+    The teacher, an exponential moving average of the student, sees all patches. Its target is the mean of all its
+    layers' outputs, normalised over the patches of a clip and then over dimensions:
+
+    ``L = mean over hidden patches (prediction - target)^2 + mean (utterance - mean over patches of the raw target)^2``
+
+    Padding is in neither.
 
     Parameters
     ----------
-    student : ViTEncoder
+    student : Encoder
         The encoder to adapt; changed in place.
-    decoder_layers : int
-        Convolutions of the decoder.
-
-    References
-    ----------
-    Chen et al., "EAT: Self-supervised pre-training with efficient audio transformer", IJCAI 2024.
     """
 
-    def __init__(self, student: ViTEncoder, decoder_layers: int = 2) -> None:
+    def __init__(self, student: Encoder) -> None:
         super().__init__()
         self.student = student
         self.teacher = copy.deepcopy(student).requires_grad_(False)
-        self.decoder = Decoder(student.dims, decoder_layers)
         self.utterance = nn.Linear(student.dims, student.dims)
 
-    def forward(self, x: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute both losses of a batch.
+    def predict(self, x: Tensor, visible: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """Let the student predict all patches of every clone, and the utterance.
 
         Parameters
         ----------
         x : Tensor [shape=(clips, rows, bands)]
-            Normalised features.
-        visible : Tensor [shape=(clips, clones, patches)], int
-            Flat indices of the patches that each clone sees.
+        visible : Tensor [shape=(clips * clones, patches)], int
+            Flat indices of what is seen, negative where there is nothing.
+        real : Tensor [shape=(clips * clones, all patches)], bool
 
         Returns
         -------
         tuple of Tensor
-            Frame loss and utterance loss.
+            ``(clips * clones, all patches, dims)`` and ``(clips * clones, dims)``.
         """
-        frames, utterance = self.targets(x)
-        clones = visible.shape[1]
-        tokens = self.student.embed(x).repeat_interleave(clones, dim=0)
-        index = visible.flatten(0, 1).unsqueeze(2).expand(-1, -1, tokens.shape[2])
-        out = self.student.layers(tokens.gather(1, index))[-1]
-        predicted = self.decoder(out[:, 1:], index, tokens.shape[1], self.student.bands)
-        hidden = torch.ones(predicted.shape[:2], device=x.device).scatter(1, index[:, :, 0], 0.0)
-        error = (predicted - frames.repeat_interleave(clones, dim=0)).square().mean(dim=2)
-        frame_loss = (error * hidden).sum() / hidden.sum()
-        utterance_loss = F.mse_loss(self.utterance(out[:, 0]), utterance.repeat_interleave(clones, dim=0))
-        return frame_loss, utterance_loss
+        raise NotImplementedError
+
+    def forward(self, batch: Batch) -> tuple[Losses, Targets]:
+        """Compute both losses of every clip, and what they were compared with."""
+        clips, clones, _ = batch.visible.shape
+        targets = self.targets(batch)
+        visible, real = batch.visible.flatten(0, 1), targets.real.repeat_interleave(clones, dim=0)
+        frames, utterance = self.predict(batch.x, visible, real)
+        hidden = real & ~_at(visible, real.shape[1])
+        error = (frames - targets.frames.repeat_interleave(clones, dim=0)).square().mean(dim=2)
+        frame = (error * hidden).sum(dim=1) / hidden.sum(dim=1).clamp_min(1)
+        whole = (utterance - targets.utterance.repeat_interleave(clones, dim=0)).square().mean(dim=1)
+        return Losses(*(loss.view(clips, clones).mean(dim=1) for loss in (frame, whole))), targets
 
     @torch.no_grad()
-    def targets(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Ask the teacher: normalised targets ``(clips, patches, dims)``, un-normalised mean ``(clips, dims)``."""
-        layers = self.teacher.layers(self.teacher.embed(x))
-        target = torch.stack([layer[:, 1:] for layer in layers]).mean(dim=0)
-        over_patches = F.instance_norm(target.transpose(1, 2)).transpose(1, 2)
-        return F.layer_norm(over_patches, over_patches.shape[-1:]), target.mean(dim=1)
+    def targets(self, batch: Batch) -> Targets:
+        """Ask the teacher."""
+        times = self.teacher.times(batch.rows)
+        columns = torch.arange(int(times.max()), device=batch.x.device) < times[:, None]
+        layers = self.teacher.hidden(batch.x, None if bool(columns.all()) else columns)
+        raw = torch.stack([grid.values.flatten(1, 2) for grid in layers]).mean(dim=0)
+        real = columns.repeat_interleave(self.teacher.bands, dim=1)
+        weight = (real / real.sum(dim=1, keepdim=True)).unsqueeze(2)
+        mean = (raw * weight).sum(dim=1, keepdim=True)
+        deviation = ((raw - mean).square() * weight).sum(dim=1, keepdim=True).add(EPSILON).sqrt()
+        return Targets(F.layer_norm((raw - mean) / deviation, raw.shape[2:]), mean.squeeze(1), real)
 
     @torch.no_grad()
     def follow(self, decay: float) -> None:
@@ -79,21 +112,118 @@ class UtteranceFrame(nn.Module):
             mean.lerp_(value, 1 - decay)
 
 
+class UtteranceFrame(SelfDistillation):
+    """EAT's utterance-frame objective: the student runs on the visible patches alone, a light decoder fills the grid.
+
+    The class token predicts the utterance.
+
+    References
+    ----------
+    Chen et al., "EAT: Self-supervised pre-training with efficient audio transformer", IJCAI 2024.
+    """
+
+    student: ViTEncoder
+
+    def __init__(self, student: ViTEncoder, decoder_layers: int) -> None:
+        super().__init__(student)
+        self.decoder = Decoder(student.dims, decoder_layers)
+
+    def predict(self, x: Tensor, visible: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`SelfDistillation.predict`."""
+        clones = len(visible) // len(x)
+        columns = real[::clones, :: self.student.bands]
+        tokens = self.student.embed(x, columns).repeat_interleave(clones, dim=0)
+        seen = visible >= 0
+        index = visible.clamp_min(0).unsqueeze(2).expand(-1, -1, tokens.shape[2])
+        out = _last(self.student.run(tokens.gather(1, index), None if bool(seen.all()) else seen))
+        placed = torch.where(seen, visible, tokens.shape[1])  # padding goes to a place behind the grid
+        return self.decoder(out[:, 1:], placed, real, self.student.bands), self.utterance(out[:, 0])
+
+
+class MaskedPrediction(SelfDistillation):
+    """The same for encoders without a class token, whose positions need the whole grid: ours, not BEATs' or Dasheng's.
+
+    Hidden patches are replaced by a learnt one, the student runs on all and its own outputs, through one linear layer,
+    are the prediction; the mean of its outputs predicts the utterance.
+    """
+
+    student: BEATs | Dasheng
+
+    def __init__(self, student: BEATs | Dasheng) -> None:
+        super().__init__(student)
+        self.mask = nn.Parameter(0.02 * torch.randn(student.dims))
+        self.project = nn.Linear(student.dims, student.dims)
+
+    def predict(self, x: Tensor, visible: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`SelfDistillation.predict`."""
+        tokens = self.student.embed(x).repeat_interleave(len(visible) // len(x), dim=0)
+        seen = _at(visible, tokens.shape[1]).unsqueeze(2)
+        tokens = torch.where(seen, tokens, self.mask.to(tokens.dtype))
+        out = _last(self.student.run(tokens, None if bool(real.all()) else real))
+        weight = (real / real.sum(dim=1, keepdim=True)).unsqueeze(2)
+        return self.project(out), self.utterance((out * weight).sum(dim=1))
+
+
 class Decoder(nn.Module):
-    """Fill hidden patches with small noise-free tokens and convolve over the grid."""
+    """Fill hidden patches with one learnt token and convolve over the grid."""
 
     def __init__(self, dims: int, layers: int) -> None:
         super().__init__()
         self.mask = nn.Parameter(torch.zeros(dims))
-        self.convolutions = nn.ModuleList(nn.Conv2d(dims, dims, 3, padding=1, groups=16) for _ in range(layers))
+        self.convolutions = nn.ModuleList(nn.Conv2d(dims, dims, 3, padding=1, groups=GROUPS) for _ in range(layers))
         self.norms = nn.ModuleList(nn.LayerNorm(dims, elementwise_affine=False) for _ in range(layers))
         self.project = nn.Linear(dims, dims)
 
-    def forward(self, seen: Tensor, index: Tensor, patches: int, bands: int) -> Tensor:
-        """Predict all patches ``(clones, patches, dims)`` from those seen ``(clones, visible, dims)``."""
-        grid = self.mask.expand(len(seen), patches, -1).scatter(1, index, seen)
-        x = grid.transpose(1, 2).unflatten(2, (patches // bands, bands))
+    def forward(self, seen: Tensor, place: Tensor, real: Tensor, bands: int) -> Tensor:
+        """Predict all patches ``(clones, patches, dims)`` from those seen ``(clones, visible, dims)``.
+
+        ``place`` ``(clones, visible)`` says where they belong; ``real`` ``(clones, patches)`` what is no padding.
+        """
+        clones, patches = real.shape
+        grid = self.mask.to(seen.dtype).expand(clones, patches + 1, -1)
+        grid = grid.scatter(1, place.unsqueeze(2).expand_as(seen), seen)[:, :patches]
+        keep = real.unsqueeze(1).unflatten(2, (patches // bands, bands))
+        x = grid.transpose(1, 2).unflatten(2, (patches // bands, bands)) * keep
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             y = norm(convolution(x).movedim(1, 3)).movedim(3, 1)
-            x = x + F.gelu(y)
+            x = (x + F.gelu(y)) * keep
         return self.project(x.flatten(2).transpose(1, 2))
+
+
+def create_objective(encoder: nn.Module, decoder_layers: int = 2) -> SelfDistillation:
+    """Find the objective of an encoder.
+
+    Raises
+    ------
+    UserError
+        Where there is none: convolutional networks are not adapted.
+    """
+    if isinstance(encoder, ViTEncoder):
+        return UtteranceFrame(encoder, decoder_layers)
+    if isinstance(encoder, BEATs | Dasheng):
+        return MaskedPrediction(encoder)
+    raise UserError(f"{type(encoder).__name__} is not adapted, only EAT's family, BEATs and Dasheng: leave adapt out")
+
+
+def recompute(encoder: Encoder) -> Callable[[], None]:
+    """Have the blocks' activations computed again in the backward pass instead of kept; give what undoes it."""
+    blocks: nn.Module = encoder.encoder.layers if isinstance(encoder, BEATs) else encoder.blocks  # type: ignore[assignment]
+    for block in blocks.children():
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+
+    def undo() -> None:
+        for block in blocks.children():
+            del block.forward
+
+    return undo
+
+
+def _last(layers: Iterator[Tensor]) -> Tensor:
+    *_, out = layers
+    return out
+
+
+def _at(index: Tensor, length: int) -> Tensor:
+    """Mark places ``(n, length)``, bool, by their indices ``(n, some)``; negative ones mark nothing."""
+    index = torch.where(index >= 0, index, length)
+    return torch.zeros(len(index), length + 1, dtype=torch.bool, device=index.device).scatter(1, index, True)[:, :-1]

@@ -48,12 +48,19 @@ class BEATs(Encoder):
         self.post_extract_proj = nn.Linear(EMBED, dims)
         self.encoder = Blocks(dims, depth, heads)
 
+    def embed(self, x: Tensor) -> Tensor:
+        """Cut ``(clips, rows, bands)`` into tokens without positions ``(clips, time * bands', dims)``."""
+        patches = self.patch_embedding(x.unsqueeze(1)).flatten(2).transpose(1, 2)
+        return self.post_extract_proj(self.layer_norm(patches))
+
+    def run(self, tokens: Tensor, mask: Tensor | None = None) -> Iterator[Tensor]:
+        """Run tokens, real where ``mask`` ``(clips, n)`` is, through the blocks, one after the other."""
+        return self.encoder.run(tokens, mask)
+
     def hidden(self, x: Tensor, real: Tensor | None = None) -> Iterator[Grid]:
         """See :meth:`Encoder.hidden`."""
-        patches = self.patch_embedding(x.unsqueeze(1)).flatten(2).transpose(1, 2)
-        tokens = self.post_extract_proj(self.layer_norm(patches))
         mask = None if real is None else real.repeat_interleave(self.bands, dim=1)
-        for out in self.encoder.run(tokens, mask):
+        for out in self.run(self.embed(x), mask):
             yield Grid(out.unflatten(1, (-1, self.bands)), real)
 
     def times(self, rows: Tensor) -> Tensor:

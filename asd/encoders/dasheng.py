@@ -43,16 +43,23 @@ class Dasheng(Encoder):
         self.blocks = nn.Sequential(*(Block(dims, heads) for _ in range(depth)))
         self.norm = nn.LayerNorm(dims, eps=1e-6)
 
-    def hidden(self, x: Tensor, real: Tensor | None = None) -> Iterator[Grid]:
-        """See :meth:`Encoder.hidden`."""
+    def embed(self, x: Tensor) -> Tensor:
+        """Cut ``(clips, rows, bands)`` into columns without positions ``(clips, time, dims)``."""
         image = self.init_bn["1"](x.transpose(1, 2).unsqueeze(2)).transpose(1, 2)  # (clips, 1, bands, rows)
-        columns = self.patch_embed["proj"](image)
-        columns = columns + self.time_pos_embed[..., : columns.shape[3]] + self.freq_pos_embed
-        tokens = columns.flatten(2).transpose(1, 2)
-        seen = None if real is None else real[:, None, None, :]
+        return self.patch_embed["proj"](image).flatten(2).transpose(1, 2)
+
+    def run(self, tokens: Tensor, mask: Tensor | None = None) -> Iterator[Tensor]:
+        """Run columns, real where ``mask`` ``(clips, n)`` is, through the blocks, one after the other."""
+        positions = self.time_pos_embed[..., : tokens.shape[1]] + self.freq_pos_embed
+        tokens = tokens + positions.flatten(2).transpose(1, 2)
+        seen = None if mask is None else mask[:, None, None, :]
         for number, block in enumerate(self.blocks, start=1):
             tokens = block(tokens, seen)
-            out = self.norm(tokens) if number == self.depth else tokens
+            yield self.norm(tokens) if number == self.depth else tokens
+
+    def hidden(self, x: Tensor, real: Tensor | None = None) -> Iterator[Grid]:
+        """See :meth:`Encoder.hidden`."""
+        for out in self.run(self.embed(x), real):
             yield Grid(out.unsqueeze(2), real)
 
     def times(self, rows: Tensor) -> Tensor:

@@ -2,22 +2,31 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, RootModel
+from pydantic import Field, FiniteFloat, RootModel, model_validator
 
 from asd.section import Section
+
+ADAPTED = ("tiny", "small", "eat_", "sslam", "beats_", "dasheng_")  # what the names of encoders that can be begin with
 
 
 class AdaptParams(Section):
     """Self-supervised adaptation of an encoder to the training clips; asd/adaptation does it."""
 
     steps: int = Field(ge=1)
-    batch: int = Field(ge=1)
-    clones: int = Field(ge=1)
-    mask: float = Field(gt=0, lt=1)
-    block: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    decay: float = Field(ge=0, le=1)
+    batch: int = Field(ge=1, description="clips of a step, of all processes together")
+    clones: int = Field(ge=1, description="masked copies of a clip, sharing one teacher pass")
+    crop: int = Field(0, ge=0, description="rows of a crop; 0: as many as the encoder looks at at once")
+    mask: float = Field(gt=0, lt=1, description="share of patches hidden from the student")
+    block: int = Field(ge=1, description="side of a visible block in patches")
+    learning_rate: float = Field(gt=0, description="highest, after a warm-up over a tenth of the steps")
+    decay: float = Field(ge=0, le=1, description="of the teacher, annealed to decay_end")
     decay_end: float = Field(ge=0, le=1)
+    frame_weight: float = Field(1.0, ge=0)
+    utterance_weight: float = Field(1.0, ge=0)
+    decoder_layers: int = Field(2, ge=1)
+    clip: float = Field(4.0, gt=0, description="largest norm of the gradient")
+    accumulate: int = Field(1, ge=1, description="parts in which a process takes its share of the batch")
+    recompute: bool = Field(False, description="activations in the backward pass: less memory, a third more time")
 
 
 class PoolingParams(Section):
@@ -30,9 +39,17 @@ class PoolingParams(Section):
 
 
 class EncoderBlock(Section):
-    """What every encoder's block has: the front end it hears through."""
+    """What every encoder's block has: the front end it hears through, and whether it is adapted."""
 
     features: str
+    adapt: AdaptParams | None = None
+
+    @model_validator(mode="after")
+    def _transformers_adapt(self) -> "EncoderBlock":
+        architecture: str = self.architecture  # type: ignore[attr-defined]
+        if self.adapt and not architecture.startswith(ADAPTED):
+            raise ValueError(f"{architecture} is not adapted, only {', '.join(ADAPTED)}: leave adapt out")
+        return self
 
 
 class TokenBlock(EncoderBlock):
@@ -77,7 +94,6 @@ class Tiny(TokenBlock):
     depth: int = Field(4, ge=1)
     heads: int = Field(4, ge=1)
     frames: int = Field(256, ge=16, multiple_of=16)
-    adapt: AdaptParams | None = None
 
 
 class Small(Tiny):

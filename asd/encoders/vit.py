@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asd.encoders.encoder import Encoder, Grid
+from asd.encoders.standardise import Standardise
 
 PATCH = 16  # frames and bands of one patch
 
@@ -51,12 +52,17 @@ class ViTEncoder(Encoder):
         self.norm = nn.LayerNorm(dims, eps=1e-6)
         self.blocks = nn.ModuleList(Block(dims, heads) for _ in range(depth))
         self.register_buffer("positions", frequency_first(places, self.bands, dims)[None] if places else None)
+        self.input = None if places else Standardise(bands)
 
-    def embed(self, x: Tensor) -> Tensor:
+    def embed(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         """Cut ``(clips, rows, bands)`` into tokens with positions ``(clips, time * bands', dims)``.
 
-        Rows beyond a multiple of 16 are left out.
+        Rows beyond a multiple of 16 are left out; columns that are not ``real`` ``(clips, time)`` have no say in the
+        level of a clip.
         """
+        x = x[:, : x.shape[1] // PATCH * PATCH]
+        if self.input is not None:
+            x = self.input(x, None if real is None else real.repeat_interleave(PATCH, dim=1))
         tokens = self.patches(x.unsqueeze(1))  # (clips, dims, time, bands')
         time = tokens.shape[2]
         tokens = tokens.flatten(2).transpose(1, 2)
@@ -91,7 +97,7 @@ class ViTEncoder(Encoder):
     def hidden(self, x: Tensor, real: Tensor | None = None) -> Iterator[Grid]:
         """See :meth:`Encoder.hidden`."""
         mask = None if real is None else real.repeat_interleave(self.bands, dim=1)
-        for out in self.run(self.embed(x), mask):
+        for out in self.run(self.embed(x, real), mask):
             yield Grid(out[:, 1:].unflatten(1, (-1, self.bands)), real, out[:, 0])
 
     def times(self, rows: Tensor) -> Tensor:

@@ -1,0 +1,132 @@
+"""Adaptation: clips a second against what the processor's, or the GPU's, matrix products allow."""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from asd.adaptation.batches import Batch, draw
+from asd.adaptation.loop import adapt
+from asd.adaptation.objective import create_objective
+from asd.encoders.encoder import Encoder
+from asd.encoders.params import AdaptParams, EncoderParams
+from asd.encoders.registry import create_encoder
+from asd.section import load
+from bench.harness import Row, in_turns
+
+THREADS, RUNS = 2, 3
+SIZE = {"cpu": 2048, "cuda": 8192}  # of the square matrices whose product is the peak
+SHARE = {"cpu": 0.4, "cuda": 0.3}
+EAT = {"steps": 1, "batch": 2, "clones": 4, "mask": 0.8, "block": 5, "learning_rate": 5e-5}
+EAT |= {"decay": 0.9998, "decay_end": 0.99999, "decoder_layers": 6}  # of EAT; it has 16 clones
+YEAR = 15_000 * 100  # [clips] of one DCASE year: fifteen machines of a thousand clips, a hundred times
+MACHINES, CLIPS = 7, 160  # of the default data
+MOST = 90.0  # [s] of the default's adapt
+
+
+class Noise:
+    """A store of made-up clips of one length, as in the default data."""
+
+    def __init__(self, bands: int, rows: int) -> None:
+        self.bands, self.length = bands, rows
+        self.clips = np.random.default_rng(0).standard_normal((16, rows, bands), np.float32)
+
+    def __getitem__(self, clip: str) -> np.ndarray:
+        return self.clips[int(clip) % 16]
+
+    def rows(self, clip: str) -> int:
+        """Count the rows of a clip."""
+        return self.length
+
+    def normalised(self, x: np.ndarray) -> np.ndarray:
+        """Leave them as they are."""
+        return x
+
+
+def machines() -> dict[str, list[str]]:
+    """Name as many clips as the default data have."""
+    return {str(m): [str(m * CLIPS + clip) for clip in range(CLIPS)] for m in range(MACHINES)}
+
+
+def rows() -> list[Row]:
+    """Measure a step of ``tiny`` and of EAT base on two cores, on a GPU where there is one, and the whole default."""
+    torch.set_num_threads(THREADS)
+    block = load(EncoderParams, "encoders", "tiny_adapted").root
+    assert block.adapt
+    eat = AdaptParams.model_validate(EAT)
+    found = [_step("tiny", create_encoder(block, 128), block.adapt, "cpu")]
+    found.append(_step("eat_base", create_encoder("eat_base"), eat, "cpu"))
+    if torch.cuda.is_available():
+        large = eat.model_copy(update={"batch": 48, "clones": 16})
+        found += [row := _step("eat_base", create_encoder("eat_base"), large, "cuda"), _year(row)]
+    return [*found, _default(block)]
+
+
+def _step(name: str, encoder: Any, params: AdaptParams, device: str) -> Row:
+    """Measure steps, drawing of the batch and optimiser included, against products of as many operations."""
+    model = create_objective(encoder, params.decoder_layers).to(device)
+    store, own = Noise(128, 1000), machines()
+    optimiser = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), 1e-5)
+
+    def step(clips: Sequence[int]) -> None:
+        drawn: Any = draw(store, own, params, model.student, 0, range(len(clips)))  # type: ignore[arg-type]
+        with torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda"):
+            losses, _ = model(Batch(*(part.to(device) for part in drawn)))
+        (losses.frame.sum() + losses.utterance.sum()).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        model.follow(0.999)
+        _wait(device)
+
+    clips = list(range(params.batch))
+    with FlopCounterMode(display=False) as counted:
+        step(clips)
+    operations = counted.get_total_flops() / len(clips)
+    works: Mapping[str, Callable] = {"step": step, "peak": _products(operations, device)}
+    times = in_turns(works, clips, RUNS)
+    where = f"{THREADS} threads, float32" if device == "cpu" else "GPU, bfloat16"
+    said = f"a step of adaptation of {name}, {len(clips)} clips x {params.clones} clones, {where}"
+    said += f", {operations / 1e9:.1f} GFLOP/clip"
+    floor = "matrix products of as many operations"
+    return Row(said, "ms/clip", times["step"], floor, times["peak"], floor, times["peak"], least_share=SHARE[device])
+
+
+def _products(operations: float, device: str) -> Callable[[Sequence[int]], None]:
+    """Multiply square matrices for so many operations a clip."""
+    n = SIZE[device]
+    a, b = (torch.randn(n, n, device=device, dtype=torch.bfloat16 if device == "cuda" else None) for _ in range(2))
+
+    def work(clips: Sequence[int]) -> None:
+        whole, part = divmod(operations * len(clips) / (2 * n * n), n)
+        for _ in range(int(whole)):
+            a @ b
+        a[: int(part)] @ b
+        _wait(device)
+
+    return work
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _year(step: Row) -> Row:
+    hours = [[value * YEAR / 3.6e6 for value in values] for values in (step.values, step.reference_values)]
+    return Row(f"the same for one DCASE year, {YEAR:,} clips", "h", hours[0], step.reference, hours[1])
+
+
+def _default(block: Any) -> Row:
+    """Measure what the default's adapt takes, without its probes."""
+    encoder: Encoder = create_encoder(block, 128)  # type: ignore[assignment]
+    store: Any = Noise(128, 160)
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as work:
+        adapt(encoder, store, machines(), block.adapt, 0, torch.device("cpu"), Path(work))
+    seconds = [time.perf_counter() - start]
+    return Row(f"adapt of the default, {block.adapt.steps} steps", "s", seconds, "allowed", [MOST], most=MOST)

@@ -1,0 +1,80 @@
+"""What the tests of adaptation share: a small store, small params, runs of them in processes of their own."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from asd.adaptation import loop
+from asd.encoders.params import AdaptParams, Tiny
+from asd.encoders.registry import create_encoder, save_tensors
+
+BANDS = 32
+PARAMS = AdaptParams(steps=12, batch=4, clones=2, mask=0.75, block=2, learning_rate=0.001, decay=0.9, decay_end=0.99)
+PARAMS = PARAMS.model_copy(update={"crop": 64})
+BLOCK = Tiny(architecture="tiny", features="x", dims=32, depth=2, heads=2, frames=64)
+MACHINES = {"a": [f"a{i}" for i in range(6)], "b": [f"b{i}" for i in range(5)]}
+
+
+class Store:
+    """Clips of two machines, each a constant spectrum with noise; one of each is shorter than a crop."""
+
+    bands = BANDS
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        spectra = {machine: rng.normal(size=BANDS) for machine in MACHINES}
+        self.clips = {
+            clip: spectra[machine] + rng.normal(size=(40 if clip.endswith("0") else 80, BANDS))
+            for machine, clips in MACHINES.items()
+            for clip in clips
+        }
+
+    def __getitem__(self, clip):
+        return self.clips[clip].astype(np.float32)
+
+    def rows(self, clip):
+        return len(self.clips[clip])
+
+    def normalised(self, x):
+        return x
+
+
+def adapted(work: Path, precision=torch.float32, **changes):
+    """Adapt the small encoder; give its weights and the history."""
+    encoder = create_encoder(BLOCK, BANDS, seed=3).to(precision)
+    params = PARAMS.model_copy(update=changes)
+    history = loop.adapt(encoder, Store(), MACHINES, params, 7, torch.device("cpu"), work)
+    return encoder.state_dict(), history
+
+
+def killed(work: Path, steps: int, at: int) -> None:
+    """Adapt in this process, which ends by SIGKILL in the middle of a step."""
+    loop.EVERY = 3
+    real, done = loop.draw, []
+
+    def deadly(store, machines, params, encoder, seed, places):
+        if places[0] // params.batch == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done.append(places)
+        return real(store, machines, params, encoder, seed, places)
+
+    loop.draw = deadly
+    torch.set_num_threads(1)
+    adapted(work, steps=steps)
+
+
+def main() -> None:
+    """Under torchrun: adapt for 20 steps in two precisions; process 0 writes what comes out."""
+    out = Path(os.environ["OUT"])
+    torch.set_num_threads(1)
+    for name, precision in (("float32", torch.float32), ("float64", torch.float64)):
+        weights, _ = adapted(out / f"work_{name}", precision, steps=20, learning_rate=1e-4)
+        if os.environ["RANK"] == "0":
+            save_tensors(weights, out / f"{name}.safetensors")
+
+
+if __name__ == "__main__":
+    main()
