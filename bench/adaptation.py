@@ -69,7 +69,7 @@ def rows() -> list[Row]:
 
 def _step(name: str, encoder: Any, params: AdaptParams, device: str) -> Row:
     """Measure steps, drawing of the batch and optimiser included, against products of as many operations."""
-    model = create_objective(encoder, params.decoder_layers).to(device)
+    model = create_objective(encoder, params).to(device)
     store, own = Noise(128, 1000), machines()
     optimiser = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), 1e-5)
 

@@ -8,6 +8,7 @@ without a stop-gradient, without target normalisation, by the utterance loss alo
 
 import copy
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from asd.adaptation.objective import SelfDistillation, Targets, UtteranceFrame, 
 from asd.adaptation.probes import probe, sample
 from asd.clips import TRAIN_CLIPS, read_clips, training
 from asd.encoders.encoder import Encoder
-from asd.encoders.params import EncoderParams
+from asd.encoders.params import AdaptParams, EncoderParams
 from asd.encoders.registry import create_encoder
 from asd.encoders.standardise import fit
 from asd.features.store import FeatureStore
@@ -51,9 +52,9 @@ class WithoutStop(UtteranceFrame):
         return Targets(raw, raw.mean(dim=1), real)
 
 
-def objective(variant: str, encoder: Encoder, layers: int) -> SelfDistillation:
+def objective(variant: str, encoder: Encoder, params: AdaptParams) -> SelfDistillation:
     """Make the objective of a variant."""
-    return WithoutStop(encoder, layers) if variant.startswith("collapse") else create_objective(encoder, layers)  # type: ignore[arg-type]
+    return WithoutStop(encoder, params) if variant.startswith("collapse") else create_objective(encoder, params)  # type: ignore[arg-type]
 
 
 def run(variant: str, store: FeatureStore, seed: int) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def run(variant: str, store: FeatureStore, seed: int) -> dict[str, Any]:
     machines = {str(machine): list(ids) for machine, ids in clips.groupby("machine")["clip_id"]}
     settings = params.adapt.model_copy(update=VARIANTS[variant])
     with tempfile.TemporaryDirectory() as work, silence():
-        made = lambda network, layers: objective(variant, network, layers)  # noqa: E731
+        made = partial(objective, variant)
         adapt(encoder, store, machines, settings, seed, CPU, Path(work), made)
     found = embed(encoder, store, chosen, CPU)
     after, asked = spread_of(found), probe(found, chosen)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from asd.adaptation import loop
+from asd.adaptation.objective import create_objective
 from asd.encoders.params import AdaptParams, Tiny
 from asd.encoders.registry import create_encoder, save_tensors
 
@@ -42,11 +43,11 @@ class Store:
         return x
 
 
-def adapted(work: Path, precision=torch.float32, **changes):
+def adapted(work: Path, precision=torch.float32, seed=7, objective=create_objective, **changes):
     """Adapt the small encoder; give its weights and the history."""
     encoder = create_encoder(BLOCK, BANDS, seed=3).to(precision)
     params = PARAMS.model_copy(update=changes)
-    history = loop.adapt(encoder, Store(), MACHINES, params, 7, torch.device("cpu"), work)
+    history = loop.adapt(encoder, Store(), MACHINES, params, seed, torch.device("cpu"), work, objective)
     return encoder.state_dict(), history
 
 

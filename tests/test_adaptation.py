@@ -31,7 +31,7 @@ ENCODERS = {
 @pytest.fixture(params=ENCODERS)
 def model(request):
     torch.manual_seed(0)
-    return create_objective(ENCODERS[request.param]()).eval()
+    return create_objective(ENCODERS[request.param](), PARAMS).eval()
 
 
 def batch(model, places=range(4), **changes):
@@ -116,7 +116,7 @@ def test_padding_is_in_neither_loss(model):
 
 def test_the_frame_loss_is_over_hidden_patches_alone():
     """A wrong prediction of a visible patch costs nothing."""
-    model = UtteranceFrame(create_encoder(BLOCK, BANDS), 2)
+    model = UtteranceFrame(create_encoder(BLOCK, BANDS), PARAMS)
     drawn = batch(model, range(3), mask=0.5)
     visible = drawn.visible.flatten(0, 1)
     real = model.predict
@@ -159,7 +159,7 @@ def test_what_is_no_transformer_over_a_spectrogram_is_refused_in_one_line(archit
         checked(EncoderParams, block, "encoders.x")
     assert "\n" not in str(refused.value)
     with pytest.raises(UserError, match="SEResNet18Encoder is not adapted"):
-        create_objective(create_encoder("se_resnet18", BANDS))
+        create_objective(create_encoder("se_resnet18", BANDS), PARAMS)
 
 
 def test_the_level_of_a_clip_does_not_reach_a_fitted_encoder():

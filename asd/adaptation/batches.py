@@ -18,6 +18,7 @@ from asd.encoders.params import AdaptParams
 from asd.encoders.training import crop
 from asd.features.store import FeatureStore
 
+KNOTS = 7  # of a curve that colours a clip, evenly over its bands
 PADDING = -1  # among the visible patches of a clip that is shorter than its neighbours
 
 Machines = Mapping[str, Sequence[str]]
@@ -27,7 +28,9 @@ class Batch(NamedTuple):
     """Some clips of a step."""
 
     x: Tensor
-    """[shape=(clips, rows, bands)] Crops; shorter ones are padded with zeros."""
+    """[shape=(clips, rows, bands)] Crops as the student hears them; shorter ones are padded with zeros."""
+    whole: Tensor
+    """[same shape] The same as the teacher hears them: coloured otherwise."""
     rows: Tensor
     """[shape=(clips,)], int; rows of each that are real."""
     visible: Tensor
@@ -56,16 +59,30 @@ def draw(
         epoch, clip = clip_at(machines, seed, place)
         generator = rng(seed, "adapt", epoch, clip)
         rows = min(max(store.rows(clip), encoder.least), params.crop or encoder.frames, encoder.frames)
-        crops.append(store.normalised(crop(store[clip], rows, generator)))
+        heard = store.normalised(crop(store[clip], rows, generator))
+        crops.append([heard + params.colour * colour(generator, store.bands) for _ in range(2)])
         grid = int(encoder.times(torch.tensor(rows))), encoder.bands
         seen.append([visible_patches(generator, *grid, params.mask, params.block) for _ in range(params.clones)])
-    lengths = [len(x) for x in crops]
+    lengths = [len(student) for student, _ in crops]
     patches = max(len(clones[0]) for clones in seen)
+    student, teacher = (
+        torch.from_numpy(np.stack([_padded(x, max(lengths), 0.0) for x in views])) for views in zip(*crops, strict=True)
+    )
     return Batch(
-        torch.from_numpy(np.stack([_padded(x, max(lengths), 0.0) for x in crops])),
+        student,
+        teacher,
         torch.tensor(lengths),
         torch.from_numpy(np.stack([[_padded(p, patches, PADDING) for p in clones] for clones in seen])),
     )
+
+
+def colour(generator: np.random.Generator, bands: int) -> np.ndarray:
+    """Draw a smooth curve over the bands ``(bands,)``, float32, of deviation 1 at :data:`KNOTS` of them.
+
+    Added to a log spectrum, it is what another room, place or microphone does to the whole clip.
+    """
+    knots = np.linspace(0, bands - 1, KNOTS)
+    return np.interp(np.arange(bands), knots, generator.standard_normal(KNOTS)).astype(np.float32)
 
 
 def _padded(x: np.ndarray, length: int, value: float) -> np.ndarray:

@@ -20,7 +20,7 @@ from asd.errors import UserError
 from asd.features.store import FeatureStore
 
 EVERY = 50  # steps between checkpoints
-Objective = Callable[[Encoder, int], SelfDistillation]
+Objective = Callable[[Encoder, AdaptParams], SelfDistillation]
 
 
 class Step(NamedTuple):
@@ -63,7 +63,7 @@ def adapt(
     work : Path
         Folder of the checkpoint.
     objective : callable
-        Makes the objective of an encoder and a number of decoder layers.
+        Makes the objective of an encoder.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def adapt(
 def _model(encoder: Encoder, params: AdaptParams, seed: int, objective: Objective) -> SelfDistillation:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng(seed, "decoder").integers(2**63)))
-        return objective(encoder, params.decoder_layers).to(next(encoder.parameters()).dtype).eval()
+        return objective(encoder, params).to(next(encoder.parameters()).dtype).eval()
 
 
 def _resume(path: Path, model: SelfDistillation, optimiser: torch.optim.Optimizer) -> list[Step]:
@@ -132,7 +132,7 @@ def _gradients(model: SelfDistillation, share: Iterator[Batch], params: AdaptPar
     weight = next(model.parameters())
     noted: Tensor | float = 0.0
     for batch in share:
-        placed = Batch(batch.x.to(weight), batch.rows.to(weight.device), batch.visible.to(weight.device))
+        placed = Batch(*(p.to(weight) if p.is_floating_point() else p.to(weight.device) for p in batch))
         with torch.autocast("cuda", torch.bfloat16, enabled=weight.device.type == "cuda"):
             losses, targets = model(placed)
         frame, utterance = losses.frame.sum(), losses.utterance.sum()

@@ -14,6 +14,7 @@ from asd.adaptation.batches import Batch
 from asd.encoders.beats import BEATs
 from asd.encoders.dasheng import Dasheng
 from asd.encoders.encoder import Encoder
+from asd.encoders.params import AdaptParams
 from asd.encoders.vit import ViTEncoder
 from asd.errors import UserError
 
@@ -55,11 +56,15 @@ class SelfDistillation(nn.Module):
     ----------
     student : Encoder
         The encoder to adapt; changed in place.
+    params : AdaptParams
+        ``position: remove`` takes from the teacher's outputs what it makes of the mean clip, which is all that a
+        position tells without a sound, and leaves out the first of the two normalisations, which would take what
+        the patches of a clip have in common. ``keep`` is EAT's.
     """
 
-    def __init__(self, student: Encoder) -> None:
+    def __init__(self, student: Encoder, params: AdaptParams) -> None:
         super().__init__()
-        self.student = student
+        self.student, self.position = student, params.position
         self.teacher = copy.deepcopy(student).requires_grad_(False)
         self.utterance = nn.Linear(student.dims, student.dims)
 
@@ -97,13 +102,24 @@ class SelfDistillation(nn.Module):
         """Ask the teacher."""
         times = self.teacher.times(batch.rows)
         columns = torch.arange(int(times.max()), device=batch.x.device) < times[:, None]
-        layers = self.teacher.hidden(batch.x, None if bool(columns.all()) else columns)
-        raw = torch.stack([grid.values.flatten(1, 2) for grid in layers]).mean(dim=0)
+        raw = self._mean_of_layers(batch.whole, None if bool(columns.all()) else columns)
+        if self.position == "remove":
+            raw = raw - self._mean_of_layers(self._mean_clip(batch.whole))
         real = columns.repeat_interleave(self.teacher.bands, dim=1)
         weight = (real / real.sum(dim=1, keepdim=True)).unsqueeze(2)
         mean = (raw * weight).sum(dim=1, keepdim=True)
-        deviation = ((raw - mean).square() * weight).sum(dim=1, keepdim=True).add(EPSILON).sqrt()
-        return Targets(F.layer_norm((raw - mean) / deviation, raw.shape[2:]), mean.squeeze(1), real)
+        if self.position == "keep":
+            deviation = ((raw - mean).square() * weight).sum(dim=1, keepdim=True).add(EPSILON).sqrt()
+            raw = (raw - mean) / deviation
+        return Targets(F.layer_norm(raw, raw.shape[2:]), mean.squeeze(1), real)
+
+    def _mean_of_layers(self, x: Tensor, columns: Tensor | None = None) -> Tensor:
+        return torch.stack([grid.values.flatten(1, 2) for grid in self.teacher.hidden(x, columns)]).mean(dim=0)
+
+    def _mean_clip(self, like: Tensor) -> Tensor:
+        """Make the clip ``(1, rows, bands)`` that is nothing but average: what is left of it is position."""
+        fitted = getattr(self.teacher, "input", None)
+        return torch.zeros_like(like[:1]) + (0 if fitted is None else fitted.mean)
 
     @torch.no_grad()
     def follow(self, decay: float) -> None:
@@ -124,9 +140,9 @@ class UtteranceFrame(SelfDistillation):
 
     student: ViTEncoder
 
-    def __init__(self, student: ViTEncoder, decoder_layers: int) -> None:
-        super().__init__(student)
-        self.decoder = Decoder(student.dims, decoder_layers)
+    def __init__(self, student: ViTEncoder, params: AdaptParams) -> None:
+        super().__init__(student, params)
+        self.decoder = Decoder(student.dims, params.decoder_layers)
 
     def predict(self, x: Tensor, visible: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         """See :meth:`SelfDistillation.predict`."""
@@ -149,8 +165,8 @@ class MaskedPrediction(SelfDistillation):
 
     student: BEATs | Dasheng
 
-    def __init__(self, student: BEATs | Dasheng) -> None:
-        super().__init__(student)
+    def __init__(self, student: BEATs | Dasheng, params: AdaptParams) -> None:
+        super().__init__(student, params)
         self.mask = nn.Parameter(0.02 * torch.randn(student.dims))
         self.project = nn.Linear(student.dims, student.dims)
 
@@ -190,7 +206,7 @@ class Decoder(nn.Module):
         return self.project(x.flatten(2).transpose(1, 2))
 
 
-def create_objective(encoder: nn.Module, decoder_layers: int = 2) -> SelfDistillation:
+def create_objective(encoder: nn.Module, params: AdaptParams) -> SelfDistillation:
     """Find the objective of an encoder.
 
     Raises
@@ -199,9 +215,9 @@ def create_objective(encoder: nn.Module, decoder_layers: int = 2) -> SelfDistill
         Where there is none: convolutional networks are not adapted.
     """
     if isinstance(encoder, ViTEncoder):
-        return UtteranceFrame(encoder, decoder_layers)
+        return UtteranceFrame(encoder, params)
     if isinstance(encoder, BEATs | Dasheng):
-        return MaskedPrediction(encoder)
+        return MaskedPrediction(encoder, params)
     raise UserError(f"{type(encoder).__name__} is not adapted, only EAT's family, BEATs and Dasheng: leave adapt out")
 
 

@@ -16,6 +16,9 @@ class AdaptParams(Section):
     batch: int = Field(ge=1, description="clips of a step, of all processes together")
     clones: int = Field(ge=1, description="masked copies of a clip, sharing one teacher pass")
     crop: int = Field(0, ge=0, description="rows of a crop; 0: as many as the encoder looks at at once")
+    colour: float = Field(
+        0.0, ge=0, description="deviation of a drawn smooth curve over bands, in units of the features"
+    )
     mask: float = Field(gt=0, lt=1, description="share of patches hidden from the student")
     block: int = Field(ge=1, description="side of a visible block in patches")
     learning_rate: float = Field(gt=0, description="highest, after a warm-up over a tenth of the steps")
@@ -23,6 +26,9 @@ class AdaptParams(Section):
     decay_end: float = Field(ge=0, le=1)
     frame_weight: float = Field(1.0, ge=0)
     utterance_weight: float = Field(1.0, ge=0)
+    position: Literal["keep", "remove"] = Field(
+        "keep", description="in targets: what the teacher makes of the mean clip"
+    )
     decoder_layers: int = Field(2, ge=1)
     clip: float = Field(4.0, gt=0, description="largest norm of the gradient")
     accumulate: int = Field(1, ge=1, description="parts in which a process takes its share of the batch")
