@@ -12,7 +12,7 @@ from asd.encoders.params import EmbedParams, EncoderParams, MelBands
 from asd.encoders.published import PUBLISHED
 from asd.errors import UserError
 from asd.evaluation.params import EvaluateParams
-from asd.features.mel_params import KaldiFbankParams
+from asd.features.mel_params import KaldiFbankParams, LogMelParams
 from asd.features.params import EnvelopeSpectrumParams, FrontEndParams
 from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
@@ -101,8 +101,8 @@ def _encoder_mismatches(params: Params, name: str, architecture: str, features: 
     front_end = params.features[features]
     key = f"encoders.{name}.features is {features!r}"
     ours = architecture in ("tiny", "small")
-    if ours and not (isinstance(front_end, KaldiFbankParams) and front_end.n_mels % 16 == 0):
-        yield f"{key}: {architecture} takes a kaldi_fbank whose n_mels is a multiple of 16"
+    if ours and not (isinstance(front_end, KaldiFbankParams | LogMelParams) and front_end.n_mels % 16 == 0):
+        yield f"{key}: {architecture} takes a log_mel or kaldi_fbank whose n_mels is a multiple of 16"
     published = PUBLISHED.get(architecture)
     if published and (front_end.kind, front_end.bands) != (published.front_end, published.bands):
         yield f"{key}: {architecture} takes a {published.front_end} of {published.bands} bands"

@@ -180,13 +180,16 @@ def test_front_ends_of_encoders(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "says"),
-    [("beats_iter3", "beats_iter3 takes a beats_fbank of 128 bands"), ("small", "small takes a kaldi_fbank whose")],
+    ("architecture", "features", "says"),
+    [
+        ("beats_iter3", "log_mel", "beats_iter3 takes a beats_fbank of 128 bands"),
+        ("small", "envelope", "small takes a log_mel or kaldi_fbank whose"),
+    ],
 )
-def test_an_encoder_behind_another_front_end_is_refused(architecture, says):
+def test_an_encoder_behind_another_front_end_is_refused(architecture, features, says):
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
-    content["encoders"]["more"] = {"architecture": architecture, "features": "log_mel"}
-    with pytest.raises(UserError, match=f"encoders.more.features is 'log_mel': {says}"):
+    content["encoders"]["more"] = {"architecture": architecture, "features": features}
+    with pytest.raises(UserError, match=f"encoders.more.features is '{features}': {says}"):
         check(content)
 
 

@@ -47,7 +47,7 @@ def test_what_is_shipped_is_right():
         ("features.log_mel.clips", "train", "encoders.mel_bands.features is 'log_mel': it is made of training clips"),
         ("encoders.dense.architecture", "transformer", "encoders.dense"),
         ("embed.encoder", "beats", "embed.encoder is 'beats': one of mel_bands"),
-        ("embed.features", "log_mel", "embed.features is 'log_mel': the encoder tiny_adapted hears through 'fbank'"),
+        ("embed.features", "fbank", "embed.features is 'fbank': the encoder tiny_adapted hears through 'log_mel'"),
         ("pseudo_label.max_groups", 1, "pseudo_label.max_groups is 1"),
         ("pseudo_label.frequency.features", "fbank", "pseudo_label.frequency.features"),
         ("train.seeds", [], "train.seeds"),
