@@ -18,6 +18,7 @@ from asd.encoders.params import EncoderParams
 from asd.encoders.registry import create_encoder
 from asd.encoders.standardise import Standardise
 from asd.encoders.training import crop, warm_cosine
+from asd.encoders.vit import smooth_in_time
 from asd.errors import UserError
 from asd.section import checked
 
@@ -186,3 +187,11 @@ def test_the_rate_rises_then_falls():
     assert rates[:10] == sorted(rates[:10])
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.01
+
+
+def test_drawn_patches_hear_slow_changes_better_than_fast_ones():
+    weight = torch.randn(64, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    smooth = smooth_in_time(weight)
+    torch.testing.assert_close(smooth.square().mean(), weight.square().mean(), rtol=0.1, atol=0)
+    slow, fast = smooth.sum(dim=2), (smooth * (-1.0) ** torch.arange(16)[:, None]).sum(dim=2)
+    assert slow.square().mean() > 100 * fast.square().mean()

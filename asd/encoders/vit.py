@@ -1,5 +1,6 @@
 """A vision transformer over a spectrogram, of EAT's architecture."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -47,6 +48,8 @@ class ViTEncoder(Encoder):
         self.dims, self.bands, self.depth, self.frames = dims, bands // PATCH, depth, frames
         self.patches = nn.Conv2d(1, dims, PATCH, PATCH)
         nn.init.xavier_uniform_(self.patches.weight.view(dims, -1))
+        if not places:
+            self.patches.weight.data = smooth_in_time(self.patches.weight.data)
         nn.init.zeros_(self.patches.bias)  # type: ignore[arg-type]
         self.cls = nn.Parameter(0.02 * torch.randn(1, 1, dims))
         self.norm = nn.LayerNorm(dims, eps=1e-6)
@@ -130,6 +133,22 @@ def positions(time: int, bands: int, dims: int) -> Tensor:
     """Make fixed sine positions for a grid, half of the dimensions for each axis, ``(time * bands, dims)``."""
     t, f = torch.meshgrid(torch.arange(time), torch.arange(bands), indexing="ij")
     return torch.cat([_sines(t.flatten(), dims // 2), _sines(f.flatten(), dims // 2)], dim=1)
+
+
+def smooth_in_time(weight: Tensor) -> Tensor:
+    """Weaken what drawn patches ``(dims, 1, rows, bands)`` hear of fast changes, at the same energy.
+
+    Component k of a cosine transform along time by ``(1 + k)^-2``.
+    A machine's lines last longer than a patch, the noise of a single frame does not: what is left of it in a token can
+    be neither predicted nor used.
+    """
+    rows = weight.shape[2]
+    k, row = torch.meshgrid(torch.arange(rows), torch.arange(rows), indexing="ij")
+    basis = torch.cos(math.pi * k * (row + 0.5) / rows)
+    basis = basis / basis.norm(dim=1, keepdim=True)
+    gains = (1.0 + torch.arange(rows)) ** -2
+    gains = gains / gains.square().mean().sqrt()
+    return torch.einsum("dirb,kr,k,ks->disb", weight, basis, gains, basis)
 
 
 def frequency_first(time: int, bands: int, dims: int) -> Tensor:
