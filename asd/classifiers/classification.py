@@ -21,6 +21,7 @@ from asd.encoders.training import crop, warm_cosine
 
 __all__ = ["extract", "train"]  # a classifier is extracted from like an untrained encoder
 WEIGHT_DECAY = 0.01
+ROWS = 64  # of a clip that is embedded to see how wide embeddings are
 
 
 def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -38,9 +39,10 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     names = class_names(task.clips)
     labels = F.one_hot(torch.tensor(names.astype("category").cat.codes.to_numpy(copy=True)).long()).float()
     network = task.network().to(task.device)
+    width = _width(network, params.crop or ROWS, task)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng(task.seed, "centres").integers(2**63)))
-        loss = LOSSES[params.objective](int(network.dims), labels.shape[1]).to(task.device)  # type: ignore[arg-type]
+        loss = LOSSES[params.objective](width, labels.shape[1]).to(task.device)  # type: ignore[arg-type]
     trained = nn.ModuleDict({"encoder": network, "loss": loss})
     optimiser = torch.optim.AdamW(trained.parameters(), params.learning_rate, weight_decay=WEIGHT_DECAY)
     start, metrics, losses = _resume(task, trained, optimiser)
@@ -56,6 +58,12 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
         checkpoints.save(task.work / "classifier.pt", state | {"metrics": metrics, "losses": losses})
     found = {"classes": int(labels.shape[1]), "epochs": params.epochs} | metrics | {"losses": losses}
     return dict(network.cpu().state_dict()), found
+
+
+def _width(network: nn.Module, rows: int, task: Task) -> int:
+    """Count the numbers of an embedding, all layers and bands that are pooled side by side."""
+    with torch.inference_mode():
+        return network.eval()(torch.zeros(1, rows, task.store.bands, device=task.device)).numel()
 
 
 def _resume(
