@@ -30,6 +30,7 @@ def main(name: str) -> str:
     mark = checkpoints.fingerprint((params, seed), TRAIN_CLIPS, features)
     with checkpoints.unfinished(f"adapt@{name}", mark) if first else nullcontext(Path()) as work:
         network = create_encoder(params, store.bands, seed, weights_of(params))
+        fit(network, store)
         metrics: dict[str, Any] = {"parameters": sum(p.numel() for p in network.parameters()), "steps": 0}
         noted, history = _adapted(network, params, store, seed, work) if params.adapt else ({}, [])
         if first:
@@ -48,7 +49,6 @@ def _adapted(
     assert params.adapt
     clips, device = read_clips(TRAIN_CLIPS), compute.device()
     machines = {str(machine): list(ids) for machine, ids in clips.groupby("machine")["clip_id"]}
-    fit(network, store)
     start = copy.deepcopy(network)
     history = adapt(network, store, machines, params.adapt, seed, device, work)
     if processes.rank():

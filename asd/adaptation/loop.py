@@ -90,8 +90,8 @@ def adapt(
             optimiser.step()
             model.follow(params.decay + (params.decay_end - params.decay) * step / params.steps)
             if (step + 1) % EVERY == 0 and processes.rank() == 0:
-                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "history": history}
-                checkpoints.save(work / "adapt.pt", state | {"history": [tuple(s) for s in history]})
+                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+                checkpoints.save(work / "adapt.pt", state | {"history": [tuple(noted) for noted in history]})
     undo()
     encoder.load_state_dict(model.teacher.state_dict())
     encoder.to("cpu").eval()
