@@ -80,7 +80,9 @@ def ceiling(store: FeatureStore, seed: int) -> dict[str, float]:
     assert isinstance(encoder, Encoder)
     fit(encoder, store)
     truth = pd.read_csv(TRUTH, dtype=str, keep_default_na=False).merge(read_clips()[["clip_id", "machine"]])
+    truth = truth[truth["clip_id"].isin(tested.clip_ids)]
     labels = pd.Categorical(truth["machine"] + truth["attributes"])
+    torch.manual_seed(seed)
     head = torch.nn.LazyLinear(len(labels.categories))
     head(encoder(torch.zeros(1, encoder.frames, store.bands)).flatten(1))  # now it knows its size
     weights = [*encoder.parameters(), *head.parameters()]
