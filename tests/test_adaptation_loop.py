@@ -61,6 +61,7 @@ def test_two_processes_take_the_same_steps_as_one(tmp_path):
             env=environment,
             capture_output=True,
             text=True,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr[-2000:]
     one, two = ({p: load_tensors(tmp_path / n / f"{p}.safetensors") for p in ("float32", "float64")} for n in "12")
