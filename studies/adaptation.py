@@ -25,7 +25,7 @@ from asd.adaptation.measures import embed
 from asd.adaptation.probes import probe, sample, statistics
 from asd.artifacts import read_json
 from asd.clips import TRAIN_CLIPS, TRUTH, read_clips, training
-from asd.compute import rng
+from asd.compute import compute_params, rng
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import EncoderParams
 from asd.encoders.registry import create_encoder
@@ -129,7 +129,7 @@ def main() -> None:
     made: argparse.ArgumentParser = parser(__doc__, seeds=[1000, 1001, 1002])
     made.add_argument("--training", type=int, nargs="+", default=[0, 1, 2], help="training seeds")
     args = made.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(compute_params().threads)
     found = pd.concat([part for seed in args.seeds for part in measured(seed, args.training)])
     means = found.groupby(["row", "factory"])[list(MEASURES)].mean()
     lines = {}

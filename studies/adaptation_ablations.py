@@ -22,6 +22,7 @@ from asd.adaptation.measures import embed
 from asd.adaptation.objective import SelfDistillation, Targets, UtteranceFrame, create_objective
 from asd.adaptation.probes import probe, sample
 from asd.clips import TRAIN_CLIPS, read_clips, training
+from asd.compute import compute_params
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import AdaptParams, EncoderParams
 from asd.encoders.registry import create_encoder
@@ -92,7 +93,7 @@ def main() -> None:
     made = parser(__doc__, seeds=[1000, 1001, 1002])
     made.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     args = made.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(compute_params().threads)
     rows: list[dict[str, Any]] = []
     for seed in args.seeds:
         with prepared(seed) as store:

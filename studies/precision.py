@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from asd.clips import read_clips, training
+from asd.compute import compute_params
 from asd.encoders.batches import apply
 from asd.encoders.registry import read_encoder
 from asd.evaluation.auc import auc, partial_auc
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("encoder")
     parser.add_argument("--front-end", default="fbank")
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(compute_params().threads)
     network = read_encoder(Path("data/encoders") / arguments.encoder)
     stores = [FeatureStore(Path("data/features") / arguments.front_end / part) for part in ("train", "test")]
     clips = pd.concat([training(read_clips()), tested(read_clips())], ignore_index=True)
