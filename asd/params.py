@@ -13,13 +13,13 @@ from asd.encoders.published import PUBLISHED
 from asd.errors import UserError
 from asd.evaluation.params import EvaluateParams
 from asd.features.mel_params import KaldiFbankParams, LogMelParams
-from asd.features.params import EnvelopeSpectrumParams, FrontEndParams
+from asd.features.params import EnvelopeSpectrumParams, FrequenciesParams, FrontEndParams
 from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
 from asd.section import PARAMS, Section, checked
 
 WEIGHTLESS = ("pooled_mel", "mel_bands")
-LABELS = ("given", "hierarchical", "frequency", "auto")
+LABELS = ("given", "hierarchical", "frequency", "spectrum", "gmm", "hdbscan", "auto")
 
 
 class System(Section):
@@ -74,6 +74,7 @@ def _references(params: Params) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield f"encoders.{name}.features", encoder.root.features, front_ends
     yield "embed.encoder", params.embed.encoder, encoders
     yield "pseudo_label.frequency.features", params.pseudo_label.frequency.features, front_ends
+    yield "pseudo_label.spectrum.features", params.pseudo_label.spectrum.features, front_ends
     for name, system in params.systems.items():
         yield f"systems.{name}.encoder", system.encoder, encoders
         yield f"systems.{name}.labels", system.labels, LABELS
@@ -89,8 +90,10 @@ def _mismatches(params: Params) -> Iterator[str]:
         wanted = params.encoders[encoder].root.features
         if features != wanted:
             yield f"{key}.features is {features!r}: the encoder {encoder} hears through {wanted!r}"
-    if not isinstance(params.features[params.pseudo_label.frequency.features], EnvelopeSpectrumParams):
-        yield "pseudo_label.frequency.features: it takes a front end of the kind envelope_spectrum"
+    if not isinstance(params.features[params.pseudo_label.frequency.features], FrequenciesParams):
+        yield "pseudo_label.frequency.features: it takes a front end of the kind characteristic_frequencies"
+    if not isinstance(params.features[params.pseudo_label.spectrum.features], LogMelParams | KaldiFbankParams):
+        yield "pseudo_label.spectrum.features: it takes a front end of the kind log_mel or kaldi_fbank"
     for name, block in params.encoders.items():
         yield from _encoder_mismatches(params, name, block.root.architecture, block.root.features)
     for name, system in params.systems.items():
@@ -109,8 +112,8 @@ def _encoder_mismatches(params: Params, name: str, architecture: str, features: 
     encoder = params.encoders[name].root
     if isinstance(encoder, MelBands) and front_end.bands % encoder.tokens:
         yield f"encoders.{name}.tokens is {encoder.tokens}: a divisor of the {front_end.bands} bands of {features}"
-    if isinstance(front_end, EnvelopeSpectrumParams):
-        yield f"encoders.{name}.features is {features!r}: an envelope spectrum has no time axis to encode"
+    if isinstance(front_end, EnvelopeSpectrumParams | FrequenciesParams):
+        yield f"encoders.{name}.features is {features!r}: {front_end.kind} has no time axis to encode"
     elif front_end.clips == "train":
         yield f"encoders.{name}.features is {features!r}: it is made of training clips alone, systems hear test clips"
 

@@ -8,11 +8,16 @@ from asd.artifacts import read_csv, write_csv, write_metrics
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
 from asd.errors import UserError
 from asd.features.store import FeatureStore
-from asd.pseudo_labels.frequency import strongest_line
 from asd.pseudo_labels.label import label
+from asd.pseudo_labels.methods import Clips
 from asd.pseudo_labels.params import PseudoLabelParams
+from asd.pseudo_labels.spaces import spectra
 from asd.section import load, read_params
 from asd.stage import run
+
+FEATURES = Path("data/features")
+FIGURES = Path("data/pseudo_labels")
+FREQUENCY, STRENGTH = 0, 4  # columns of the front end characteristic_frequencies
 
 
 def main() -> str:
@@ -20,19 +25,26 @@ def main() -> str:
     params = load(PseudoLabelParams, "pseudo_label")
     folder = Path("data/embeddings") / read_params()["embed"]["encoder"]
     given = read_csv(LABELS / "given.csv", ("clip_id", "label"))[["clip_id", "label"]]
-    clips = training(read_clips(TRAIN_CLIPS)).merge(given, on="clip_id", validate="1:1").reset_index(drop=True)
-    if list(clips["clip_id"]) != list(read_csv(folder / "clips.csv", ("clip_id",))["clip_id"]):
+    table = training(read_clips(TRAIN_CLIPS)).merge(given, on="clip_id", validate="1:1")
+    clip_ids = list(table["clip_id"])
+    if clip_ids != list(read_csv(folder / "clips.csv", ("clip_id",))["clip_id"]):
         raise UserError(f"{folder} holds other clips than data/train_clips.csv: run dvc repro")
-    embeddings = np.load(folder / "embeddings.npy").reshape(len(clips), -1)
-    spectra = FeatureStore(Path("data/features") / params.frequency.features / "train")
-    step = spectra.description["resolution"]
-    by_frequency = params.frequency
-    lines = [strongest_line(spectra[c][0], step, by_frequency.f_min, by_frequency.prominence) for c in clips["clip_id"]]
-    tables, metrics = label(clips, embeddings, np.array(lines), params)
-    for name, table in tables.items():
-        write_csv(LABELS / f"{name}.csv", table)
-    write_metrics("metrics/pseudo_label.json", metrics)
-    return f"{', '.join(tables)} for {len(clips)} clips in {LABELS}"
+    heard, turning = (FeatureStore(FEATURES / p.features / "train") for p in (params.spectrum, params.frequency))
+    families = np.stack([turning[c] for c in clip_ids])
+    clips = Clips(
+        table["domain"].to_numpy(),
+        np.load(folder / "embeddings.npy").reshape(len(clip_ids), -1),
+        spectra([heard[c] for c in clip_ids], params.spectrum.smooth),
+        families[:, :, FREQUENCY],
+        families[:, :, STRENGTH],
+    )
+    found = label(table, clips, params)
+    for name, labels in found.tables.items():
+        write_csv(LABELS / f"{name}.csv", labels)
+    for name, source in found.figures.items():
+        write_csv(FIGURES / f"{name}.csv", source)
+    write_metrics("metrics/pseudo_label.json", found.metrics)
+    return f"{', '.join(found.tables)} for {len(clip_ids)} clips in {LABELS}"
 
 
 if __name__ == "__main__":

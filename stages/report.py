@@ -12,7 +12,7 @@ OUTPUT = Path("data/report/index.html")
 def main() -> str:
     """Show what all systems of params.yaml achieved."""
     systems = list(read_params()["systems"])
-    write_report(OUTPUT, systems, Path("metrics"), Path("data/evaluation"))
+    write_report(OUTPUT, systems, Path("metrics"), Path("data/evaluation"), Path("data/pseudo_labels"))
     return f"{len(systems) + 1} systems in {OUTPUT}"
 
 

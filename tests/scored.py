@@ -78,4 +78,25 @@ def write_labels(clips, truth):
     labels.loc[labels["machine"] == "fan", "method"] = "given"
     labels.to_csv("data/labels/hierarchical.csv", index=False)
     labels.to_csv("data/labels/auto.csv", index=False)
-    labels.assign(label="one").to_csv("data/labels/frequency.csv", index=False)
+    for method in ("frequency", "spectrum", "gmm", "hdbscan"):
+        labels.assign(label="one").to_csv(f"data/labels/{method}.csv", index=False)
+
+
+def write_figures(machines):
+    """What the stage ``pseudo_label`` gives the report: four clips of each machine, of the first all is given."""
+    trees, clips, families = [], [], []
+    for number, machine in enumerate(machines):
+        own = {"machine": machine, "section": "00"}
+        tree = own | {"method": "hierarchical", "domain": "source", "groups": 2}
+        names = [f"{machine}{i}" for i in range(4)]
+        for step, (left, right, height, count) in enumerate([(0, 1, 1.0, 2), (2, 3, 2.0, 2), ("0", "1", 8.0, 4)]):
+            pair = [names[end] if isinstance(end, int) else end for end in (left, right)]
+            trees.append(tree | {"step": step, "left": pair[0], "right": pair[1], "height": height, "clips": count})
+        for i, name in enumerate(names):
+            domain = "target" if i == 3 else "source"
+            clip = {"clip_id": name} | own | {"domain": domain, "given": int(number == 0), "group": i // 2}
+            clips.append(clip | {"x": float(i), "y": -float(i)})
+            families.append({"clip_id": name} | own | {"frequency": 10.0 * (1 + i // 2), "state": i // 2 - (i == 3)})
+    Path("data/pseudo_labels").mkdir(parents=True, exist_ok=True)
+    for table, rows in (("trees", trees), ("clips", clips), ("families", families)):
+        pd.DataFrame(rows).to_csv(f"data/pseudo_labels/{table}.csv", index=False)

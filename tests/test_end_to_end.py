@@ -77,7 +77,7 @@ def list_recordings(*options: str) -> None:
 def prepare(systems) -> None:
     download.main()
     index.main()
-    for front_end in ("log_mel", "log_mel_high_pass", "fbank", "envelope"):
+    for front_end in ("log_mel", "log_mel_high_pass", "fbank", "frequencies"):
         features.main(front_end)
     for encoder in ("mel_bands", "dense", "se_resnet18", "tiny_adapted"):
         adapt.main(encoder)

@@ -7,18 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from asd.pseudo_labels.frequency import frequency, strongest_line
+from asd.pseudo_labels.auto import auto, evidence, product, taken
+from asd.pseudo_labels.counts import RULES, number_of_groups
+from asd.pseudo_labels.evidence import resamples, returning, stability
 from asd.pseudo_labels.hierarchical import hierarchical
-from asd.pseudo_labels.label import label
-from asd.pseudo_labels.params import PseudoLabelParams
-from asd.pseudo_labels.trees import by_size, groups_by_gap
+from asd.pseudo_labels.label import LABELLINGS, label
+from asd.pseudo_labels.methods import METHODS, Clips, groupings
+from asd.pseudo_labels.params import Agglomerative, PseudoLabelParams
+from asd.pseudo_labels.spaces import space, spectra
+from asd.pseudo_labels.trees import by_size, merged
 
 PARAMS = PseudoLabelParams.model_validate(
     {
-        "min_groups": 2,
-        "max_groups": 20,
-        "hierarchical": {"linkage": "ward"},
-        "frequency": {"features": "envelope", "f_min": 4.0, "prominence": 4.0},
+        "hierarchical": {},
+        "spectrum": {"features": "log_mel"},
+        "frequency": {"features": "frequencies"},
+        "gmm": {},
+        "hdbscan": {},
+        "auto": {},
     }
 )
 
@@ -29,91 +35,221 @@ def blobs(groups=4, each=15, dims=8, spread=0.05, seed=0):
     return rng.normal(size=(groups, dims))[truth] + spread * rng.normal(size=(len(truth), dims)), truth
 
 
+def clips(truth, by_ear=None, by_line=None, seed=0, domain=None):
+    """Clips whose embeddings and spectra tell ``by_ear`` and whose frequencies tell ``by_line``."""
+    rng = np.random.default_rng(seed)
+    n = len(truth)
+    centres = rng.normal(size=(20, 12))
+    heard = np.zeros(n, dtype=int) if by_ear is None else by_ear
+    x = centres[heard] + 0.1 * rng.normal(size=(n, 12))
+    hz = np.zeros((n, 3)) if by_line is None else np.c_[7.3 * 1.31**by_line, rng.uniform(22, 27, n), np.zeros(n)]
+    domain = np.full(n, "source") if domain is None else domain
+    return Clips(
+        domain, x, x + 0.1 * rng.normal(size=x.shape), hz * (1 + 0.001 * rng.normal(size=hz.shape)), 5.0 * (hz > 0)
+    )
+
+
+def table(count, machine="bearing", attribute=""):
+    names = [f"{(7919 * i) % 104729:06x}" for i in range(count)]
+    return pd.DataFrame({"clip_id": names, "machine": machine, "section": "00", "domain": "source", "label": attribute})
+
+
 @pytest.mark.parametrize("groups", [2, 3, 7, 12])
-def test_hierarchical_finds_the_groups_that_are_there(groups):
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_counts_groups_that_lie_apart(rule, groups):
     x, truth = blobs(groups, dims=16)
-    assert adjusted_rand_score(truth, hierarchical(x, np.full(len(x), "source"), PARAMS)) == 1
-
-
-def test_target_clips_join_the_nearest_group_of_the_source():
-    x, truth = blobs(3)
-    domain = np.where(np.arange(len(x)) % 15 == 0, "target", "source")
-    assert adjusted_rand_score(truth, hierarchical(x, domain, PARAMS)) == 1
-
-
-@given(st.integers(0, 50))
-def test_order_does_not_matter(seed):
-    x, _ = blobs(5)
-    order = np.random.default_rng(seed).permutation(len(x))
-    source = np.full(len(x), "source")
-    groups = hierarchical(x, source, PARAMS)
-    assert adjusted_rand_score(groups[order], hierarchical(x[order], source, PARAMS)) == 1
-
-
-@pytest.mark.parametrize("clips", [1, 2, 5])
-@pytest.mark.parametrize("domain", ["source", "target"])
-def test_few_or_equal_clips_are_defined(clips, domain):
-    alike = np.ones((clips, 4))
-    assert (hierarchical(alike, np.full(clips, domain), PARAMS) == 0).all()
-    assert len(hierarchical(np.random.default_rng(0).normal(size=(clips, 4)), np.full(clips, domain), PARAMS)) == clips
+    params = Agglomerative(count=rule)
+    found = hierarchical(x, np.full(len(x), "source"), params, 2, 20)
+    assert adjusted_rand_score(truth, found.groups) == 1
+    assert found.numbers == {"source": groups}
 
 
 def test_gap_rule_on_a_tree_worked_out_by_hand():
     # 6 points: merges at 1, 1, 1 leave 3 groups; the next costs 5, then 6. Largest ratio 5 / 1 at k = 3.
-    assert groups_by_gap(np.array([1, 1, 1, 5, 6.0]), 2, 20) == 3
-    assert groups_by_gap(np.array([1, 1, 1, 5, 60.0]), 2, 20) == 2
-    assert groups_by_gap(np.array([1, 1, 1, 5, 60.0]), 3, 20) == 3
-    assert groups_by_gap(np.zeros(5), 2, 20) == 1
+    line = merged(np.arange(6.0)[:, None])
+    tree = line.tree.copy()
+    tree[:, 2] = [1, 1, 1, 5, 6]
+    assert number_of_groups(line._replace(tree=tree), "gap", 2, 20) == 3
+    tree[:, 2] = [1, 1, 1, 5, 60]
+    assert number_of_groups(line._replace(tree=tree), "gap", 2, 20) == 2
+    assert number_of_groups(line._replace(tree=tree), "gap", 3, 20) == 3
 
 
-def test_larger_groups_come_first():
-    assert by_size(np.array([5, 9, 9, 9, 2, 2])).tolist() == [2, 0, 0, 0, 1, 1]
+def test_target_clips_join_the_nearest_group_or_stay_apart():
+    x, truth = blobs(3)
+    domain = np.where(np.arange(len(x)) % 5 == 0, "target", "source")
+    joined = hierarchical(x, domain, Agglomerative(target="join", count="silhouette"), 2, 20)
+    apart = hierarchical(x, domain, Agglomerative(target="apart", count="silhouette"), 2, 20)
+    assert adjusted_rand_score(truth, joined.groups) == 1
+    assert adjusted_rand_score(truth * 2 + (domain == "target"), apart.groups) == 1
+    assert set(apart.groups[domain == "source"]) == {0, 1, 2}
+    assert set(apart.trees) == {"source", "target"}
+    assert len(joined.trees["source"][1].tree) == (domain == "source").sum() - 1  # all of it is kept
 
 
-def spectrum(line, height=8.0, seed=0):
-    rng = np.random.default_rng(seed)
-    cells = np.exp(0.3 * rng.normal(size=801) - np.linspace(0, 2, 801))
-    if line:
-        cells[round(line / 0.25)] *= height
-    return cells
+def test_product_splits_and_lets_no_cell_get_small():
+    first, second = np.repeat([0, 1], 30), np.tile(np.repeat([0, 1], 15), 2)
+    assert adjusted_rand_score(2 * first + second, product([first, second])) == 1
+    second[:2] = 1 - second[:2]
+    rare = np.where(np.arange(60) < 2, 2, second)  # two clips alone: they join the larger cell
+    assert len(set(product([first, rare]))) == 4
+    assert product([first]) is first
 
 
-@pytest.mark.parametrize("line", [5.0, 24.75, 120.0, 199.5])
-def test_a_line_is_found_where_it_stands(line):
-    assert strongest_line(spectrum(line), 0.25, 4.0, 4.0) == pytest.approx(line)
-
-
-def test_noise_has_no_line():
-    claimed = [np.isfinite(strongest_line(spectrum(0, seed=s), 0.25, 4.0, 4.0)) for s in range(200)]
-    assert np.mean(claimed) <= 0.1
-    assert np.isnan(strongest_line(np.zeros(801), 0.25, 4.0, 4.0))
-
-
-def test_frequency_groups_by_gaps_and_joins_the_few():
+def test_stability_is_one_where_groups_return_and_chance_where_they_are_drawn():
+    groups = np.repeat([0, 1, 2], 20)
+    turns = resamples(60)
     rng = np.random.default_rng(0)
-    truth = np.repeat([20.0, 25.0, 31.0], 20)
-    lines = truth * (1 + 0.002 * rng.normal(size=60))
-    assert adjusted_rand_score(truth, frequency(lines, PARAMS)) == 1
-    with_outliers = np.r_[lines, 90.0, np.nan, np.nan, np.nan]
-    groups = frequency(with_outliers, PARAMS)
-    assert groups[60] == groups[59]  # alone at 90 Hz: joins 31 Hz
-    assert len(set(groups)) == 4  # without a line: a group of their own
-    assert (frequency(np.full(9, np.nan), PARAMS) == 0).all()
+    assert stability(groups, turns, [groups[some] for some in turns]) == 1
+    assert (returning(groups, turns, [groups[some] for some in turns]) == 1).all()
+    drawn = [rng.integers(0, 3, len(some)) for some in turns]
+    assert abs(stability(groups, turns, drawn)) < 0.05
+    assert returning(groups, turns, drawn).max() < 0.4
+    assert stability(np.zeros(60, dtype=int), turns, drawn) == 0
+
+
+def test_auto_takes_what_there_is():
+    ear, line = np.tile([0, 1], 60), np.repeat(np.arange(4), 30)
+    for by_ear, by_line, methods in (
+        (ear, line, ("frequency", "spectrum")),
+        (None, line, ("frequency",)),
+        (ear, None, ("spectrum",)),
+    ):
+        found = groupings(clips(line, by_ear, by_line), PARAMS)
+        choice = auto(found, evidence(found), PARAMS.auto.stable)
+        assert choice.methods[0] == methods[0]
+        assert len(choice.methods) == len(methods)
+    both = groupings(clips(line, ear, line), PARAMS)
+    assert adjusted_rand_score(2 * line + ear, auto(both, evidence(both), 0.6).groups) > 0.95
+
+
+def test_confidence_is_low_where_the_group_is_wrong():
+    x, truth = blobs(3, each=40, spread=0.5, dims=6)
+    own = clips(truth)._replace(embeddings=x)
+    found = groupings(own, PARAMS.model_copy(update={"max_groups": 3, "min_groups": 3}))
+    choice = taken(found, evidence(found), ("hierarchical",))
+    names = np.array([np.bincount(truth[choice.groups == g]).argmax() for g in range(3)])
+    wrong = names[choice.groups] != truth
+    assert wrong.any()
+    assert choice.confidence[wrong].mean() < choice.confidence[~wrong].mean()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_of_rows_gives_the_same(seed):
+    truth = np.repeat(np.arange(4), 12)
+    rows, own = table(48), clips(truth, truth % 2, truth)
+    order = np.random.default_rng(seed).permutation(48)
+    one, other = label(rows, own, PARAMS), label(rows.iloc[order], Clips(*(v[order] for v in own)), PARAMS)
+    assert one.metrics == other.metrics
+    for name in LABELLINGS:
+        assert one.tables[name].to_csv() == other.tables[name].to_csv()
+    for name in one.figures:
+        assert one.figures[name].to_csv() == other.figures[name].to_csv()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize("what", ["unlike", "alike", "nan", "some_nan", "target", "infinite"])
+def test_degenerate_clips_are_defined(count, what):
+    own = clips(np.arange(count) % 2, seed=1, domain=np.full(count, "target" if what == "target" else "source"))
+    if what == "alike":
+        own = own._replace(embeddings=np.ones((count, 4)), spectra=np.zeros((count, 4)))
+    bad = {"nan": slice(None), "some_nan": slice(0, 1), "infinite": slice(0, 1)}.get(what)
+    if bad is not None:
+        own.embeddings[bad] = np.inf if what == "infinite" else np.nan
+        own.spectra[bad] = np.nan
+    found = label(table(count), own, PARAMS)
+    for name in LABELLINGS:
+        rows = found.tables[name]
+        assert len(rows) == count
+        assert (rows["label"] != "").all()
+        assert rows["confidence"].between(0, 1).all()
+        groups = found.metrics["bearing"]["section_00"][name]["groups"]
+        assert 1 <= groups <= count
+        if what in ("alike", "nan"):
+            assert groups == 1
+    if what == "nan":
+        assert (found.tables["hierarchical"]["confidence"] == 0).all()
+    if what == "some_nan":
+        first = found.tables["hierarchical"].set_index("clip_id")["confidence"][table(count)["clip_id"][0]]
+        assert first == 0
+
+
+def test_target_clips_alone_are_grouped_like_source():
+    x, truth = blobs(3)
+    found = hierarchical(x, np.full(len(x), "target"), Agglomerative(target="apart"), 2, 20)
+    assert adjusted_rand_score(truth, found.groups) == 1
+
+
+def test_a_clip_that_is_not_finite_leaves_the_others_alone():
+    truth = np.repeat(np.arange(3), 20)
+    own = clips(truth, truth)
+    spoilt = own._replace(embeddings=own.embeddings.copy())
+    spoilt.embeddings[0] = np.nan
+    before, after = (groupings(c, PARAMS)["hierarchical"].groups[1:] for c in (own, spoilt))
+    assert adjusted_rand_score(before, after) == 1
 
 
 def test_given_labels_stay_and_missing_ones_are_filled():
-    x, truth = blobs(3, each=10)
-    clips = pd.DataFrame({"clip_id": [f"{i:04}" for i in range(60)], "section": "00", "domain": "source"})
-    clips["machine"] = ["fan"] * 30 + ["bearing"] * 30
-    clips["label"] = [f"speed={t}" for t in truth] + [""] * 30
-    lines = np.r_[np.full(30, np.nan), 20.0 + 5 * truth]
-    tables, metrics = label(clips, np.r_[x, x], lines, PARAMS)
-    for table in tables.values():
-        assert list(table["clip_id"]) == list(clips["clip_id"])
-        assert (table["label"] != "").all()
-        assert (table.loc[:29, "method"] == "given").all()
-        assert list(table.loc[:29, "label"]) == list(clips["label"][:30])
-        assert table["confidence"].between(0, 1).all()
-    assert metrics["fan"]["section_00"]["hierarchical"]["ami_given"] == pytest.approx(1)
-    assert "ami_given" not in metrics["bearing"]["section_00"]["hierarchical"]
-    assert metrics["fan"]["section_00"]["auto"] == "hierarchical"
+    truth = np.repeat(np.arange(4), 10)
+    fan, bearing = table(40, "fan"), table(40)
+    fan["label"] = [f"speed={t};side={t % 2}" for t in truth]
+    bearing["clip_id"] = [f"f{name}" for name in bearing["clip_id"]]
+    own = clips(np.r_[truth, truth], np.r_[truth, truth] % 2, np.r_[truth, truth])
+    found = label(pd.concat([fan, bearing]), own, PARAMS)
+    for labels in found.tables.values():
+        assert labels["clip_id"].is_monotonic_increasing
+        assert (labels["label"] != "").all()
+        given = labels[labels["machine"] == "fan"]
+        assert (given["method"] == "given").all()
+        assert (given["confidence"] == 1).all()
+        assert dict(zip(given["clip_id"], given["label"], strict=True)) == dict(
+            zip(fan["clip_id"], fan["label"], strict=True)
+        )
+        assert not labels.loc[labels["machine"] == "bearing", "method"].eq("given").any()
+    judged = found.metrics["fan"]["section_00"]
+    assert judged["frequency"]["given"]["speed"] == pytest.approx(
+        dict.fromkeys(("ami", "ari", "v_measure", "purity"), 1)
+    )
+    assert judged["spectrum"]["given"]["side"]["ami"] == pytest.approx(1)
+    assert judged["spectrum"]["given"]["product"]["purity"] == pytest.approx(0.5)
+    assert "given" not in found.metrics["bearing"]["section_00"]["frequency"]
+    assert set(judged["gmm"]["agreement"]) == set(METHODS) - {"gmm"}
+
+
+def test_the_whole_tree_is_kept():
+    found = label(table(30), clips(np.arange(30) % 3, np.arange(30) % 3), PARAMS).figures["trees"]
+    for method in ("hierarchical", "spectrum"):
+        own = found[found["method"] == method]
+        assert len(own) == 29
+        assert own["clips"].iloc[-1] == 30
+        leaves = {end for end in (*own["left"], *own["right"]) if isinstance(end, str)}
+        assert leaves == set(table(30)["clip_id"])
+        assert own["height"].is_monotonic_increasing
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=30))
+def test_numbers_go_by_size(raw):
+    groups = by_size(np.array(raw))
+    counts = np.bincount(groups)
+    assert (np.diff(counts) <= 0).all()
+    assert adjusted_rand_score(raw, groups) == 1
+
+
+def test_spectra_lose_level_and_broad_colour_and_keep_lines():
+    rng = np.random.default_rng(0)
+    bands = np.arange(128)
+    line = 12.0 * (bands == 40)
+    tilt = 10 * np.sin(bands / 60)
+    noise = rng.normal(size=(50, 128))
+    plain, coloured, lined = spectra([noise, noise + 20 + tilt, noise + line], 3.0)
+    assert np.abs(coloured - plain)[8:120].max() < 0.5
+    assert (lined - plain)[40] > 9
+    assert np.abs(spectra([noise + 20], 0)[0, :128] - noise.mean(axis=0) - 20).max() < 1e-9
+
+
+def test_space_scales_reduces_and_leaves_nan_alone():
+    x, _ = blobs(dims=8)
+    assert np.linalg.norm(space(x), axis=1) == pytest.approx(np.ones(len(x)))
+    assert space(x, components=3).shape == (len(x), 3)
+    x[4] = np.nan
+    assert np.isnan(space(x, components=3)).any(axis=1).sum() == 1

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scored import write_project
+from scored import write_figures, write_project
 
 from asd.artifacts import read_json, write_json
 from asd.report import charts, tables
 from stages import evaluate, report
 
-VOID = {"meta", "rect", "path"}
+VOID = {"meta", "rect", "path", "circle"}
 
 
 class Balance(HTMLParser):
@@ -49,8 +49,10 @@ def made_report(**how):
     more = {"attributes": {machines[0]: 3}, "rejected": {"nan": 2}, "clipped": 1, "duplicates": 0}
     write_json("metrics/index.json", index | more)
     write_json("metrics/download.json", {"name": "simulated"})
-    methods = {m: {"groups": 2, "silhouette": 0.25} for m in ("hierarchical", "frequency")}
-    found = {"section_00": {"auto": "frequency", "lines": 0.5} | methods}
+    methods = {m: {"groups": 2, "stability": 0.25, "confidence": 0.5} for m in ("hierarchical", "frequency", "auto")}
+    methods["auto"]["takes"] = "frequency x hierarchical"
+    found = {"section_00": methods}
+    write_figures(machines)
     write_json("metrics/pseudo_label.json", dict.fromkeys(machines, found))
     report.main()
     page = Path("data/report/index.html").read_text()

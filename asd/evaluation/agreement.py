@@ -7,7 +7,7 @@ import pandas as pd
 from asd.artifacts import read_csv
 from asd.clips import LABELS
 
-METHODS = ("hierarchical", "frequency", "auto")
+METHODS = ("hierarchical", "frequency", "spectrum", "gmm", "hdbscan", "auto")
 COLUMNS = ("machine", "method", "clips", "groups", "true_values", "ami", "ari")
 
 

@@ -1,54 +1,81 @@
-"""Pseudo-attributes by agglomerative clustering of embeddings, as in seed 000."""
+"""Pseudo-attributes by agglomerative clustering, as in seed 000."""
+
+from typing import NamedTuple
 
 import numpy as np
-from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import cdist
 
-from asd.pseudo_labels.params import PseudoLabelParams
-from asd.pseudo_labels.trees import cut, groups_by_gap
+from asd.pseudo_labels.counts import number_of_groups
+from asd.pseudo_labels.params import Agglomerative
+from asd.pseudo_labels.trees import Merged, cut, merged
 
 
-def hierarchical(embeddings: np.ndarray, domain: np.ndarray, params: PseudoLabelParams) -> np.ndarray:
+class Clustering(NamedTuple):
+    """Groups of the clips of one machine, and the merge trees that they were cut from.
+
+    Attributes
+    ----------
+    groups : np.ndarray [shape=(clips,)], int
+        The source's from 0, the largest first; then the target's, where they are kept apart.
+    trees : dict of str to (np.ndarray, Merged)
+        By domain: which clips were merged [shape=(points,)], and how.
+    numbers : dict of str to int
+        By domain: the number of groups that was chosen.
+    """
+
+    groups: np.ndarray
+    trees: dict[str, tuple[np.ndarray, Merged]]
+    numbers: dict[str, int]
+
+
+def hierarchical(
+    x: np.ndarray, domain: np.ndarray, params: Agglomerative, low: int, high: int, numbers: dict[str, int] | None = None
+) -> Clustering:
     """Group the clips of one machine.
 
-    L2-normalised embeddings of the source clips are merged (Ward: the merge of A and B costs
-    ``|A||B| / (|A| + |B|) ||mu_A - mu_B||^2``) and cut at the largest relative gap of the merge heights; target
-    clips, too few to be clustered, join the group with the nearest mean. A reconstruction: how the paper cuts its
-    tree is not known.
+    Source clips are merged (Ward: the merge of A and B costs ``|A||B| / (|A| + |B|) ||mu_A - mu_B||^2``) and the tree
+    is cut where a rule says; target clips, too few to be clustered with them, join the group with the nearest mean or
+    are clustered by themselves. A reconstruction: how the paper cuts its tree is not known.
 
     Parameters
     ----------
-    embeddings : np.ndarray [shape=(clips, dims)]
-        Of one machine.
+    x : np.ndarray [shape=(clips, dims)]
+        Of one machine, in the space of :func:`asd.pseudo_labels.spaces.space`.
     domain : np.ndarray [shape=(clips,)] of str
-        ``source`` or ``target``; where nothing is source, all clips are clustered.
-    params : PseudoLabelParams
-        Linkage, least and largest number of groups.
+        ``target`` or anything else, which is source; where nothing is source, target clips are clustered.
+    params : Agglomerative
+    low, high : int
+        Least and largest number of groups.
+    numbers : dict of str to int, optional
+        Number of groups by domain, where it is chosen already.
 
     Returns
     -------
-    np.ndarray [shape=(clips,)], int
-        Groups from 0, the largest first.
+    Clustering
 
     References
     ----------
     Fang et al., "Attribute-aware representation ... from domain-adaptive pre-training", arXiv 2509.12845.
     """
-    unit = normalised(embeddings)
-    source = domain != "target"
-    if not source.any():
-        source = np.ones(len(unit), dtype=bool)
-    if source.sum() < 2:
-        return np.zeros(len(unit), dtype=int)
-    tree = linkage(unit[source], params.hierarchical.linkage)
-    found = cut(tree, groups_by_gap(tree[:, 2], params.min_groups, params.max_groups))
-    means = np.stack([unit[source][found == g].mean(axis=0) for g in range(found.max() + 1)])
-    groups = cdist(unit, means).argmin(axis=1)
-    groups[source] = found
-    return groups
+    target = domain == "target"
+    if target.all():
+        target = np.zeros(len(x), dtype=bool)
+    parts = {"source": np.flatnonzero(~target)}
+    if params.target == "apart" and target.any():
+        parts["target"] = np.flatnonzero(target)
+    trees = {name: (rows, merged(x[rows], params.linkage)) for name, rows in parts.items()}
+    chosen = numbers or {name: number_of_groups(t, params.count, low, high) for name, (_, t) in trees.items()}
+    groups, offset = np.full(len(x), -1), 0
+    for name, (rows, tree) in trees.items():
+        if len(rows):
+            groups[rows] = offset + cut(tree, min(chosen[name], len(rows)))
+            offset = groups.max() + 1
+    return Clustering(nearest(x, groups), trees, chosen)
 
 
-def normalised(embeddings: np.ndarray) -> np.ndarray:
-    """Scale each embedding to length 1 (float64); the zero vector stays."""
-    x = embeddings.astype(np.float64)
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+def nearest(x: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Let clips without a group (-1) join the one with the nearest mean; all are one group where there is none."""
+    if (groups < 0).all():
+        return np.zeros_like(groups)
+    means = np.stack([x[groups == g].mean(axis=0) for g in range(groups.max() + 1)])
+    return np.where(groups < 0, cdist(x, means).argmin(axis=1), groups)

@@ -2,23 +2,54 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from asd.section import Section
 
+Linkage = Literal["ward", "average", "complete"]
+Rule = Literal["gap", "silhouette", "gap_statistic", "bic", "stability"]
 
-class Hierarchical(Section):
-    """Agglomerative clustering of embeddings."""
 
-    linkage: Literal["ward", "average", "complete"] = "ward"
+class Agglomerative(Section):
+    """Agglomerative clustering of what clips are described by."""
+
+    linkage: Linkage = "ward"
+    normalise: bool = Field(True, description="to length 1")
+    components: int = Field(20, ge=0, description="principal components, 0: all dimensions")
+    count: Rule = Field("gap_statistic", description="how the number of groups is chosen")
+    target: Literal["join", "apart"] = Field("join", description="target clips: to the nearest group, or groups apart")
+
+
+class Spectrum(Agglomerative):
+    """The same of the fine structure of spectra."""
+
+    features: str
+    smooth: FiniteFloat = Field(3.0, ge=0, description="[bands] what is broader is no machine's, 0: keep all")
 
 
 class Frequency(Section):
-    """Groups of the strongest significant line of the envelope spectrum."""
+    """Groups of characteristic frequencies that exclude each other."""
 
     features: str
-    f_min: float = Field(ge=0)
-    prominence: float = Field(gt=0)
+
+
+class Mixture(Section):
+    """Gaussian mixture, number of components by the Bayesian information criterion."""
+
+    components: int = Field(8, ge=1, description="principal components")
+
+
+class Density(Section):
+    """HDBSCAN."""
+
+    components: int = Field(8, ge=1, description="principal components")
+    share: FiniteFloat = Field(0.04, gt=0, lt=1, description="of the clips that make a group at least")
+
+
+class Auto(Section):
+    """Which method, or product of methods, a machine gets."""
+
+    stable: FiniteFloat = Field(0.6, ge=0, le=1, description="least stability of a factor of a product")
 
 
 class PseudoLabelParams(Section):
@@ -26,8 +57,12 @@ class PseudoLabelParams(Section):
 
     min_groups: int = Field(2, ge=2)
     max_groups: int = Field(20, ge=2)
-    hierarchical: Hierarchical
+    hierarchical: Agglomerative
+    spectrum: Spectrum
     frequency: Frequency
+    gmm: Mixture
+    hdbscan: Density
+    auto: Auto
 
     @model_validator(mode="after")
     def _ordered(self) -> "PseudoLabelParams":

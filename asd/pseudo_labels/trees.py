@@ -1,47 +1,55 @@
-"""Where to cut a merge tree, without labels."""
+"""Merge trees: what agglomerative clustering makes, and what a cut of it gives."""
+
+from typing import NamedTuple
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
+
+from asd.pseudo_labels.params import Linkage
+
+ALIKE = 1e-9  # of the largest value: distances below are rounding
 
 
-def groups_by_gap(heights: np.ndarray, low: int, high: int) -> int:
-    """Choose the number of groups by the largest relative gap between successive merges.
+class Merged(NamedTuple):
+    """Clips, and how they were merged.
 
-    With k groups left the next merge costs ``h_next`` and the last one cost ``h_last``; the k with the largest
-    ``h_next / h_last`` is where merging starts to join what is unlike.
-
-    Parameters
+    Attributes
     ----------
-    heights : np.ndarray [shape=(points - 1,)]
-        Merge heights, rising.
-    low, high : int
-        Least (2 or more) and largest number of groups.
-
-    Returns
-    -------
-    int
-        1 where all points are alike; never more than there are points.
+    x : np.ndarray [shape=(clips, dims)]
+    tree : np.ndarray [shape=(clips - 1, 4)]
+        Of :func:`scipy.cluster.hierarchy.linkage`: what is merged, at which height, to how many clips.
+    linkage : str
     """
-    points = len(heights) + 1
-    if points < 2 or heights[-1] <= 0:
-        return 1
-    candidates = np.arange(max(low, 2), min(high, points - 1) + 1)
-    if not len(candidates):
-        return min(low, points)
-    following, last = heights[points - candidates], heights[points - candidates - 1]
-    return int(candidates[np.argmax(following / np.maximum(last, 1e-12 * heights[-1]))])
+
+    x: np.ndarray
+    tree: np.ndarray
+    linkage: Linkage
+
+    @property
+    def alike(self) -> bool:
+        """Whether all clips are the same, or there is but one."""
+        return len(self.x) < 2 or bool(self.tree[-1, 2] <= ALIKE * np.abs(self.x).max())
+
+    def cuts(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """Cut into each number of groups."""
+        return [cut(self, int(k)) for k in numbers]
 
 
-def cut(tree: np.ndarray, groups: int) -> np.ndarray:
-    """Cut a scipy merge tree into so many groups; give their numbers from 0, larger groups first.
+def merged(x: np.ndarray, how: Linkage = "ward") -> Merged:
+    """Merge clips [shape=(clips, dims)] by a linkage of scipy; a single clip has an empty tree."""
+    return Merged(x, linkage(pdist(x), how) if len(x) > 1 else np.empty((0, 4)), how)
+
+
+def cut(clips: Merged, groups: int) -> np.ndarray:
+    """Cut a merge tree into so many groups; give their numbers from 0, larger groups first.
 
     Returns
     -------
     np.ndarray [shape=(points,)], int
         Numbered by size, then by the first member, so that the numbers do not depend on the order of merges.
     """
-    raw = fcluster(tree, groups, criterion="maxclust")
-    return by_size(raw)
+    return by_size(fcluster(clips.tree, groups, criterion="maxclust")) if len(clips.x) > 1 else np.zeros(1, dtype=int)
 
 
 def by_size(raw: np.ndarray) -> np.ndarray:

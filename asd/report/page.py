@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from asd.artifacts import atomic, read_csv, read_json
 from asd.report import charts, tables
+from asd.report.groups import Groups, groups
 
 TEXT = {
     "scores": ("system", "clip_id", "machine", "section", "domain", "attributes"),
@@ -17,10 +18,15 @@ TEXT = {
     "roc": ("system",),
     "trade_off": ("system", "scorer"),
 }
+FOUND = {  # of the stage pseudo_label
+    "trees": ("machine", "section", "method", "domain", "left", "right"),
+    "clips": ("clip_id", "machine", "section", "domain"),
+    "families": ("clip_id", "machine", "section"),
+}
 METRICS = ("download", "index", "pseudo_label", "evaluate")
 
 
-def write_report(output: Path, systems: list[str], metrics: Path, evaluation: Path) -> None:
+def write_report(output: Path, systems: list[str], metrics: Path, evaluation: Path, pseudo: Path) -> None:
     """Write the page.
 
     Parameters
@@ -29,12 +35,14 @@ def write_report(output: Path, systems: list[str], metrics: Path, evaluation: Pa
         ``index.html``.
     systems : list of str
         Those of params.yaml; ``ensemble`` is added.
-    metrics, evaluation : Path
-        The folders of the metric files and of what the stage ``evaluate`` made.
+    metrics, evaluation, pseudo : Path
+        The folders of the metric files and of what the stages ``evaluate`` and ``pseudo_label`` made.
     """
     figures = {name: read_json(metrics / f"{name}.json") for name in METRICS}
     found = {name: read_csv(evaluation / f"{name}.csv", text) for name, text in TEXT.items()}
-    page = _environment().get_template("report.html").render(content([*systems, "ensemble"], figures, found))
+    drawn = {name: read_csv(pseudo / f"{name}.csv", text) for name, text in FOUND.items()}
+    shown = content([*systems, "ensemble"], figures, found) | {"groups": pictures(figures["pseudo_label"], drawn)}
+    page = _environment().get_template("report.html").render(shown)
     with atomic(output, "w") as file:
         file.write(page)
 
@@ -68,6 +76,26 @@ def content(systems: list[str], figures: dict[str, Any], found: dict[str, pd.Dat
         "pseudo_labels": tables.pseudo_labels(figures["pseudo_label"], found["pseudo_labels"]),
         "several_seeds": len(first) < len(scores),
     }
+
+
+def pictures(metrics: dict[str, Any], drawn: dict[str, pd.DataFrame]) -> list[Groups]:
+    """Draw the groups of every machine that lacks attributes.
+
+    Parameters
+    ----------
+    metrics : dict
+        Of the stage ``pseudo_label``.
+    drawn : dict of pd.DataFrame
+        The tables in :data:`FOUND`.
+    """
+    lacking = drawn["clips"][drawn["clips"]["given"] == 0]
+    made = []
+    for machine, section in lacking[["machine", "section"]].drop_duplicates().itertuples(index=False):
+        own = [t[(t["machine"] == machine) & (t["section"] == section)] for t in drawn.values()]
+        sections = metrics[machine]
+        title = tables.section_title(machine, f"section_{section}", len(sections) > 1)
+        made.append(groups(title, *own, sections[f"section_{section}"]["auto"]["takes"]))
+    return made
 
 
 def _system(

@@ -198,14 +198,17 @@ def pseudo_labels(metrics: dict[str, Any], agreement: pd.DataFrame) -> Table:
         for section, found in sections.items():
             title = section_title(machine, section, len(sections) > 1)
             for method, own in found.items():
-                if isinstance(own, dict):
-                    judged = _judged(known.get((machine, method)))
-                    rows.append([title, method, *_grouping(own, found.get("auto") == method), *judged])
-    return Table(["Machine", "Method", "Groups", "Silhouette", "Chosen by auto", "True values", "AMI", "ARI"], rows)
+                judged = _judged(known.get((machine, method)))
+                name = f"{method}: {own['takes']}" if "takes" in own else method
+                rows.append([title, name, *_grouping(own), *judged])
+    return Table(
+        ["Machine", "Method", "Groups", "Stability", "Confidence", "AMI given", "True values", "AMI", "ARI"], rows
+    )
 
 
-def _grouping(found: dict[str, Any], chosen: bool) -> list[str]:
-    return [str(found["groups"]), f"{found['silhouette']:.3f}", "yes" if chosen else ""]
+def _grouping(found: dict[str, Any]) -> list[str]:
+    given = f"{found['given']['product']['ami']:.3f}" if "given" in found else NONE
+    return [str(found["groups"]), f"{found['stability']:.3f}", f"{found['confidence']:.3f}", given]
 
 
 def _judged(own: dict[Any, Any] | None) -> list[str]:

@@ -1,0 +1,126 @@
+"""Which method a machine gets, or which product of two, by evidence that needs no label."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from asd.pseudo_labels.evidence import agreement, resamples, returning, stability
+from asd.pseudo_labels.methods import Grouping
+from asd.pseudo_labels.trees import by_size
+
+ACOUSTIC = ("spectrum", "hierarchical")  # may be crossed with the states of the frequency
+LEAST, SHARE = 3, 0.04  # clips of a cell of a product: number, share of all
+
+
+class Evidence(NamedTuple):
+    """What can be said of every method without labels.
+
+    Attributes
+    ----------
+    turns, again : list of np.ndarray; dict of str to list of np.ndarray
+        The subsets that were grouped anew, and their groups by method.
+    stability : dict of str to float
+    agreement : dict of str to dict of str to float
+        Adjusted mutual information of each pair.
+    """
+
+    turns: list[np.ndarray]
+    again: dict[str, list[np.ndarray]]
+    stability: dict[str, float]
+    agreement: dict[str, dict[str, float]]
+
+
+class Choice(NamedTuple):
+    """What ``auto`` makes of a machine: the methods whose product it takes, and the product.
+
+    Attributes
+    ----------
+    methods : tuple of str
+        One or two.
+    groups : np.ndarray [shape=(clips,)], int
+    confidence : np.ndarray [shape=(clips,)]
+    stability : float
+    """
+
+    methods: tuple[str, ...]
+    groups: np.ndarray
+    confidence: np.ndarray
+    stability: float
+
+
+def evidence(found: dict[str, Grouping]) -> Evidence:
+    """Group subsets of the clips anew by every method, and compare."""
+    groups = {name: own.groups for name, own in found.items()}
+    turns = resamples(len(next(iter(groups.values()))))
+    again = {name: [own.again(some) for some in turns] for name, own in found.items()}
+    stable = {name: stability(groups[name], turns, again[name]) for name in found}
+    return Evidence(turns, again, stable, agreement(groups))
+
+
+def auto(found: dict[str, Grouping], known: Evidence, stable: float) -> Choice:
+    """Choose the method, or the product of two, for one machine.
+
+    States that the frequency tells and groups that sound alike are different things - a speed and a product - so that
+    their product is taken where both come back and the product does. Of the acoustic methods that one is taken which
+    is the more stable and agrees the more with the others. Ours; the papers choose by hand.
+
+    Parameters
+    ----------
+    found : dict of str to Grouping
+        Of every method.
+    known : Evidence
+    stable : float
+        Least stability of a factor and of the product.
+
+    Returns
+    -------
+    Choice
+    """
+    acoustic = max(ACOUSTIC, key=lambda name: weight(known, name))
+    candidates = [(name,) for name in ("frequency", acoustic) if known.stability[name] >= stable]
+    if len(candidates) == 2:
+        both = taken(found, known, ("frequency", acoustic))
+        if both.stability >= stable:
+            return both
+    names = [name for (name,) in candidates] or [*ACOUSTIC, "frequency"]
+    return taken(found, known, (max(names, key=lambda name: weight(known, name)),))
+
+
+def weight(known: Evidence, name: str) -> float:
+    """Weigh the evidence for a method: stability plus mean agreement with the others."""
+    return known.stability[name] + float(np.mean(list(known.agreement[name].values())))
+
+
+def taken(found: dict[str, Grouping], known: Evidence, methods: tuple[str, ...]) -> Choice:
+    """Make one method's grouping, or the product of two, with its confidence."""
+    groups = product([found[name].groups for name in methods])
+    again = [product([known.again[name][turn] for name in methods]) for turn in range(len(known.turns))]
+    sure = np.min([found[name].weight for name in methods], axis=0)
+    confidence = sure * returning(groups, known.turns, again)
+    return Choice(methods, groups, confidence, stability(groups, known.turns, again))
+
+
+def product(factors: list[np.ndarray]) -> np.ndarray:
+    """Cross groupings: clips of one group in both are one group.
+
+    A cell of fewer than three clips, or of 4 % of all, joins the largest cell of its group of the first factor.
+
+    Parameters
+    ----------
+    factors : list of np.ndarray [shape=(clips,)], int
+        One or two; the first one's groups are never split off clip by clip.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,)], int
+    """
+    first, *others = factors
+    if not others:
+        return first
+    second = others[0].copy()
+    least = max(LEAST, SHARE * len(first))
+    for group in np.unique(first):
+        count = np.bincount(second[first == group])
+        small = (first == group) & (count[np.minimum(second, len(count) - 1)] < least)
+        second[small] = count.argmax()
+    return by_size(first * (second.max() + 1) + second)
