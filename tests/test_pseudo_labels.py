@@ -116,11 +116,11 @@ def test_auto_takes_what_there_is():
         (ear, None, ("spectrum",)),
     ):
         found = groupings(clips(line, by_ear, by_line), PARAMS)
-        choice = auto(found, evidence(found), PARAMS.auto.stable)
+        choice = auto(found, evidence(found), PARAMS.auto)
         assert choice.methods[0] == methods[0]
         assert len(choice.methods) == len(methods)
     both = groupings(clips(line, ear, line), PARAMS)
-    assert adjusted_rand_score(2 * line + ear, auto(both, evidence(both), 0.6).groups) > 0.95
+    assert adjusted_rand_score(2 * line + ear, auto(both, evidence(both), PARAMS.auto).groups) > 0.95
 
 
 def test_confidence_is_low_where_the_group_is_wrong():
@@ -253,3 +253,14 @@ def test_space_scales_reduces_and_leaves_nan_alone():
     assert space(x, components=3).shape == (len(x), 3)
     x[4] = np.nan
     assert np.isnan(space(x, components=3)).any(axis=1).sum() == 1
+
+
+def test_stable_embeddings_that_agree_with_nothing_do_not_count():
+    """Distance and room come back in embeddings as well as any attribute."""
+    line, ear = np.repeat(np.arange(4), 30), np.tile([0, 1], 60)
+    nuisance = np.random.default_rng(3).permutation(ear)
+    own = clips(line, ear, line)
+    found = groupings(own._replace(embeddings=clips(nuisance, nuisance).embeddings, spectra=0 * own.spectra), PARAMS)
+    known = evidence(found)
+    assert known.stability["hierarchical"] > 0.9
+    assert auto(found, known, PARAMS.auto).methods == ("frequency",)

@@ -6,9 +6,11 @@ import numpy as np
 
 from asd.pseudo_labels.evidence import agreement, resamples, returning, stability
 from asd.pseudo_labels.methods import Grouping
+from asd.pseudo_labels.params import Auto
 from asd.pseudo_labels.trees import by_size
 
 ACOUSTIC = ("spectrum", "hierarchical")  # may be crossed with the states of the frequency
+SOURCES = ("frequency", *ACOUSTIC)  # that hear a clip differently
 LEAST, SHARE = 3, 0.04  # clips of a cell of a product: number, share of all
 
 
@@ -57,38 +59,44 @@ def evidence(found: dict[str, Grouping]) -> Evidence:
     return Evidence(turns, again, stable, agreement(groups))
 
 
-def auto(found: dict[str, Grouping], known: Evidence, stable: float) -> Choice:
+def auto(found: dict[str, Grouping], known: Evidence, params: Auto) -> Choice:
     """Choose the method, or the product of two, for one machine.
 
     States that the frequency tells and groups that sound alike are different things - a speed and a product - so that
     their product is taken where both come back and the product does. Of the acoustic methods that one is taken which
-    is the more stable and agrees the more with the others. Ours; the papers choose by hand.
+    is the more stable and agrees the more with the others. Distance and room come back as well as any attribute:
+    the spectra's fine structure is free of them, embeddings are not, and count only where another source agrees. Ours;
+    the papers choose by hand.
 
     Parameters
     ----------
     found : dict of str to Grouping
         Of every method.
     known : Evidence
-    stable : float
-        Least stability of a factor and of the product.
+    params : Auto
 
     Returns
     -------
     Choice
     """
-    acoustic = max(ACOUSTIC, key=lambda name: weight(known, name))
-    candidates = [(name,) for name in ("frequency", acoustic) if known.stability[name] >= stable]
-    if len(candidates) == 2:
+    agrees = max(agreements(known, "hierarchical")) >= params.agrees
+    acoustic = max(ACOUSTIC if agrees else ACOUSTIC[:1], key=lambda name: weight(known, name))
+    names = [name for name in ("frequency", acoustic) if known.stability[name] >= params.stable]
+    if len(names) == 2:
         both = taken(found, known, ("frequency", acoustic))
-        if both.stability >= stable:
+        if both.stability >= params.stable:
             return both
-    names = [name for (name,) in candidates] or [*ACOUSTIC, "frequency"]
-    return taken(found, known, (max(names, key=lambda name: weight(known, name)),))
+    return taken(found, known, (max(names or SOURCES, key=lambda name: weight(known, name)),))
+
+
+def agreements(known: Evidence, name: str) -> list[float]:
+    """Give a method's agreement with each of the other sources."""
+    return [known.agreement[name][other] for other in SOURCES if other != name]
 
 
 def weight(known: Evidence, name: str) -> float:
-    """Weigh the evidence for a method: stability plus mean agreement with the others."""
-    return known.stability[name] + float(np.mean(list(known.agreement[name].values())))
+    """Weigh the evidence for a method: stability plus mean agreement with the other sources."""
+    return known.stability[name] + float(np.mean(agreements(known, name)))
 
 
 def taken(found: dict[str, Grouping], known: Evidence, methods: tuple[str, ...]) -> Choice:

@@ -71,7 +71,7 @@ def family_table(rows: pd.DataFrame, frequency: np.ndarray, found: Grouping) -> 
     """
     clip, place = np.nonzero(frequency > 0)
     hertz = frequency[clip, place].astype(np.float64)
-    own = np.array([found.lines.get(int(group), np.inf) for group in found.groups[clip]])
+    own = np.array([found.lines.get(int(group), np.nan) for group in found.groups[clip]])
     tells = np.abs(np.log(hertz / own)) <= WIDTH
     names = rows[["clip_id", "machine", "section"]].iloc[clip].reset_index(drop=True)
     return names.assign(frequency=hertz.round(DIGITS), state=np.where(tells, found.groups[clip], -1))

@@ -58,7 +58,7 @@ def label(table: pd.DataFrame, clips: Clips, params: PseudoLabelParams) -> Label
         found = groupings(own, params)
         known = evidence(found)
         choices = {name: taken(found, known, (name,)) for name in METHODS}
-        choices["auto"] = auto(found, known, params.auto.stable)
+        choices["auto"] = auto(found, known, params.auto)
         for name, choice in choices.items():
             tables[name].append(_labelled(rows, choice))
         metrics.setdefault(str(machine), {})[f"section_{section}"] = _figures(rows["label"], choices, known)

@@ -50,6 +50,7 @@ class Auto(Section):
     """Which method, or product of methods, a machine gets."""
 
     stable: FiniteFloat = Field(0.6, ge=0, le=1, description="least stability of a factor of a product")
+    agrees: FiniteFloat = Field(0.2, ge=0, le=1, description="least agreement of embeddings with another source")
 
 
 class PseudoLabelParams(Section):
