@@ -55,7 +55,7 @@ def autoencoder() -> list[LabelledSection]:
     """Run the stages of the autoencoder in the current folder, silently; give its scores beside the truth."""
     content = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     system = content["systems"][SYSTEM]
-    with open(os.devnull, "w", encoding="utf-8") as quiet, redirect_stderr(quiet):
+    with silent():
         download.main()
         index.main()
         features.main(system["features"])
@@ -66,6 +66,13 @@ def autoencoder() -> list[LabelledSection]:
     scores = pd.read_csv(f"data/scores/{SYSTEM}/scores.csv", dtype={"section": str, "nearest": str})
     table = joined.beside_truth(scores.assign(system=SYSTEM), read_clips(), joined.read_truth())
     return joined.labelled_sections(table)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep progress bars away from a table."""
+    with open(os.devnull, "w", encoding="utf-8") as quiet, redirect_stderr(quiet):
+        yield
 
 
 def measures(sections: list[LabelledSection]) -> pd.DataFrame:
