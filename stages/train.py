@@ -24,10 +24,9 @@ def main(name: str) -> str:
     features = Path("data/features") / system["features"] / "train"
     encoder = Path("data/encoders") / system["encoder"]
     labels = LABELS / f"{system['labels']}.csv"
-    label = read_csv(labels, ("clip_id", "label"))[["clip_id", "label"]]
-    clips = (
-        training(read_clips(TRAIN_CLIPS)).merge(label, how="left", on="clip_id", validate="1:1").fillna({"label": ""})
-    )
+    label = read_csv(labels, ("clip_id", "label"))[["clip_id", "label", "confidence"]]
+    clips = training(read_clips(TRAIN_CLIPS)).merge(label, how="left", on="clip_id", validate="1:1")
+    clips = clips.fillna({"label": "", "confidence": 1.0})
     mark = checkpoints.fingerprint((params, seeds, content["seed"]), TRAIN_CLIPS, features, labels, encoder)
     metrics: dict[str, Any] = {}
     losses: list[tuple[str, int, int, float]] = []

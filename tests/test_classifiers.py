@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asd.classifiers.augmentations import mixup
-from asd.classifiers.classes import class_names
+from asd.classifiers.classes import class_names, class_targets
 from asd.classifiers.losses.adacos import AdaCos, fixed_scale
 from asd.classifiers.losses.arcface import ArcFace
 from asd.classifiers.losses.registry import LOSSES
@@ -228,3 +228,23 @@ def test_autoencoder_resumes_at_the_machine(clips, tmp_path, capsys):
     resumed, _ = module("reconstruction").train(task(clips, params, block, tmp_path, "one"))
     assert "resumed: fan was there" in capsys.readouterr().out
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+
+
+@pytest.mark.parametrize("confidence", ["ignore", "weight", "soften"])
+def test_unsure_labels_count_less_or_are_shared_within_their_machine(confidence):
+    clips = pd.DataFrame(
+        {
+            "machine": ["fan", "fan", "fan", "pump"],
+            "section": "00",
+            "domain": ["source", "source", "target", "source"],
+            "label": ["a", "b", "a", "a"],
+            "confidence": [0.75, 1.0, 0.5, 0.25],
+        }
+    )
+    targets = class_targets(clips, confidence)
+    own = {"ignore": [1, 1, 1, 1], "weight": [0.75, 1, 0.5, 0.25], "soften": [0.75, 1, 1, 1]}[confidence]
+    assert np.diag(targets).tolist() == own
+    off = targets - np.diag(np.diag(targets))
+    assert off[0, 1] == (0.25 if confidence == "soften" else 0)  # the other class of that machine, section and domain
+    assert off.sum() == off[0, 1]
+    assert np.array_equal(class_targets(clips.drop(columns="confidence")), np.eye(4))

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from asd import checkpoints
 from asd.classifiers.augmentations import mixup
-from asd.classifiers.classes import class_names
+from asd.classifiers.classes import class_targets
 from asd.classifiers.losses.registry import LOSSES
 from asd.classifiers.params import Classification
 from asd.classifiers.task import Task
@@ -36,8 +35,7 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     params = task.params
     assert isinstance(params, Classification)
-    names = class_names(task.clips)
-    labels = F.one_hot(torch.tensor(names.astype("category").cat.codes.to_numpy(copy=True)).long()).float()
+    labels = torch.from_numpy(class_targets(task.clips, params.confidence))
     network = task.network().to(task.device)
     width = _width(network, params.crop or ROWS, task)
     with torch.random.fork_rng(devices=[]):

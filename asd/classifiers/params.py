@@ -31,6 +31,7 @@ class Classification(Section):
     learning_rate: float = Field(gt=0)
     mixup: float = Field(0.0, ge=0, le=1)
     crop: int = Field(0, ge=0)
+    confidence: Literal["ignore", "weight", "soften"] = Field("ignore", description="what is made of unsure labels")
 
 
 class TrainParams(RootModel):
