@@ -29,6 +29,9 @@ PARAMS = PseudoLabelParams.model_validate(
 )
 
 
+SOURCE = np.full(120, "source")
+
+
 def blobs(groups=4, each=15, dims=8, spread=0.05, seed=0):
     rng = np.random.default_rng(seed)
     truth = np.repeat(np.arange(groups), each)
@@ -116,18 +119,18 @@ def test_auto_takes_what_there_is():
         (ear, None, ("spectrum",)),
     ):
         found = groupings(clips(line, by_ear, by_line), PARAMS)
-        choice = auto(found, evidence(found), PARAMS.auto)
+        choice = auto(found, evidence(found, SOURCE), PARAMS.auto)
         assert choice.methods[0] == methods[0]
         assert len(choice.methods) == len(methods)
     both = groupings(clips(line, ear, line), PARAMS)
-    assert adjusted_rand_score(2 * line + ear, auto(both, evidence(both), PARAMS.auto).groups) > 0.95
+    assert adjusted_rand_score(2 * line + ear, auto(both, evidence(both, SOURCE), PARAMS.auto).groups) > 0.95
 
 
 def test_confidence_is_low_where_the_group_is_wrong():
     x, truth = blobs(3, each=40, spread=0.5, dims=6)
     own = clips(truth)._replace(embeddings=x)
     found = groupings(own, PARAMS.model_copy(update={"max_groups": 3, "min_groups": 3}))
-    choice = taken(found, evidence(found), ("hierarchical",))
+    choice = taken(found, evidence(found, SOURCE), ("hierarchical",))
     names = np.array([np.bincount(truth[choice.groups == g]).argmax() for g in range(3)])
     wrong = names[choice.groups] != truth
     assert wrong.any()
@@ -261,6 +264,6 @@ def test_stable_embeddings_that_agree_with_nothing_do_not_count():
     nuisance = np.random.default_rng(3).permutation(ear)
     own = clips(line, ear, line)
     found = groupings(own._replace(embeddings=clips(nuisance, nuisance).embeddings, spectra=0 * own.spectra), PARAMS)
-    known = evidence(found)
+    known = evidence(found, SOURCE)
     assert known.stability["hierarchical"] > 0.9
     assert auto(found, known, PARAMS.auto).methods == ("frequency",)

@@ -50,13 +50,18 @@ class Choice(NamedTuple):
     stability: float
 
 
-def evidence(found: dict[str, Grouping]) -> Evidence:
-    """Group subsets of the clips anew by every method, and compare."""
+def evidence(found: dict[str, Grouping], domain: np.ndarray) -> Evidence:
+    """Group subsets of the clips anew by every method, and compare.
+
+    Agreement is that on source clips: that target clips are groups of their own is agreed upon beforehand.
+    """
     groups = {name: own.groups for name, own in found.items()}
     turns = resamples(len(next(iter(groups.values()))))
     again = {name: [own.again(some) for some in turns] for name, own in found.items()}
     stable = {name: stability(groups[name], turns, again[name]) for name in found}
-    return Evidence(turns, again, stable, agreement(groups))
+    source = domain != "target"
+    compared = {name: by_size(own[source]) for name, own in groups.items()} if source.any() else groups
+    return Evidence(turns, again, stable, agreement(compared))
 
 
 def auto(found: dict[str, Grouping], known: Evidence, params: Auto) -> Choice:

@@ -56,7 +56,7 @@ def label(table: pd.DataFrame, clips: Clips, params: PseudoLabelParams) -> Label
     for (machine, section), rows in table.groupby(["machine", "section"]):
         own = Clips(*(values[rows.index] for values in clips))
         found = groupings(own, params)
-        known = evidence(found)
+        known = evidence(found, own.domain)
         choices = {name: taken(found, known, (name,)) for name in METHODS}
         choices["auto"] = auto(found, known, params.auto)
         for name, choice in choices.items():

@@ -15,9 +15,9 @@ class Agglomerative(Section):
 
     linkage: Linkage = "ward"
     normalise: bool = Field(True, description="to length 1")
-    components: int = Field(20, ge=0, description="principal components, 0: all dimensions")
+    components: int = Field(10, ge=0, description="principal components, 0: all dimensions")
     count: Rule = Field("gap_statistic", description="how the number of groups is chosen")
-    target: Literal["join", "apart"] = Field("join", description="target clips: to the nearest group, or groups apart")
+    target: Literal["join", "apart"] = Field("apart", description="target clips: to the nearest group, or groups apart")
 
 
 class Spectrum(Agglomerative):
