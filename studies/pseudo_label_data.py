@@ -53,7 +53,8 @@ class Factory(NamedTuple):
 
 def training_clips(seed: int, machines: str, encoder: str) -> Factory:
     """Give the training clips of a factory; an encoder of params.yaml is adapted to those machines."""
-    what = (machines, shipped().spectrum, shipped().frequency)
+    params = shipped()
+    what = (machines, params.spectrum.features, params.spectrum.smooth, params.frequency.features)
     kept = KEPT / f"{seed}_{encoder}_{hashlib.sha256(repr(what).encode()).hexdigest()[:8]}"
     if not (kept / "arrays.npz").is_file():
         made = _made(seed, machines, encoder)
