@@ -67,7 +67,9 @@ def dendrogram(tree: pd.DataFrame) -> tuple[str, float]:
         return "", 100.0
     heights = tree["height"].to_numpy()
     scale = (100 - 2 * MARGIN) / max(heights[-1], 1e-12)
-    drawn = {str(row.step): row for row in tree.tail(MERGES).itertuples()}
+    highest = tree.tail(MERGES)
+    ends = zip(highest["left"].astype(str), highest["right"].astype(str), highest["height"].astype(float), strict=True)
+    drawn = dict(zip(highest["step"].astype(str), ends, strict=True))
     places: dict[str, float] = {}
     corners = []
 
@@ -75,9 +77,10 @@ def dendrogram(tree: pd.DataFrame) -> tuple[str, float]:
         if name not in drawn:
             places[name] = float(len(places))
             return places[name], 0.0
-        (x1, y1), (x2, y2) = place(str(drawn[name].left)), place(str(drawn[name].right))
-        corners.append((x1, y1, float(drawn[name].height), x2, y2))
-        return (x1 + x2) / 2, float(drawn[name].height)
+        left, right, height = drawn[name]
+        (x1, y1), (x2, y2) = place(left), place(right)
+        corners.append((x1, y1, height, x2, y2))
+        return (x1 + x2) / 2, height
 
     place(str(tree["step"].iloc[-1]))
     wide = (100 - 2 * MARGIN) / max(len(places) - 1, 1)
@@ -100,7 +103,7 @@ def histogram(families: pd.DataFrame) -> tuple[list[tuple[int, str]], str, str]:
     edges = np.linspace(level.min() - 0.01, level.max() + 0.01, BINS + 1)
     states = families["state"].to_numpy()
     counts = {int(s): np.histogram(level[states == s], edges)[0] for s in np.unique(states)}
-    tallest, floor, bars = sum(counts.values()).max(), np.zeros(BINS), []
+    tallest, floor, bars = np.sum(list(counts.values()), axis=0).max(), np.zeros(BINS), []
     for state, count in counts.items():
         boxes = [
             f"M{100 * i / BINS:.4g},{100 - 100 * floor[i] / tallest:.4g}v{-100 * n / tallest:.4g}"

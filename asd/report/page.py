@@ -91,10 +91,11 @@ def pictures(metrics: dict[str, Any], drawn: dict[str, pd.DataFrame]) -> list[Gr
     lacking = drawn["clips"][drawn["clips"]["given"] == 0]
     made = []
     for machine, section in lacking[["machine", "section"]].drop_duplicates().itertuples(index=False):
-        own = [t[(t["machine"] == machine) & (t["section"] == section)] for t in drawn.values()]
+        own = {n: t[(t["machine"] == machine) & (t["section"] == section)] for n, t in drawn.items()}
         sections = metrics[machine]
         title = tables.section_title(machine, f"section_{section}", len(sections) > 1)
-        made.append(groups(title, *own, sections[f"section_{section}"]["auto"]["takes"]))
+        takes = sections[f"section_{section}"]["auto"]["takes"]
+        made.append(groups(title, own["trees"], own["clips"], own["families"], takes))
     return made
 
 
