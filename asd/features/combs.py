@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from asd.features.fundamentals import ORDERS, SCREEN, STRONG, TRIED, refined, true_fundamental
-from asd.features.lines import SEEN, SPREADS, Lines, at, lines_of, remove
+from asd.features.lines import SEEN, SPREADS, Lines, at, cells_of, lines_of, look_up, remove
 from asd.features.surprise import combined, largest
 
 FINENESS = 8  # candidates per cell of the spectrum
@@ -120,15 +120,19 @@ def _best_comb(lines: Lines, fundamentals: np.ndarray, bound: float, least: int)
     first = lines.nats.max(axis=0)
     few = np.any([at(first, order * fundamentals, lines.step) >= SCREEN for order in (1, 2, 3)], axis=0)
     places = np.outer(np.arange(1, ORDERS + 1), fundamentals[few])
+    cells = cells_of(places, lines.step)
     best = None
-    for spread in range(len(SPREADS)) if few.any() else ():
-        nats = lines.surprise(places, spread)
-        surprise = largest(nats, TRIED[1:])
-        strength = lines.strength(places[:STRONG], spread).sum(axis=0)
-        strength[(surprise < bound) | ((nats > SEEN).sum(axis=0) < least)] = 0
+    for spread in range(len(SPREADS)):
+        nats = look_up(lines.nats[spread], cells)
+        seen = np.flatnonzero((nats > SEEN).sum(axis=0) >= least)
+        if not len(seen):
+            continue
+        surprise = largest(nats[:, seen], TRIED[1:])
+        strength = lines.strength(places[:STRONG, seen], spread).sum(axis=0)
+        strength[surprise < bound] = 0
         top = int(strength.argmax())
         if strength[top] > (best.strength if best else 0):
-            best = _Comb(float(strength[top]), float(places[0, top]), spread, float(surprise[top]))
+            best = _Comb(float(strength[top]), float(places[0, seen[top]]), spread, float(surprise[top]))
     return best
 
 

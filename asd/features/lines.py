@@ -1,6 +1,7 @@
 """Lines of a power spectrum against its local noise floor: how strong, and how surprising if there were only noise."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import label, percentile_filter, uniform_filter1d
@@ -13,6 +14,7 @@ SPREADS = (0.0, 0.003, 0.01)  # relative half widths of a line: slip and wander 
 FREEDOM = 40.0  # most degrees of freedom of an average: the floor itself is known to 5 %
 LOUDEST = 1e12  # re the floor; a level beyond is none of physics
 MOST = 25.0  # [nats]
+WIDEST, GRID = 80, 8192  # of the table of surprises: cells from which on FREEDOM holds, steps of the mean
 SEEN = 4.6  # [nats] of a line that is there: 1 % by chance
 SKIRT_CELLS, SKIRT = 5, 4.0  # a line goes on as long as the mean level of five cells is above 4
 
@@ -47,10 +49,18 @@ class Lines:
 
 
 def at(values: np.ndarray, frequencies: np.ndarray, step: float) -> np.ndarray:
-    """Look values up at frequencies [Hz]; 0 beyond the end."""
-    cells = np.rint(frequencies / step).astype(int)
-    inside = (cells >= 0) & (cells < len(values))
-    return np.where(inside, values[np.where(inside, cells, 0)], 0)
+    """Look values up at frequencies [Hz] of 0 and above; 0 beyond the end."""
+    return look_up(values, cells_of(frequencies, step))
+
+
+def cells_of(frequencies: np.ndarray, step: float) -> np.ndarray:
+    """Find the cells nearest to frequencies [Hz]."""
+    return np.rint(frequencies / step).astype(np.intp)
+
+
+def look_up(values: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Look values up in cells; 0 beyond the end."""
+    return np.append(values, 0.0).take(cells, mode="clip")
 
 
 def lines_of(power: np.ndarray, step: float, lowest: float, window: int) -> Lines:
@@ -100,16 +110,40 @@ def _measured(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Averages of noise have a gamma distribution, of fewer degrees of freedom than cells: a Hann window makes
     neighbours alike.
     """
-    cells = np.arange(len(level))
     total = np.r_[0.0, np.cumsum(level)]
     mean, nats = [level], [np.minimum(level, MOST)]
     for spread in SPREADS[1:]:
-        reach = np.floor(spread * cells + 0.5).astype(int)
-        low, high = np.maximum(cells - reach, 0), np.minimum(cells + reach + 1, len(level))
-        width = high - low
-        mean.append(np.where(width > 1, (total[high] - total[low]) / width, level))
-        alike = 1 + 8 / 9 * (1 - 1 / width) + 1 / 18 * np.maximum(1 - 2 / width, 0)
-        freedom = np.minimum(width / alike, FREEDOM)
-        tail = gammaincc(freedom, freedom * mean[-1])
-        nats.append(np.minimum(-np.log(np.maximum(tail, np.exp(-MOST))), MOST))
+        low, high = _reach(len(level), spread)
+        mean.append(np.where(high - low > 1, (total[high] - total[low]) / (high - low), level))
+        nats.append(_surprise(mean[-1], high - low))
     return np.array(mean), np.array(nats)
+
+
+@lru_cache(32)
+def _reach(cells: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
+    """Say between which cells a line about each may lie."""
+    cell = np.arange(cells)
+    reach = np.floor(spread * cell + 0.5).astype(int)
+    return np.maximum(cell - reach, 0), np.minimum(cell + reach + 1, cells)
+
+
+def _surprise(mean: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Give ``-ln`` of the probability that noise has such a mean of so many cells; of one cell it is the mean."""
+    table = _tails()
+    width = np.minimum(width, len(table)) - 1
+    place = np.minimum(mean, MOST) * (GRID / MOST)
+    cell = np.minimum(place.astype(np.intp), GRID - 1)
+    low, high = table[width, cell], table[width, cell + 1]
+    nats: np.ndarray = low + (place - cell) * (high - low)
+    return nats
+
+
+@lru_cache(1)
+def _tails() -> np.ndarray:
+    """Tabulate the surprises by width and mean, since the exact ones take most of the time otherwise."""
+    width = np.arange(1, WIDEST + 1)[:, None]
+    alike = 1 + 8 / 9 * (1 - 1 / width) + 1 / 18 * np.maximum(1 - 2 / width, 0)
+    freedom = np.minimum(width / alike, FREEDOM)
+    tail = gammaincc(freedom, freedom * np.linspace(0, MOST, GRID + 1))
+    nats: np.ndarray = np.minimum(-np.log(np.maximum(tail, np.exp(-MOST))), MOST)
+    return nats

@@ -50,13 +50,19 @@ def _beside(power: np.ndarray, half: int) -> np.ndarray:
 
 def _octaves(power: np.ndarray) -> np.ndarray:
     """Take the geometric mean of the quartiles of the octave below and above each cell."""
-    below = [_quartile(power[(cell + 1) // 2 : cell + 1]) for cell in range(len(power))]
-    above = [_quartile(power[cell : 2 * cell + 1]) for cell in range(len(power))]
-    return np.sqrt(np.multiply(below, above))
+    cell = np.arange(len(power))
+    below = _quartiles(power, (cell + 1) // 2, cell + 1)
+    above = _quartiles(power, cell, np.minimum(2 * cell + 1, len(power)))
+    return np.sqrt(below * above)
 
 
-def _quartile(values: np.ndarray) -> float:
-    """Give the lower quartile of few values; many times faster than numpy does."""
-    ordered = np.sort(values)
-    place, part = divmod(len(values) - 1, 4)
-    return float(ordered[place] + part / 4 * (ordered[min(place + 1, len(values) - 1)] - ordered[place]))
+def _quartiles(power: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Give the lower quartile of each range of cells; many times faster than one by one."""
+    places = start[:, None] + np.arange((end - start).max())
+    ordered = np.sort(np.where(places < end[:, None], power[np.minimum(places, len(power) - 1)], np.inf), axis=1)
+    place, part = np.divmod(end - start - 1, 4)
+    low, high = (
+        np.take_along_axis(ordered, p[:, None], 1)[:, 0] for p in (place, np.minimum(place + 1, end - start - 1))
+    )
+    quartile: np.ndarray = low + part / 4 * (high - low)
+    return quartile
