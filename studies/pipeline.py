@@ -75,7 +75,8 @@ def _make(params: dict[str, Any]) -> None:
     front_ends = {params["encoders"][name]["features"] for name in encoders}
     download.main()
     index.main()
-    for name in sorted(front_ends | ({params["pseudo_label"]["frequency"]["features"]} if pseudo else set())):
+    heard = {params["pseudo_label"][method]["features"] for method in ("frequency", "spectrum")} if pseudo else set()
+    for name in sorted(front_ends | heard):
         features.main(name)
     for name in sorted(encoders):
         adapt.main(name)
