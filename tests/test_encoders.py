@@ -183,7 +183,7 @@ def test_front_ends_of_encoders(tmp_path):
     ("architecture", "features", "says"),
     [
         ("beats_iter3", "log_mel", "beats_iter3 takes a beats_fbank of 128 bands"),
-        ("small", "envelope", "small takes a log_mel or kaldi_fbank whose"),
+        ("small", "frequencies", "small takes a log_mel or kaldi_fbank whose"),
     ],
 )
 def test_an_encoder_behind_another_front_end_is_refused(architecture, features, says):

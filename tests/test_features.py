@@ -514,7 +514,7 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
 
 
-@pytest.mark.parametrize("name", ["log_mel", "fbank", "envelope"])
+@pytest.mark.parametrize("name", ["log_mel", "fbank", "frequencies"])
 def test_stage(recordings: Path, name: str) -> None:
     said = stage.main(name)
     clips = pd.read_csv(CLIPS, dtype=str).set_index("clip_id")
@@ -532,7 +532,7 @@ def test_stage(recordings: Path, name: str) -> None:
         for clip_id in store.clip_ids:
             np.testing.assert_array_equal(store[clip_id], extract(files[clip_id], params))
     metrics = json.loads((recordings / f"metrics/features/{name}.json").read_text())
-    assert metrics["clips"] == len(clips) == (10 if name == "envelope" else 14)
+    assert metrics["clips"] == len(clips) == (10 if name == "frequencies" else 14)
     assert metrics["rows"] == sum(store.rows(c) for store in stores.values() for c in store.clip_ids)
     assert metrics["bands"] == params.bands
     assert metrics.get("rows_per_second") == params.rows_per_second

@@ -74,24 +74,24 @@ def adapt(
     UserError
         Where an encoder is not adapted, or a batch does not divide by processes and accumulation.
     """
-    with processes.joined(device) as own:
-        model = _model(encoder, params, seed, objective).to(own)
-        undo = recompute(model.student) if params.recompute else lambda: None
-        trained = [p for p in model.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(trained, params.learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
-        history = _resume(work / "adapt.pt", model, optimiser)
-        quiet = None if processes.rank() == 0 else True
-        for step in tqdm(range(len(history), params.steps), "adapt", params.steps, disable=quiet, initial=len(history)):
-            for group in optimiser.param_groups:
-                group["lr"] = params.learning_rate * warm_cosine(step, params.steps)
-            optimiser.zero_grad(set_to_none=True)
-            history.append(_gradients(model, _share(store, machines, params, model.student, seed, step), params))
-            torch.nn.utils.clip_grad_norm_(trained, params.clip)
-            optimiser.step()
-            model.follow(params.decay + (params.decay_end - params.decay) * step / params.steps)
-            if (step + 1) % EVERY == 0 and processes.rank() == 0:
-                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-                checkpoints.save(work / "adapt.pt", state | {"history": [tuple(noted) for noted in history]})
+    own = processes.join(device)
+    model = _model(encoder, params, seed, objective).to(own)
+    undo = recompute(model.student) if params.recompute else lambda: None
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, params.learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
+    history = _resume(work / "adapt.pt", model, optimiser)
+    quiet = None if processes.rank() == 0 else True
+    for step in tqdm(range(len(history), params.steps), "adapt", params.steps, disable=quiet, initial=len(history)):
+        for group in optimiser.param_groups:
+            group["lr"] = params.learning_rate * warm_cosine(step, params.steps)
+        optimiser.zero_grad(set_to_none=True)
+        history.append(_gradients(model, _share(store, machines, params, model.student, seed, step), params))
+        torch.nn.utils.clip_grad_norm_(trained, params.clip)
+        optimiser.step()
+        model.follow(params.decay + (params.decay_end - params.decay) * step / params.steps)
+        if (step + 1) % EVERY == 0 and processes.rank() == 0:
+            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+            checkpoints.save(work / "adapt.pt", state | {"history": [tuple(noted) for noted in history]})
     undo()
     encoder.load_state_dict(model.teacher.state_dict())
     encoder.to("cpu").eval()

@@ -1,8 +1,8 @@
 """Several processes at one adaptation, as ``torchrun`` starts them: by hand, so that the sums can be followed."""
 
+import atexit
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -19,21 +19,21 @@ def size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-@contextmanager
-def joined(device: torch.device) -> Iterator[torch.device]:
-    """Join the other processes for a while, if there are any; give this process's own device."""
+def join(device: torch.device) -> torch.device:
+    """Join the other processes, if there are any, for as long as this one lives; give its own device.
+
+    Once only: a group that is left and made anew finds the addresses of the old one, and may wait for them forever.
+    """
     if size() == 1:
-        yield device
-        return
+        return device
     cuda = device.type == "cuda"
     if cuda:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if cuda else "gloo")
-    try:
-        yield device
-    finally:
-        distributed.destroy_process_group()
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if cuda else "gloo")
+        atexit.register(distributed.destroy_process_group)
+    return device
 
 
 def from_first(give: Callable[[], Any]) -> Any:
