@@ -5,8 +5,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from asd import checkpoints, compute
-from asd.adaptation import processes
+from asd import checkpoints, compute, processes
 from asd.adaptation.loop import Step, adapt
 from asd.adaptation.measures import compare, curve, losses
 from asd.adaptation.probes import sample

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from asd.artifacts import publish, write_metrics
+from asd.datasets import auxiliary
 from asd.datasets.params import DatasetParams
 from asd.datasets.registry import RAW, TRUTH, dataset
 from asd.section import load
@@ -18,6 +19,8 @@ def main() -> str:
     shutil.rmtree(WORK, ignore_errors=True)
     try:
         metrics = dataset(params.name).download(params, WORK / "raw", WORK / "truth")
+        if params.auxiliary == "simulated":
+            auxiliary.download(WORK / "raw")
         publish(WORK / "raw", RAW)
         publish(WORK / "truth", TRUTH)
     finally:

@@ -1,8 +1,10 @@
 """Stage index: one anonymous row a clip; labels and hidden attributes apart, for evaluate alone."""
 
+import pandas as pd
+
 from asd.artifacts import write_csv, write_metrics
 from asd.clips import CLIPS, FILES, LABELS, TRAIN_CLIPS, TRUTH, training, write_clips
-from asd.datasets import registry
+from asd.datasets import auxiliary, registry
 from asd.datasets.calibration import held_out
 from asd.datasets.index import make_index
 from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
@@ -16,6 +18,8 @@ def main() -> str:
     params = load(DatasetParams, "dataset")
     on_bad_clip = load(IndexParams, "index").on_bad_clip
     recordings = registry.dataset(params.name).recordings(params, registry.RAW, registry.TRUTH)
+    if params.auxiliary == "simulated":
+        recordings = pd.concat([recordings, auxiliary.recordings(registry.RAW)], ignore_index=True)
     index = make_index(recordings, on_bad_clip)
     write_clips(index.clips, CLIPS)
     apart = (index.clips["split"] == "test") | held_out(index.clips, load(CalibrationParams, "score").calibration)

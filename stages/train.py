@@ -25,8 +25,9 @@ def main(name: str) -> str:
     encoder = Path("data/encoders") / system["encoder"]
     labels = LABELS / f"{system['labels']}.csv"
     label = read_csv(labels, ("clip_id", "label"))[["clip_id", "label", "confidence"]]
-    clips = training(read_clips(TRAIN_CLIPS)).merge(label, how="left", on="clip_id", validate="1:1")
-    clips = clips.fillna({"label": "", "confidence": 1.0})
+    known = read_clips(TRAIN_CLIPS).merge(label, how="left", on="clip_id", validate="1:1")
+    known = known.fillna({"label": known["attributes"], "confidence": 1.0})  # supplements have what is given alone
+    clips, supplements = training(known).reset_index(drop=True), known[known["split"] == "supplemental"]
     mark = checkpoints.fingerprint((params, seeds, content["seed"]), TRAIN_CLIPS, features, labels, encoder)
     metrics: dict[str, Any] = {}
     losses: list[tuple[str, int, int, float]] = []
@@ -34,7 +35,7 @@ def main(name: str) -> str:
         store, device = FeatureStore(features), compute.device()
         for seed in seeds:
             place = work / f"seed_{seed}"
-            task = Task(params, encoder, store, clips, content["seed"] + seed, device, place)
+            task = Task(params, encoder, store, clips, content["seed"] + seed, device, place, supplements)
             tensors, found = module(params.objective).train(task)
             losses += [(name, seed, epoch, loss) for epoch, loss in enumerate(found.pop("losses", []), start=1)]
             metrics[f"seed_{seed}"] = found

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from asd import checkpoints
-from asd.adaptation import processes
+from asd import checkpoints, processes
 from asd.adaptation.batches import Batch, Machines, draw
 from asd.adaptation.objective import SelfDistillation, create_objective, recompute
 from asd.compute import rng

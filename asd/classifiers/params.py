@@ -1,10 +1,22 @@
 """The blocks ``systems.<name>.train`` and the section ``train`` of params.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel, model_validator
 
 from asd.section import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Objective = Literal["softmax", "adacos", "adacos_dynamic", "sub_cluster_adacos", "arcface", "sub_center_arcface"]
+LOSS_OPTIONS: dict[str, tuple[str, ...]] = {
+    "softmax": (),
+    "adacos": ("train_centres",),
+    "adacos_dynamic": (),
+    "sub_cluster_adacos": ("sub_clusters", "train_centres"),
+    "arcface": ("scale", "margin"),
+    "sub_center_arcface": ("sub_clusters", "scale", "margin"),
+}
+OPTIONS = sorted({option for options in LOSS_OPTIONS.values() for option in options})
 
 
 class Untrained(Section):
@@ -22,16 +34,63 @@ class Reconstruction(Section):
     learning_rate: float = Field(gt=0)
 
 
-class Classification(Section):
+class Augmented(Section):
+    """What is done to the clips of a batch: for each augmentation the share of clips that it changes."""
+
+    mixup: Share = 0.0
+    statex: Share = 0.0
+    featex: Share = 0.0
+    spec_augment: Share = 0.0
+    noise_mix: Share = Field(0.0, description="of all clips but noise: with a noise-only clip")
+    snr_low: float = Field(0.0, description="[dB] of the clip to the noise added")
+    snr_high: float = Field(15.0, description="[dB]")
+
+    @model_validator(mode="after")
+    def _snr_in_order(self) -> "Augmented":
+        if self.snr_low > self.snr_high:
+            raise ValueError(f"snr_low is {self.snr_low:g}: at most snr_high, {self.snr_high:g}")
+        return self
+
+
+class Classified(Section):
+    """What is a class of its own, besides every machine, section and label."""
+
+    domain_class: bool = Field(True, description="source and target apart")
+    clean_class: Literal["none", "machine", "normal"] = Field(
+        "none", description="of clean clips: left out, a class a machine, or that of the machine's source clips"
+    )
+    noise_class: Literal["none", "shared", "machine"] = Field("none", description="of noise-only clips")
+    further_machines: bool = Field(
+        True, description="those of dataset.auxiliary and dataset.pretrain, if there are any"
+    )
+
+
+class Classification(Augmented, Classified):
     """A classifier of machine x section x domain x label; its embeddings are what is used."""
 
-    objective: Literal["adacos", "arcface"]
+    objective: Objective
     epochs: int = Field(ge=1)
     batch: int = Field(ge=2)
     learning_rate: float = Field(gt=0)
-    mixup: float = Field(0.0, ge=0, le=1)
-    crop: int = Field(0, ge=0)
+    crop: int = Field(0, ge=0, description="[rows], 0: whole clips")
+    target_share: Share = Field(0.0, description="least share of target clips in an epoch, by repeating them")
     confidence: Literal["ignore", "weight", "soften"] = Field("ignore", description="what is made of unsure labels")
+    sub_clusters: int | None = Field(None, ge=1, description="centres of a class")
+    train_centres: bool | None = Field(None, description="or centres stay where they were drawn")
+    scale: float | None = Field(None, gt=0)
+    margin: float | None = Field(None, ge=0, lt=1.5, description="[rad]")
+
+    def loss_options(self) -> dict[str, Any]:
+        """Pick what the loss is told; what is not said has the loss's own default."""
+        return {name: value for name in LOSS_OPTIONS[self.objective] if (value := getattr(self, name)) is not None}
+
+    @model_validator(mode="after")
+    def _options_of_the_objective(self) -> "Classification":
+        for option in OPTIONS:
+            if getattr(self, option) is not None and option not in LOSS_OPTIONS[self.objective]:
+                having = ", ".join(name for name, options in LOSS_OPTIONS.items() if option in options)
+                raise ValueError(f"{option} is an option of {having}, not of {self.objective}: leave it out")
+        return self
 
 
 class TrainParams(RootModel):

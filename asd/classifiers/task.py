@@ -16,9 +16,8 @@ from asd.features.store import FeatureStore
 MODULES = {
     "none": "asd.classifiers.untrained",
     "reconstruction": "asd.classifiers.reconstruction",
-    "adacos": "asd.classifiers.classification",
-    "arcface": "asd.classifiers.classification",
 }
+CLASSIFICATION = "asd.classifiers.classification"  # of every other objective, a loss each
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,15 @@ class Task:
     store : FeatureStore
         Training features.
     clips : pd.DataFrame
-        Normal machine clips of the training split, sorted by ``clip_id``, with the column ``label``.
+        Normal machine clips of the training split, sorted by ``clip_id``, with the columns ``label``, ``confidence``.
     seed : int
         Of everything drawn in this run.
     device : torch.device
         Where to compute.
     work : Path
         Folder of unfinished work.
+    supplements : pd.DataFrame, optional
+        Clean and noise-only clips, likewise: material to train on, never to remember.
     """
 
     params: Untrained | Reconstruction | Classification
@@ -50,6 +51,7 @@ class Task:
     seed: int
     device: torch.device
     work: Path
+    supplements: pd.DataFrame | None = None
 
     def network(self) -> nn.Module:
         """Make the encoder with its first weights."""
@@ -62,4 +64,4 @@ def module(objective: str) -> ModuleType:
     It has ``train(task) -> (tensors, metrics)`` and
     ``extract(network, tensors, machines, stores, device) -> np.ndarray [shape=(clips, ...)]``.
     """
-    return import_module(MODULES[objective])
+    return import_module(MODULES.get(objective, CLASSIFICATION))

@@ -80,7 +80,8 @@ def _say_missing_sections(table: pd.DataFrame, year: Year, parts: list[PartName]
 def recordings(params: DatasetParams, raw: Path, hidden: Path) -> pd.DataFrame:
     """List the recordings; see :class:`asd.datasets.registry.Dataset`."""
     own = dcase.recordings(raw / params.name, hidden)
-    further = [_supplements(folder, hidden) for folder in sorted(raw.iterdir()) if folder.name != params.name]
+    years_there = [folder for folder in sorted(raw.glob("dcase*")) if folder.name != params.name]
+    further = [_supplements(folder, hidden) for folder in years_there]
     table = pd.concat([own, *further], ignore_index=True)
     return truth.joined(table, params.year, params.split, hidden)
 

@@ -34,6 +34,7 @@ class DatasetParams(Section):
     split: Literal["dev", "eval"] = Field("dev", description="whose test clips are scored")
     train_on: list[Literal["dev", "additional"]] = Field(["dev"], min_length=1)
     pretrain: str = Field("none", pattern=r"^(none|20\d\d(\+20\d\d)*)$", description="none, or years joined by +")
+    auxiliary: Literal["none", "simulated"] = Field("none", description="further machines to train on")
     mirror: str = Field("none", min_length=1, description="none, a folder, or a base URL with the archives")
     simulated: SimulatedParams
     folder: FolderParams

@@ -2,7 +2,21 @@
 
 from torch import nn
 
-from asd.classifiers.losses.adacos import AdaCos
-from asd.classifiers.losses.arcface import ArcFace
+from asd.classifiers.losses.adacos import AdaCos, DynamicAdaCos, SubClusterAdaCos
+from asd.classifiers.losses.arcface import ArcFace, SubCenterArcFace
+from asd.classifiers.losses.softmax import Softmax
+from asd.classifiers.params import Classification
 
-LOSSES: dict[str, type[nn.Module]] = {"adacos": AdaCos, "arcface": ArcFace}
+LOSSES: dict[str, type[nn.Module]] = {
+    "softmax": Softmax,
+    "adacos": AdaCos,
+    "adacos_dynamic": DynamicAdaCos,
+    "sub_cluster_adacos": SubClusterAdaCos,
+    "arcface": ArcFace,
+    "sub_center_arcface": SubCenterArcFace,
+}
+
+
+def create_loss(params: Classification, dims: int, classes: int) -> nn.Module:
+    """Make the loss of an objective; called with embeddings and soft labels it gives the mean loss and the logits."""
+    return LOSSES[params.objective](dims, classes, **params.loss_options())

@@ -1,0 +1,121 @@
+"""What the tests of training share: a small store, small params, runs of them in processes of their own."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from asd.classifiers import classification
+from asd.classifiers.params import Classification
+from asd.classifiers.task import Task
+from asd.encoders.params import SEResNet18
+from asd.encoders.registry import create_encoder, save_tensors, write_encoder
+
+CPU = torch.device("cpu")
+BANDS = 16
+CNN = SEResNet18(architecture="se_resnet18", features="x", width=8)
+CLASSIFY = Classification(objective="adacos", epochs=6, batch=8, learning_rate=0.003)
+EVERYTHING = {"mixup": 0.5, "statex": 0.5, "featex": 0.5, "spec_augment": 0.5, "noise_mix": 0.5}
+EVERYTHING |= {"noise_class": "shared", "clean_class": "machine", "target_share": 0.3, "objective": "adacos_dynamic"}
+
+
+class Store:
+    """Clips of unlike lengths, a spectrum for each machine, kind, domain and label."""
+
+    bands = BANDS
+
+    def __init__(self, clips):
+        self.description = {"kind": "log_mel", "unit": "dB"}
+        rng = np.random.default_rng(0)
+        kinds = clips[["machine", "kind", "domain", "label"]].agg("|".join, axis=1)
+        spectra = {kind: 5 * rng.normal(size=BANDS) for kind in sorted(set(kinds))}
+        self.clips = {
+            clip: (spectra[kind] + rng.normal(size=(20 + i % 3, BANDS))).astype(np.float32)
+            for i, (clip, kind) in enumerate(zip(clips["clip_id"], kinds, strict=True))
+        }
+
+    def __contains__(self, clip_id):
+        return clip_id in self.clips
+
+    def __getitem__(self, clip_id):
+        return self.clips[clip_id]
+
+    def rows(self, clip_id):
+        return len(self.clips[clip_id])
+
+    def normalised(self, x):
+        return x
+
+
+def clips(kind="machine", machines=("fan", "valve"), labels=("speed=1", "speed=2"), count=8):
+    """Eight clips of two machines with two attributes each, the last of them of the target."""
+    rows = [(m, a, i) for m in machines for a in labels for i in range(count)]
+    return pd.DataFrame(
+        {
+            "clip_id": [f"{kind}{m}{a}{i}" for m, a, i in rows],
+            "machine": [m for m, _, _ in rows],
+            "section": "00",
+            "kind": kind,
+            "split": "train" if kind == "machine" else "supplemental",
+            "domain": ["target" if kind == "machine" and i == 7 else "source" for _, _, i in rows],
+            "label": [a for _, a, _ in rows],
+            "confidence": 1.0,
+        }
+    )
+
+
+def supplements():
+    """Clean clips of one machine, noise-only clips of the other."""
+    return pd.concat([clips("clean", ("fan",), ("",), 4), clips("noise", ("valve",), ("",), 4)], ignore_index=True)
+
+
+def task(table, params, block, folder: Path, name="work", extra=None):
+    """Make the task of training an encoder on clips, and on supplements if there are any."""
+    encoder = folder / f"encoder_{block.architecture}"
+    if not encoder.exists():
+        write_encoder(encoder, create_encoder(block, BANDS, seed=1), block, BANDS)
+    store = Store(table if extra is None else pd.concat([table, extra], ignore_index=True))
+    return Task(params, encoder, store, table, 3, CPU, folder / name, extra)
+
+
+def killed(folder: Path, at: int) -> None:
+    """Train in this process, which ends by SIGKILL in the middle of a step."""
+    real, done = classification.train_step, []
+
+    def deadly(*arguments):
+        if len(done) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done.append(at)
+        return real(*arguments)
+
+    classification.train_step = deadly
+    torch.set_num_threads(1)
+    params = CLASSIFY.model_copy(update=EVERYTHING)
+    classification.train(task(clips(), params, CNN, folder, "killed", supplements()))
+
+
+class InDoublePrecision(Task):
+    """A task whose encoder and features are in float64, so that only the order of sums is left."""
+
+    def network(self):
+        return super().network().double()
+
+
+def main() -> None:
+    """Under torchrun: train for two epochs with everything switched on; process 0 writes what comes out."""
+    out = Path(os.environ["OUT"])
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    made = task(clips(), CLASSIFY.model_copy(update=EVERYTHING | {"epochs": 2}), CNN, out, extra=supplements())
+    made.store.clips = {clip: rows.astype(np.float64) for clip, rows in made.store.clips.items()}
+    weights, found = classification.train(InDoublePrecision(**vars(made)))
+    if os.environ["RANK"] == "0":
+        losses = torch.tensor(found["losses"])
+        save_tensors({k: v.contiguous() for k, v in weights.items()} | {"losses": losses}, out / "weights.safetensors")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Training to its end, after a kill, by two processes; classes of all kinds; few of them."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from classifier_runs import BANDS, CLASSIFY, CNN, CPU, EVERYTHING, Store, clips, killed, supplements, task
+
+from asd.classifiers.batches import epoch_order
+from asd.classifiers.classes import class_names, class_targets
+from asd.classifiers.classification import train
+from asd.classifiers.losses.registry import LOSSES
+from asd.classifiers.material import gather
+from asd.classifiers.params import Classified
+from asd.classifiers.task import module
+from asd.encoders.registry import create_encoder, load_tensors
+from asd.errors import UserError
+
+
+@pytest.mark.parametrize("objective", LOSSES)
+def test_a_classifier_learns_its_classes(objective, tmp_path):
+    params = CLASSIFY.model_copy(update={"objective": objective, "epochs": 12})
+    tensors, metrics = module(objective).train(task(clips(), params, CNN, tmp_path))
+    assert metrics["classes"] == 8
+    assert metrics["accuracy"] > 0.8
+    assert len(metrics["losses"]) == 12
+    assert metrics["losses"][-1] == metrics["loss"] < metrics["losses"][0]
+    embeddings = module(objective).extract(create_encoder(CNN, BANDS), tensors, clips(), [Store(clips())], CPU)
+    assert embeddings.shape == (len(clips()), 1, 64)
+
+
+def test_killed_training_ends_with_the_same_bytes(tmp_path, capsys):
+    params = CLASSIFY.model_copy(update=EVERYTHING)
+    torch.set_num_threads(1)
+    whole, told = train(task(clips(), params, CNN, tmp_path, "whole", supplements()))
+    process = multiprocessing.get_context("spawn").Process(target=killed, args=(tmp_path, 17))  # 5 steps an epoch
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    resumed, told_again = train(task(clips(), params, CNN, tmp_path, "killed", supplements()))
+    assert "resumed after epoch 3" in capsys.readouterr().out
+    assert told_again == told
+    assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+
+
+def test_two_processes_take_the_same_steps_as_one(tmp_path):
+    """Under torchrun, gloo on the CPU, in float64: batch normalisation, exchanges and loss see the whole batch."""
+    here = Path(__file__).parent
+    found = []
+    for processes in (1, 2):
+        out = tmp_path / str(processes)
+        environment = os.environ | {"OUT": str(out), "PYTHONPATH": f"{here.parent}:{here}", "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        done = subprocess.run(
+            [*command, str(here / "classifier_runs.py")], env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        found.append(load_tensors(out / "weights.safetensors"))
+    one, two = found
+    assert one.keys() == two.keys()
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, rtol=1e-7, atol=1e-9)
+
+
+def named(**params):
+    table = pd.concat([clips(), supplements()], ignore_index=True)
+    return class_names(table, Classified.model_validate(params)), table["kind"]
+
+
+def test_classes_are_machine_section_domain_and_label():
+    names, kind = named()
+    assert set(names[kind == "machine"]) == {
+        f"{m}|00|{d}|speed={s}" for m in ("fan", "valve") for d in ("source", "target") for s in (1, 2)
+    }
+    assert set(names[kind != "machine"]) == {""}
+    assert names[0] == "fan|00|source|speed=1"
+    assert len(set(named(domain_class=False)[0])) == 5
+
+
+@pytest.mark.parametrize(
+    ("params", "kind", "expected"),
+    [
+        ({"clean_class": "machine"}, "clean", "fan|00|clean"),
+        ({"clean_class": "normal"}, "clean", "fan|00|source|"),
+        ({"noise_class": "shared"}, "noise", "noise"),
+        ({"noise_class": "machine"}, "noise", "valve|00|noise"),
+    ],
+)
+def test_supplements_have_classes_where_they_are_asked_for(params, kind, expected):
+    names, kinds = named(**params)
+    assert set(names[kinds == kind]) == {expected}
+    assert set(names[~kinds.isin((kind, "machine"))]) == {""}
+
+
+def test_supplements_are_trained_on_only_where_they_have_a_class(tmp_path):
+    def kinds(**params):
+        return gather(task(clips(), CLASSIFY.model_copy(update=params), CNN, tmp_path, extra=supplements())).clips[
+            "kind"
+        ]
+
+    assert set(kinds()) == {"machine"}
+    assert set(kinds(noise_class="shared")) == {"machine", "noise"}
+    assert set(kinds(noise_class="machine", clean_class="normal")) == {"machine", "noise", "clean"}
+
+
+@pytest.mark.parametrize("confidence", ["ignore", "weight", "soften"])
+def test_unsure_labels_count_less_or_are_shared_within_their_machine(confidence):
+    table = pd.DataFrame(
+        {
+            "machine": ["fan", "fan", "fan", "pump"],
+            "section": "00",
+            "kind": "machine",
+            "domain": ["source", "source", "target", "source"],
+            "label": ["a", "b", "a", "a"],
+            "confidence": [0.75, 1.0, 0.5, 0.25],
+        }
+    )
+    targets = class_targets(table, confidence)
+    own = {"ignore": [1, 1, 1, 1], "weight": [0.75, 1, 0.5, 0.25], "soften": [0.75, 1, 1, 1]}[confidence]
+    assert np.diag(targets).tolist() == own
+    off = targets - np.diag(np.diag(targets))
+    assert off[0, 1] == (0.25 if confidence == "soften" else 0)  # the other class of that machine, section and domain
+    assert off.sum() == off[0, 1]
+    assert np.array_equal(class_targets(table.drop(columns="confidence")), np.eye(4))
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.0, 4), (0.1, 4), (0.5, 16), (1.0, 32)])
+def test_target_clips_are_repeated_evenly_in_an_epoch_of_the_same_length(share, count):
+    domain = clips()["domain"].to_numpy()
+    order = epoch_order(domain, share, torch.Generator().manual_seed(0)).numpy()
+    assert len(order) == len(domain)
+    times = np.bincount(order, minlength=len(domain))
+    assert times[domain == "target"].sum() == count
+    assert np.ptp(times[domain == "target"]) == 0
+    assert times[domain == "source"].max(initial=0) <= 1
+
+
+@pytest.mark.parametrize("only", ["source", "target"])
+def test_one_domain_alone_is_not_repeated(only):
+    order = epoch_order(np.full(7, only), 0.5, torch.Generator().manual_seed(0))
+    assert sorted(order.tolist()) == list(range(7))
+
+
+def few(count=20):
+    """One machine without attributes or domains."""
+    return clips(machines=("fan",), labels=("",), count=count).assign(domain="source")
+
+
+def test_one_class_is_refused_in_one_line(tmp_path):
+    with pytest.raises(
+        UserError, match=r"^train: all clips are of one class, fan\|00\|source\|: switch on statex, .*$"
+    ):
+        train(task(few(), CLASSIFY, CNN, tmp_path))
+
+
+@pytest.mark.parametrize("objective", LOSSES)
+@pytest.mark.parametrize("params", [{"statex": 0.5}, {"featex": 0.5}, {"statex": 0.5, "featex": 0.5, "mixup": 0.5}])
+def test_one_class_is_learnable_by_exchanges(objective, params, tmp_path):
+    params = CLASSIFY.model_copy(update={"objective": objective, "epochs": 2} | params)
+    tensors, metrics = train(task(few(), params, CNN, tmp_path))
+    assert metrics["classes"] == 1
+    embeddings = module(objective).extract(create_encoder(CNN, BANDS), tensors, few(), [Store(few())], CPU)
+    assert np.isfinite(embeddings).all()
+    assert np.ptp(embeddings, axis=0).max() > 0
+
+
+def test_a_clip_a_class_is_trained(tmp_path):
+    one = clips(count=1).drop_duplicates(["machine", "label"]).reset_index(drop=True)
+    _, metrics = train(task(one, CLASSIFY, CNN, tmp_path))
+    assert metrics["classes"] == len(one) == 4
+    assert np.isfinite(metrics["loss"])
+
+
+def test_noise_is_that_of_the_machine_or_of_all(tmp_path):
+    params = CLASSIFY.model_copy(update={"noise_mix": 1.0})
+    material = gather(task(clips(), params, CNN, tmp_path, extra=supplements()))
+    assert material.noise_for("valve") == material.noise_for("fan") == [f"noisevalve{i}" for i in range(4)]
+    with pytest.raises(UserError, match=r"^train.noise_mix is 1: there are no noise-only clips, set it to 0$"):
+        gather(task(clips(), params, CNN, tmp_path, "none"))
+
+
+def test_further_machines_are_classes_unless_they_are_left_out(tmp_path):
+    further = clips(machines=("pump",), count=4).assign(split="supplemental", domain="source")
+    further["clip_id"] = "further" + further["clip_id"]
+    found = {}
+    for switch in (True, False):
+        params = CLASSIFY.model_copy(update={"epochs": 1, "further_machines": switch})
+        found[switch] = train(
+            task(few(), params.model_copy(update={"statex": 0.1}), CNN, tmp_path, str(switch), further)
+        )[1]
+    assert (found[True]["classes"], found[False]["classes"]) == (3, 1)
