@@ -1,11 +1,12 @@
 """Stage train@<system>: train one system on normal clips, once for each training seed."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from asd import checkpoints, compute
+from asd import checkpoints, compute, processes
 from asd.artifacts import publish, read_csv, read_json, significant, write_csv, write_json, write_metrics
 from asd.classifiers.params import SeedsParams, TrainParams
 from asd.classifiers.task import Task, module
@@ -17,21 +18,19 @@ from asd.stage import run
 
 
 def main(name: str) -> str:
-    """Train one system for every seed of ``train.seeds``."""
+    """Train one system for every seed of ``train.seeds``; under ``torchrun``, process 0 alone writes."""
     content = read_params()
     system, seeds = content["systems"][name], load(SeedsParams, "train").seeds
     params = load(TrainParams, "systems", name, "train").root
     features = Path("data/features") / system["features"] / "train"
     encoder = Path("data/encoders") / system["encoder"]
     labels = LABELS / f"{system['labels']}.csv"
-    label = read_csv(labels, ("clip_id", "label"))[["clip_id", "label", "confidence"]]
-    known = read_clips(TRAIN_CLIPS).merge(label, how="left", on="clip_id", validate="1:1")
-    known = known.fillna({"label": known["attributes"], "confidence": 1.0})  # supplements have what is given alone
-    clips, supplements = training(known).reset_index(drop=True), known[known["split"] == "supplemental"]
+    clips, supplements = _material(labels)
     mark = checkpoints.fingerprint((params, seeds, content["seed"]), TRAIN_CLIPS, features, labels, encoder)
     metrics: dict[str, Any] = {}
     losses: list[tuple[str, int, int, float]] = []
-    with checkpoints.unfinished(f"train@{name}", mark) as work:
+    first = processes.rank() == 0
+    with checkpoints.unfinished(f"train@{name}", mark) if first else nullcontext(Path()) as work:
         store, device = FeatureStore(features), compute.device()
         for seed in seeds:
             place = work / f"seed_{seed}"
@@ -39,14 +38,25 @@ def main(name: str) -> str:
             tensors, found = module(params.objective).train(task)
             losses += [(name, seed, epoch, loss) for epoch, loss in enumerate(found.pop("losses", []), start=1)]
             metrics[f"seed_{seed}"] = found
-            save_tensors(tensors, work / "output" / f"seed_{seed}.safetensors")
-        model = read_json(encoder / DESCRIPTION) | {"objective": params.objective, "seeds": seeds}
-        write_json(work / "output" / "model.json", model)
-        publish(work / "output", Path("data/models") / name)
-    write_metrics(Path("metrics/train") / f"{name}.json", metrics)
-    table = pd.DataFrame(losses, columns=["system", "seed", "epoch", "loss"])
-    write_csv(Path("metrics/plots/loss") / f"{name}.csv", table.assign(loss=table["loss"].map(significant)))
+            if first:
+                save_tensors(tensors, work / "output" / f"seed_{seed}.safetensors")
+        if first:
+            model = read_json(encoder / DESCRIPTION) | {"objective": params.objective, "seeds": seeds}
+            write_json(work / "output" / "model.json", model)
+            publish(work / "output", Path("data/models") / name)
+    if first:
+        write_metrics(Path("metrics/train") / f"{name}.json", metrics)
+        table = pd.DataFrame(losses, columns=["system", "seed", "epoch", "loss"])
+        write_csv(Path("metrics/plots/loss") / f"{name}.csv", table.assign(loss=table["loss"].map(significant)))
     return f"{len(clips)} clips, {len(seeds)} training seed(s), in data/models/{name}"
+
+
+def _material(labels: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the normal clips and the supplements, with their labels: of supplements those that are given."""
+    label = read_csv(labels, ("clip_id", "label"))[["clip_id", "label", "confidence"]]
+    known = read_clips(TRAIN_CLIPS).merge(label, how="left", on="clip_id", validate="1:1")
+    known = known.fillna({"label": known["attributes"], "confidence": 1.0})
+    return training(known).reset_index(drop=True), known[known["split"] == "supplemental"]
 
 
 if __name__ == "__main__":

@@ -7,33 +7,16 @@ differences are to the system's cosine nearest neighbour, or reconstruction erro
 same clips: 95 % intervals over clips and training seeds.
 """
 
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from asd.evaluation import joined
-from asd.evaluation.bootstrap import bias_corrected_interval, resampled_scores
-from asd.evaluation.difference import difference, seed_error
-from asd.evaluation.official import YEARS, averaged, headline_values, point_values, year_of
 from asd.evaluation.sections import LabelledSection
 from asd.scoring.trade_off import trade_off
+from studies import comparison
 from studies.pipeline import embeddings, parser, project, tables
 
-YEAR = year_of("simulated")
 REFERENCES = ("knn_cosine", "mse")  # what a system's other scorers are held against
-HEADER = (
-    "system",
-    "scorer",
-    "official [95 %]",
-    "AUC source",
-    "AUC target",
-    "pAUC",
-    "against nearest neighbour or MSE [95 %]",
-    "is",
-)
-ALIGNED = ("---", "---", *["---:"] * 5, "---")
 
 
 def labelled(params: dict[str, Any], factory: int) -> list[LabelledSection]:
@@ -42,34 +25,8 @@ def labelled(params: dict[str, Any], factory: int) -> list[LabelledSection]:
     parts = []
     for system in params["systems"]:
         found = trade_off(clips, trained, embeddings(system, clips), params["seed"])
-        parts.append(found.assign(system=system + "/" + found["scorer"], threshold=np.nan, decision=0))
-    table = joined.beside_truth(pd.concat(parts), clips, joined.read_truth())
-    return [replace(own, machine=f"{own.machine} {factory}") for own in joined.labelled_sections(table)]
-
-
-def rows(sections: list[LabelledSection], resamples: int) -> list[tuple[str, ...]]:
-    """Compute the table, a row for each system and scorer."""
-    points = point_values(sections, YEAR)
-    values = headline_values(points, "official", YEAR)
-    resampled = resampled_scores(sections, YEARS[YEAR], resamples, seed=0)
-    found = []
-    for name, scores in values.items():
-        system, scorer = name.split("/")
-        reference = next(f"{system}/{other}" for other in REFERENCES if f"{system}/{other}" in values)
-        low, high = bias_corrected_interval(scores.mean(), resampled[name])
-        own = points[points["system"] == name]
-        aucs = [_mean(own[own["measure"] == measure]) for measure in ("auc_source", "auc_target", "pauc")]
-        seeds = seed_error(scores, values[reference], same_models=True)
-        apart = difference(scores.mean() - values[reference].mean(), resampled[name] - resampled[reference], seeds)
-        against = f"{100 * apart.value:+.2f} [{100 * apart.low:+.1f}, {100 * apart.high:+.1f}]", apart.verdict
-        against = against if name != reference else ("", "")
-        official = f"{100 * scores.mean():.2f} [{100 * low:.1f}, {100 * high:.1f}]"
-        found.append((system, scorer, official, *(f"{100 * auc:.2f}" for auc in aucs), *against))
-    return found
-
-
-def _mean(points: pd.DataFrame) -> float:
-    return float(np.mean([averaged(seed, YEARS[YEAR]) for _, seed in points.groupby("seed")]))
+        parts.append(found.assign(system=system + "/" + found["scorer"]))
+    return comparison.labelled(pd.concat(parts), clips, factory)
 
 
 def main() -> None:
@@ -77,12 +34,17 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--resamples", type=int, default=1000)
     args = arguments.parse_args()
-    sections = []
+    sections: list[LabelledSection] = []
     for seed in args.seeds:
         with project(args, seed) as params:
             sections += labelled(params, seed)
-    for row in (HEADER, ALIGNED, *rows(sections, args.resamples)):
-        print(f"| {' | '.join(row)} |")
+    names = set(sections[0].scores)
+
+    def reference_of(name: str) -> str:
+        system = name.split("/")[0]
+        return next(f"{system}/{other}" for other in REFERENCES if f"{system}/{other}" in names)
+
+    comparison.show(comparison.rows(sections, reference_of, args.resamples, same_models=True))
 
 
 if __name__ == "__main__":
