@@ -22,6 +22,7 @@ class ScorerBlock(ThresholdParams):
 
     scorer: str
     per_band: bool = Field(False, description="one memory a frequency band, scores averaged")
+    whiten: bool = Field(False, description="by the covariance of normal clips within their domains")
 
     def options(self) -> dict[str, Any]:
         """Pick what the scorer's constructor takes."""
@@ -108,6 +109,7 @@ class ValueParams(ScorerBlock):
     """A value that the system itself gives."""
 
     scorer: Literal["value"]
+    whiten: Literal[False] = False
     value: Literal["mse", "mahalanobis"] = "mse"
 
 

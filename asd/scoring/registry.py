@@ -5,6 +5,7 @@ from importlib import import_module
 from asd.scoring.bands import PerBand
 from asd.scoring.params import ScorerBlock
 from asd.scoring.scorer import Scorer
+from asd.scoring.whitening import Whitened
 
 SCORERS = {
     "knn": "asd.scoring.knn:KNN",
@@ -26,4 +27,5 @@ def create_scorer(params: ScorerBlock, seed: int = 0) -> Scorer:
     made = getattr(import_module(module), name)(**params.options())
     if hasattr(made, "random_state"):
         made.random_state = seed
+    made = Whitened(made) if params.whiten else made
     return PerBand(made) if params.per_band else made

@@ -25,6 +25,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "density_difference": {"scorer": "local_density", "form": "difference"},
     "density_log": {"scorer": "local_density", "form": "log"},
     "domain_density": {"scorer": "domain_density"},
+    "density_whitened": {"scorer": "local_density", "metric": "euclidean", "whiten": True},
     "var_min": {"scorer": "var_min"},
     "gmm": {"scorer": "gmm"},
     "knn_bands": {"scorer": "knn", "domains": "together", "per_band": True},
