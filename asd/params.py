@@ -19,6 +19,8 @@ from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
 from asd.section import PARAMS, Section, checked
 
 WEIGHTLESS = ("pooled_mel", "mel_bands")
+ONE_DIMENSIONAL = ("waveform", "magnitude_spectrum")  # kinds of front ends
+OF_SPECTROGRAMS = ("statex", "spec_augment")
 LABELS = ("given", "hierarchical", "frequency", "spectrum", "gmm", "hdbscan", "auto")
 
 
@@ -128,3 +130,7 @@ def _system_mismatches(params: Params, name: str, system: System) -> Iterator[st
         yield f"{key}.score.scorer is {scores.scorer!r}: value and reconstruction go together"
     if isinstance(trains, Classification) and params.encoders[system.encoder].root.architecture in WEIGHTLESS:
         yield f"{key}.encoder is {system.encoder!r}: it has no weights to train, its objective is none"
+    if isinstance(trains, Classification) and params.features[system.features].kind in ONE_DIMENSIONAL:
+        for name in OF_SPECTROGRAMS:
+            if share := getattr(trains, name):
+                yield f"{key}.train.{name} is {share:g}: {system.features} is no spectrogram, set it to 0"

@@ -74,7 +74,7 @@ def checked(section: type[S], content: Any, name: str = "", path: Path = PARAMS)
 def explain(error: ValidationError, name: str, content: Any) -> str:
     """Say what is wrong in one line: full key, value, what is allowed."""
     first = error.errors()[0]
-    keys = _written(first["loc"], content)
+    keys = _written(first["loc"], content, first["type"] == "missing")
     full = ".".join([*([name] if name else []), *keys]) or "the file"
     more = len(error.errors()) - 1
     tail = f" (and {more} more)" if more else ""
@@ -91,11 +91,11 @@ def explain(error: ValidationError, name: str, content: Any) -> str:
     return f"{full} is {value!r}: {message[0].lower()}{message[1:]}{tail}"
 
 
-def _written(loc: tuple[int | str, ...], content: Any) -> list[str]:
-    """Keep of pydantic's location what stands in the file: tags of unions are not keys."""
+def _written(loc: tuple[int | str, ...], content: Any, missing: bool) -> list[str]:
+    """Keep of pydantic's location what stands in the file, or should: tags of unions are not keys."""
     keys = []
     for i, part in enumerate(loc):
-        if isinstance(content, dict) and part not in content and i < len(loc) - 1:
+        if isinstance(content, dict) and part not in content and not (missing and i == len(loc) - 1):
             continue
         keys.append(str(part))
         if isinstance(content, dict):

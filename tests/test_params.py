@@ -73,6 +73,27 @@ def test_what_is_wrong_is_said_in_one_line(key, value, says):
     assert str(caught.value).startswith("params.yaml: ")
 
 
+def test_statistics_of_bands_need_a_spectrogram():
+    content = shipped()
+    put(content, "features.wave", {"kind": "waveform", "sample_rate": 16000, "channel": "near"})
+    put(content, "encoders.speech", {"architecture": "wavlm_base", "features": "wave"})
+    content["systems"]["attribute_cnn"] |= {"encoder": "speech", "features": "wave"}
+    with pytest.raises(UserError, match=r"attribute_cnn\.train\.statex is 0\.5: wave is no spectrogram, set it to 0$"):
+        check(content)
+    put(content, "systems.attribute_cnn.train.statex", 0.0)
+    check(content)
+
+
+def test_options_of_another_objective_are_refused_in_one_line():
+    content = shipped()
+    put(content, "systems.attribute_cnn.train.margin", 0.5)
+    with pytest.raises(
+        UserError, match=r"train: margin is an option of arcface, sub_center_arcface, not of adacos"
+    ) as caught:
+        check(content)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_missing_key_is_named():
     content = shipped()
     del content["systems"]["frozen"]["encoder"]
