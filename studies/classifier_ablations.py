@@ -28,7 +28,7 @@ from studies import comparison
 from studies.pipeline import parser, project
 
 SYSTEM = "attribute_cnn"
-TRAIN, ENCODER = f"systems.{SYSTEM}.train", "se_resnet18"
+TRAIN, SCORE, ENCODER = f"systems.{SYSTEM}.train", f"systems.{SYSTEM}.score", "se_resnet18"
 SHIPPED, ORACLE = "as shipped", "oracle labels"
 VARIANTS: dict[str, dict[str, Any]] = {
     SHIPPED: {},
@@ -43,22 +43,33 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no noise class": {f"{TRAIN}.noise_class": "none"},
     "no supplemental clips": {f"{TRAIN}.noise_class": "none", f"{TRAIN}.clean_class": "none"},
     "noise mixed in": {f"{TRAIN}.noise_mix": 0.5},
-    "domains are no classes": {f"{TRAIN}.domain_class": False},
+    "domains are classes": {f"{TRAIN}.domain_class": True},
+    "whole clips": {f"{TRAIN}.crop": 0},
     "softmax": {f"{TRAIN}.objective": "softmax"},
     "ArcFace": {f"{TRAIN}.objective": "arcface"},
     "sub-cluster AdaCos": {f"{TRAIN}.objective": "sub_cluster_adacos"},
+    "dynamic AdaCos": {f"{TRAIN}.objective": "adacos_dynamic"},
+    "not whitened": {f"{SCORE}.whiten": False},
+    "nearest neighbour": {
+        f"{SCORE}.scorer": "knn",
+        f"{SCORE}.metric": "cosine",
+        f"{SCORE}.neighbours": 1,
+        f"{SCORE}.whiten": False,
+    },
     "no high-pass": {"features.log_mel_high_pass.high_pass": 0},
 }
 
 
 def changed(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Change keys of params, as ``dvc exp run -S`` does."""
+    """Change keys of params that are there, as ``dvc exp run -S`` does."""
     params = yaml.safe_load(yaml.safe_dump(params))
     for key, value in changes.items():
         *path, last = key.split(".")
         block = params
         for part in path:
             block = block[part]
+        if last not in block:
+            raise KeyError(key)
         block[last] = value
     return params
 
