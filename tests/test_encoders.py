@@ -16,7 +16,7 @@ from asd.encoders.beats import BEATs
 from asd.encoders.dasheng import Dasheng
 from asd.encoders.efficientat import EfficientAT
 from asd.encoders.encoder import windows
-from asd.encoders.params import Dense, EncoderParams, MelBands, PooledMel, SEResNet18, Small, Tiny
+from asd.encoders.params import Dense, DualBranch, EncoderParams, MelBands, PooledMel, SEResNet18, Small, Tiny
 from asd.encoders.precision import at_precision
 from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, network_of, read_encoder, write_encoder
@@ -32,6 +32,7 @@ BLOCKS = {
     "mel_bands": MelBands(architecture="mel_bands", features="x"),
     "dense": Dense(architecture="dense", features="x"),
     "se_resnet18": SEResNet18(architecture="se_resnet18", features="x", width=8),
+    "dual_branch": DualBranch(architecture="dual_branch", features="x", width=2, points=512),
     "tiny": Tiny(architecture="tiny", features="x", dims=32, depth=2, heads=2, frames=48),
     "small": Small(architecture="small", features="x", dims=32, depth=2, heads=2, frames=48),
 }

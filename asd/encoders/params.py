@@ -92,6 +92,15 @@ class SEResNet18(EncoderBlock):
     width: int = Field(64, ge=4)
 
 
+class DualBranch(EncoderBlock):
+    """Networks of the spectrogram and of the spectrum of the whole clip, made of the waveform."""
+
+    architecture: Literal["dual_branch"]
+    width: int = Field(16, ge=2)
+    branches: Literal["both", "stft", "spectrum"] = "both"
+    points: int = Field(8000, ge=256, description="cells of the spectrum up to 8000 Hz")
+
+
 class Tiny(TokenBlock):
     """A small vision transformer of EAT's architecture."""
 
@@ -137,7 +146,8 @@ class EncoderParams(RootModel):
     """One block of ``encoders:``, told apart by its architecture."""
 
     root: Annotated[
-        PooledMel | MelBands | Dense | SEResNet18 | Tiny | Small | PublishedEncoder, Field(discriminator="architecture")
+        PooledMel | MelBands | Dense | SEResNet18 | DualBranch | Tiny | Small | PublishedEncoder,
+        Field(discriminator="architecture"),
     ]
 
 

@@ -11,7 +11,16 @@ from torch import Tensor, nn
 from asd.artifacts import read_json, write_json, write_with
 from asd.compute import rng
 from asd.encoders.encoder import Encoder
-from asd.encoders.params import EncoderBlock, EncoderParams, MelBands, PublishedEncoder, SEResNet18, Tiny, TokenBlock
+from asd.encoders.params import (
+    DualBranch,
+    EncoderBlock,
+    EncoderParams,
+    MelBands,
+    PublishedEncoder,
+    SEResNet18,
+    Tiny,
+    TokenBlock,
+)
 from asd.encoders.pooling import create_pooling
 from asd.encoders.published import PUBLISHED
 from asd.errors import UserError
@@ -24,6 +33,7 @@ NETWORKS = {
     "mel_bands": "asd.encoders.mel_bands:MelBands",
     "dense": "asd.encoders.dense:DenseAutoencoder",
     "se_resnet18": "asd.encoders.se_resnet:SEResNet18Encoder",
+    "dual_branch": "asd.encoders.dual_branch:DualBranch",
     "eat": "asd.encoders.vit:ViTEncoder",
     "beats": "asd.encoders.beats:BEATs",
     "dasheng": "asd.encoders.dasheng:Dasheng",
@@ -89,6 +99,8 @@ def network_of(params: EncoderBlock) -> tuple[str, dict[str, Any]]:
         return "mel_bands", {"tokens": params.tokens}
     if isinstance(params, SEResNet18):
         return "se_resnet18", {"width": params.width}
+    if isinstance(params, DualBranch):
+        return "dual_branch", {key: getattr(params, key) for key in ("width", "branches", "points")}
     return params.architecture, {}  # type: ignore[attr-defined]
 
 

@@ -1,0 +1,152 @@
+"""Two views of a clip, each with a network of its own: the spectrogram, and the spectrum of the whole clip."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asd.encoders.attention import MultiDimensionalAttention
+from asd.encoders.se_resnet import SEBasicBlock
+from asd.encoders.standardise import Standardise, Viewer, moments
+from asd.features.store import FeatureStore
+
+RATE = 16000  # [Hz] of the waveform
+N_FFT, HOP = 1024, 512  # [samples]
+FIRST = 13  # bin of the transform above 200 Hz; the last one is at 8000 Hz
+
+
+class Branch(nn.Module):
+    """A view of the waveform and its network.
+
+    Attributes
+    ----------
+    standardise : Standardise
+        Each bin less its mean, over its deviation, of all frames of the training set.
+    body : nn.Module
+        Takes a view, gives ``(clips, dims)``.
+    """
+
+    def __init__(self, bins: int, body: nn.Module) -> None:
+        super().__init__()
+        self.standardise, self.body = Standardise(bins), body
+
+    def view(self, waveform: Tensor) -> Tensor:
+        """Make ``(clips, rows, bins)`` of a waveform ``(clips, samples)``."""
+        raise NotImplementedError
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Embed waveforms as directions ``(clips, dims)``."""
+        with torch.no_grad():
+            x = self.standardise(self.view(waveform))
+        return F.normalize(self.body(x), dim=1)
+
+
+class Spectrogram(Branch):
+    """Magnitude of the short-time Fourier transform, 200-8000 Hz; a residual network with attention."""
+
+    window: Tensor
+
+    def __init__(self, width: int) -> None:
+        bins, dims = N_FFT // 2 + 1 - FIRST, 8 * width
+        channels = [width, width, 2 * width, 4 * width, dims]
+        stages = [
+            nn.Sequential(SEBasicBlock(before, after, stride), SEBasicBlock(after, after, 1))
+            for before, after, stride in zip(channels, channels[1:], (1, 2, 2, 2), strict=False)
+        ]
+        stem = [nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        pooled = [nn.MaxPool2d(3, stride=2, padding=1), MultiDimensionalAttention(width)]
+        flat = dims * -(-bins // 32)  # the stem and three stages halve the bands five times
+        head = [_LargestOverTime(), nn.BatchNorm1d(flat), nn.Linear(flat, dims, bias=False)]
+        super().__init__(bins, nn.Sequential(nn.Unflatten(1, (1, -1)), *stem, *pooled, *stages, *head))
+        self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def view(self, waveform: Tensor) -> Tensor:
+        """See :meth:`Branch.view`: ``(clips, 1 + samples // 512, 500)``, as :mod:`asd.features.spectrum` computes."""
+        spectra = torch.stft(waveform, N_FFT, HOP, window=self.window, pad_mode="constant", return_complex=True)
+        return spectra[:, FIRST:].abs().transpose(1, 2)
+
+
+class Spectrum(Branch):
+    """Magnitude spectrum of the whole clip; three strided convolutions, then a perceptron."""
+
+    def __init__(self, width: int, points: int) -> None:
+        filters, length = 8 * width, points
+        layers: list[nn.Module] = []
+        for before, kernel, stride in ((1, 256, 64), (filters, 64, 32), (filters, 16, 4)):
+            layers += [nn.Conv1d(before, filters, kernel, stride, kernel // 2, bias=False), nn.ReLU(), _Gate(filters)]
+            length = length // stride + 1
+        layers.append(nn.Flatten())
+        for size in (length * filters, filters, filters, filters):
+            layers += [nn.Linear(size, filters, bias=False), nn.BatchNorm1d(filters), nn.ReLU()]
+        super().__init__(points, nn.Sequential(*layers, nn.Linear(filters, filters, bias=False)))
+        self.points = points
+
+    def view(self, waveform: Tensor) -> Tensor:
+        """See :meth:`Branch.view`: ``(clips, 1, points)`` up to 8000 Hz, root mean squares within cells."""
+        power = torch.fft.rfft(waveform).abs().square()[:, :-1]
+        return F.adaptive_avg_pool1d(power, self.points).sqrt().unsqueeze(1) * (2 / waveform.shape[1])
+
+
+class DualBranch(Viewer):
+    """Embed a waveform by its spectrogram, by the spectrum of the whole clip, or by both side by side.
+
+    Both branches are Wilkinghoff's, as seed 003 says, with the attention of its other reference behind the stem.
+    At the width 16 they have his sizes: residual stages of 16 to 128 channels, 128 filters, 2 x 128 dimensions.
+
+    Parameters
+    ----------
+    bands : int
+        Samples of a row of the waveform; any number.
+    width : int
+        Channels of the first stage; an eighth of the filters of the spectrum's branch and of either embedding.
+    branches : str
+        ``both``, ``stft`` or ``spectrum``.
+    points : int
+        Cells of the spectrum, up to 8000 Hz.
+
+    References
+    ----------
+    J. Wang, "Fine-tuning pre-trained audio models for anomalous sound detection", DCASE 2025 technical report;
+    K. Wilkinghoff, "Self-supervised learning for anomalous sound detection", ICASSP 2024.
+    """
+
+    def __init__(self, bands: int, width: int = 16, branches: str = "both", points: int = 8000) -> None:
+        super().__init__()
+        made = {"stft": lambda: Spectrogram(width), "spectrum": lambda: Spectrum(width, points)}
+        self.dims = 8 * width * (1 + (branches == "both"))
+        self.branches = nn.ModuleDict({name: make() for name, make in made.items() if branches in (name, "both")})
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed rows of waveforms ``(clips, rows, samples)`` as ``(clips, 1, dims)``."""
+        return torch.cat([branch(x.flatten(1)) for branch in self._branches()], dim=1).unsqueeze(1)
+
+    @torch.no_grad()
+    def fit_input(self, store: FeatureStore) -> None:
+        """See :meth:`Viewer.fit_input`."""
+        for branch in self._branches():
+            views = (branch.view(torch.from_numpy(store[clip]).reshape(1, -1))[0] for clip in store.clip_ids)
+            branch.standardise.set(*moments(view.numpy() for view in views))
+
+    def _branches(self) -> list[Branch]:
+        return list(self.branches.values())  # type: ignore[arg-type]
+
+
+class _Gate(nn.Module):
+    """Squeeze and excitation of a sequence's channels."""
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        squeezed = max(1, channels // reduction)
+        self.gate = nn.Sequential(nn.Linear(channels, squeezed), nn.ReLU(), nn.Linear(squeezed, channels), nn.Sigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale ``(clips, channels, length)``."""
+        return x * self.gate(x.mean(dim=2)).unsqueeze(2)
+
+
+class _LargestOverTime(nn.Module):
+    """Largest value over time of each channel in each band."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take ``(clips, channels, frames, bands)`` to ``(clips, channels * bands)``."""
+        return x.amax(dim=2).flatten(1)
