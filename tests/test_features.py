@@ -50,7 +50,7 @@ STFT = {"kind": "stft_magnitude", "sample_rate": 16000, "n_fft": 1024, "hop_leng
 SPECTRUM = {"kind": "magnitude_spectrum", "sample_rate": 16000, "points": 8000, "f_max": 8000}
 BLOCKS = [LOG_MEL, FBANK, ENVELOPE, STFT, SPECTRUM]
 BLOCKS += [{"kind": kind} for kind in ("dasheng_mel", "efficientat_mel", "beats_fbank")]
-BLOCKS += [{"kind": "characteristic_frequencies", "sample_rate": 16000}, {"kind": "waveform"}]
+BLOCKS += [{"kind": kind, "sample_rate": 16000} for kind in ("characteristic_frequencies", "waveform", "statistics")]
 
 
 def log_mel_params(**changes: Any) -> LogMelParams:

@@ -142,6 +142,33 @@ class FrequenciesParams(Heard):
         return None
 
 
+class StatisticsParams(Heard):
+    """One row of statistics a clip, see :func:`asd.features.statistics.statistics`."""
+
+    kind: Literal["statistics"]
+    f_min: FiniteFloat = Field(50, gt=0, description="[Hz]")
+    f_max: FiniteFloat = Field(8000, gt=0, description="[Hz]")
+    cells: int = Field(16, ge=1, description="bands of equal width on a logarithmic scale from f_min to f_max")
+    lowest: FiniteFloat = Field(4, gt=0, description="[Hz] of a comb's fundamental")
+    modulation_max: FiniteFloat = Field(120, gt=0, description="[Hz] of that of the envelope")
+    tone_max: FiniteFloat = Field(400, gt=0, description="[Hz] of that of the sound itself")
+
+    @field_validator("f_max")
+    @classmethod
+    def _f_max_in_range(cls, value: float, info: ValidationInfo) -> float:
+        return at_most(above(value, info.data.get("f_min"), "f_min"), nyquist(info), "half the sample_rate")
+
+    @property
+    def bands(self) -> int:
+        """Width of a row: the shape of the distribution, band energies, two combs."""
+        return 4 + self.cells + 2 * 5
+
+    @property
+    def rows_per_second(self) -> float | None:
+        """Rows of one second of sound; None where a clip is one row."""
+        return None
+
+
 FrontEndParams = Annotated[
     LogMelParams
     | DashengMelParams
@@ -152,7 +179,8 @@ FrontEndParams = Annotated[
     | SpectrumParams
     | EnvelopeSpectrumParams
     | FrequenciesParams
-    | WaveformParams,
+    | WaveformParams
+    | StatisticsParams,
     Field(discriminator="kind"),
 ]
 

@@ -16,6 +16,7 @@ FRONT_ENDS = {
     "magnitude_spectrum": "asd.features.spectrum:magnitude_spectrum",
     "envelope_spectrum": "asd.features.envelope:envelope_spectrum",
     "waveform": "asd.features.waveform:rows_of",
+    "statistics": "asd.features.statistics:statistics",
     "characteristic_frequencies": "asd.features.frequencies:frequency_table",
 }
 

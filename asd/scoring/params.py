@@ -64,6 +64,12 @@ class MahalanobisParams(ScorerBlock):
     shrinkage: float = Field(0.1, gt=0, le=1)
 
 
+class RobustMahalanobisParams(ScorerBlock):
+    """Mahalanobis distance to the nearer domain, from medians and cut residuals."""
+
+    scorer: Literal["robust_mahalanobis"]
+
+
 class LocalOutlierFactorParams(ScorerBlock):
     """Local outlier factor."""
 
@@ -118,6 +124,7 @@ Block = (
     | SmoteParams
     | KMeansParams
     | MahalanobisParams
+    | RobustMahalanobisParams
     | LocalOutlierFactorParams
     | LocalDensityParams
     | DomainDensityParams

@@ -12,6 +12,7 @@ SCORERS = {
     "smote": "asd.scoring.smote:SmoteKNN",
     "kmeans": "asd.scoring.kmeans:KMeans",
     "mahalanobis": "asd.scoring.mahalanobis:Mahalanobis",
+    "robust_mahalanobis": "asd.scoring.robust_mahalanobis:RobustMahalanobis",
     "local_outlier_factor": "asd.scoring.outlier_factor:LocalOutlierFactor",
     "local_density": "asd.scoring.density:LocalDensity",
     "domain_density": "asd.scoring.density:DomainDensity",

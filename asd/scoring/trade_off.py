@@ -20,6 +20,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "smote": {"scorer": "smote"},
     "kmeans": {"scorer": "kmeans"},
     "mahalanobis": {"scorer": "mahalanobis"},
+    "robust_mahalanobis": {"scorer": "robust_mahalanobis"},
     "local_outlier_factor": {"scorer": "local_outlier_factor"},
     "density_ratio": {"scorer": "local_density"},
     "density_difference": {"scorer": "local_density", "form": "difference"},
