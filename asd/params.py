@@ -114,6 +114,9 @@ def _encoder_mismatches(params: Params, name: str, architecture: str, features: 
     encoder = params.encoders[name].root
     if isinstance(encoder, MelBands) and front_end.bands % encoder.tokens:
         yield f"encoders.{name}.tokens is {encoder.tokens}: a divisor of the {front_end.bands} bands of {features}"
+    heard = (front_end.kind, front_end.sample_rate)
+    if architecture == "dual_branch" and heard != ("waveform", 16000):
+        yield f"{key}: dual_branch takes a waveform of 16000 Hz"
     if isinstance(front_end, EnvelopeSpectrumParams | FrequenciesParams):
         yield f"encoders.{name}.features is {features!r}: {front_end.kind} has no time axis to encode"
     elif front_end.clips == "train":
