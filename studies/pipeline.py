@@ -63,12 +63,13 @@ def project(args: argparse.Namespace, seed: int, **score: Any) -> Iterator[dict[
         Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
         if not DONE.exists():
             with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-                _make(params)
+                make(params)
             DONE.touch()
         yield read_params()
 
 
-def _make(params: dict[str, Any]) -> None:
+def make(params: dict[str, Any]) -> None:
+    """Run the stages up to embeddings of all systems in the current folder."""
     systems = params["systems"]
     pseudo = any(system["labels"] != "given" for system in systems.values())  # else no labeller is needed
     encoders = {system["encoder"] for system in systems.values()} | ({params["embed"]["encoder"]} if pseudo else set())

@@ -1,0 +1,89 @@
+"""One machine, twenty normal clips, no attributes, no domains: every system gives scores; the study by rotation."""
+
+from contextlib import chdir
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import yaml
+from conftest import ROOT
+
+from asd.artifacts import write_csv
+from asd.errors import UserError
+from stages import score
+from studies.pipeline import make
+from studies.rotation import judged, manifest
+
+RATE, SECONDS = 16000, 2
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("machine")
+    time = np.arange(RATE * SECONDS) / RATE
+    for kind, count in (("normal", 24), ("abnormal", 3)):
+        (folder / kind).mkdir()
+        for number in range(count):
+            rng = np.random.default_rng([number, count])
+            sound = 0.02 * rng.standard_normal(len(time)) + 0.1 * np.sin(2 * np.pi * (300 + number) * time)
+            soundfile.write(folder / kind / f"{number:02d}.wav", sound, RATE)
+    return folder
+
+
+def reduced(params):
+    """Train everything as briefly as can be."""
+    params["dataset"] |= {"name": "folder"}
+    params["dataset"]["folder"] |= {"manifest": "manifest.csv"}
+    for encoder in params["encoders"].values():
+        encoder.get("adapt", {}).update({key: 1 for key in encoder.get("adapt", {}) if key == "steps"})
+    for system in params["systems"].values():
+        system["train"].update({key: 1 for key in system["train"] if key == "epochs"})
+    return params
+
+
+def test_every_system_scores_twenty_clips_of_one_machine(recordings, tmp_path):
+    params = reduced(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")))
+    files = sorted(recordings.glob("*/*.wav"))
+    table = pd.DataFrame({"path": list(map(str, files)), "machine": "fan", "anomaly": ""})
+    table["split"] = ["train" if file.parent.name == "normal" and file.stem < "20" else "test" for file in files]
+    assert (table["split"] == "train").sum() == 20
+    with chdir(tmp_path):
+        write_csv(tmp_path / "manifest.csv", table)
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        make(params)
+        for name in params["systems"]:
+            score.main(name)
+            found = pd.read_csv(tmp_path / "data" / "scores" / name / "scores.csv")
+            for split, count in (("test", 7), ("train", 20)):
+                own = found.loc[found["split"] == split, "score"]
+                assert len(own) == count, name
+                assert np.isfinite(own).all(), name
+                assert own.nunique() > 1, name
+
+
+def test_each_normal_tests_once_and_each_anomaly_always(recordings):
+    folds = manifest(recordings, 5)
+    tests = pd.concat([table[table["split"] == "test"] for table in folds])
+    counts = tests.groupby("anomaly")["path"].value_counts()
+    assert (counts[0] == 1).all()
+    assert (counts[1] == 5).all()
+    assert len(counts[0]) == 24
+    assert all((table.loc[table["split"] == "train", "anomaly"] == 0).all() for table in folds)
+
+
+def test_too_few_recordings_are_one_line(tmp_path):
+    with pytest.raises(UserError, match="too few to rotate"):
+        manifest(tmp_path, 5)
+
+
+def test_judging_is_a_pairwise_share_with_an_interval():
+    normal = pd.DataFrame({"path": [f"n{i}" for i in range(20)], "anomaly": 0, "score": np.arange(20.0)})
+    anomalous = pd.DataFrame({"path": [f"a{i % 4}" for i in range(20)], "anomaly": 1, "score": np.arange(20) + 10.0})
+    both = pd.concat([normal, anomalous]).assign(system="x")
+    ((name, auc, _),) = judged(both)
+    share = np.mean([[a > n + 0.1 for n in normal["score"]] for a in anomalous["score"]]) + 0.5 * 10 / 400
+    assert name == "x"
+    assert auc.startswith(f"{100 * share:.1f} [")
+    low, high = map(float, auc.split("[")[1].rstrip("]").split(","))
+    assert low < 100 * share < high
