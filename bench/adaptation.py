@@ -1,6 +1,5 @@
 """Adaptation: clips a second against what the processor's, or the GPU's, matrix products allow."""
 
-import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from asd.adaptation.batches import Batch, draw
 from asd.adaptation.loop import adapt
@@ -20,9 +18,9 @@ from asd.encoders.params import AdaptParams, EncoderParams
 from asd.encoders.registry import create_encoder
 from asd.section import load
 from bench.harness import Row, in_turns
+from bench.products import operations_of, products, wait
 
 THREADS, RUNS = 2, 3
-SIZE = {"cpu": 2048, "cuda": 8192}  # of the square matrices whose product is the peak
 SHARE = {"cpu": 0.4, "cuda": 0.3}
 EAT = {"steps": 1, "batch": 2, "clones": 4, "mask": 0.8, "block": 5, "learning_rate": 5e-5}
 EAT |= {"decay": 0.9998, "decay_end": 0.99999, "decoder_layers": 6}  # of EAT; it has 16 clones
@@ -83,47 +81,18 @@ def _step(name: str, encoder: Any, params: AdaptParams, device: str) -> Row:
         optimiser.step()
         optimiser.zero_grad()
         model.follow(0.999)
-        _wait(device)
+        wait(device)
 
     clips = list(range(params.batch))
-    # the fused attention is not counted
-    mapping = {torch.ops.aten.convolution_backward: _convolution_backward}
-    with FlopCounterMode(display=False, custom_mapping=mapping) as counted, sdpa_kernel(SDPBackend.MATH):
-        step(clips)
-    operations = counted.get_total_flops() / len(clips)
-    works: Mapping[str, Callable] = {"step": step, "peak": _products(operations, device)}
+    with sdpa_kernel(SDPBackend.MATH):  # the fused attention is not counted
+        operations = operations_of(lambda: step(clips)) / len(clips)
+    works: Mapping[str, Callable] = {"step": step, "peak": products(operations, device)}
     times = in_turns(works, clips, RUNS)
     where = f"{THREADS} threads, float32" if device == "cpu" else "GPU, bfloat16"
     said = f"a step of adaptation of {name}, {len(clips)} clips x {params.clones} clones, {where}"
     said += f", {operations / 1e9:.1f} GFLOP/clip"
     floor = "matrix products of as many operations"
     return Row(said, "ms/clip", times["step"], floor, times["peak"], floor, times["peak"], least_share=SHARE[device])
-
-
-def _convolution_backward(out: Sequence[int], _: Any, weight: Sequence[int], *others: Any, **__: Any) -> int:
-    """Count the operations of the gradients that are asked for; torch's own count forgets the groups."""
-    mask: Sequence[bool] = others[7]
-    return 2 * math.prod(out) * math.prod(weight[1:]) * sum(mask[:2])
-
-
-def _products(operations: float, device: str) -> Callable[[Sequence[int]], None]:
-    """Multiply square matrices for so many operations a clip."""
-    n = SIZE[device]
-    a, b = (torch.randn(n, n, device=device, dtype=torch.bfloat16 if device == "cuda" else None) for _ in range(2))
-
-    def work(clips: Sequence[int]) -> None:
-        whole, part = divmod(operations * len(clips) / (2 * n * n), n)
-        for _ in range(int(whole)):
-            a @ b
-        a[: int(part)] @ b
-        _wait(device)
-
-    return work
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 def _year(step: Row) -> Row:
