@@ -40,3 +40,8 @@ def test_frozen_is_pooling_per_band_beam_and_var_min_whatever_the_encoder(preset
         assert (pooling.kind, pooling.per_band) == ("relative_deviation", True)
         assert (frozen.score.root.scorer, frozen.score.root.per_band) == ("var_min", True)
         assert frozen.train.root.objective == "none"
+
+
+@by_name([preset for preset in PRESETS if preset.stem == "full" or preset.stem.startswith("dcase")])
+def test_beyond_the_default_the_autoencoder_trains_as_long_as_the_baseline(preset, workdir):
+    assert applied(preset).systems["autoencoder"].train.root.epochs == 100
