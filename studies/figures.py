@@ -50,7 +50,7 @@ class Figures:
         return difference(ours.mean() - theirs.mean(), self.resampled[system] - self.resampled[reference], seeds)
 
 
-def figures(sections: list[LabelledSection], resamples: int) -> Figures:
+def figures(sections: list[LabelledSection], resamples: int = 1000) -> Figures:
     """Compute the figures of all systems that scored the sections."""
     points = point_values(sections, YEAR)
     values = headline_values(points, "official", YEAR)

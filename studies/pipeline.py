@@ -4,7 +4,7 @@ import argparse
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pandas as pd
 import yaml
 
 from asd.clips import read_clips
+from asd.evaluation.sections import LabelledSection
 from asd.scoring.extracted import read_extracted, read_trained
 from asd.section import read_params
 from stages import adapt, download, embed, extract, features, index, pseudo_label, train
@@ -66,6 +67,17 @@ def project(args: argparse.Namespace, seed: int, **score: Any) -> Iterator[dict[
                 make(params)
             DONE.touch()
         yield read_params()
+
+
+def gathered(
+    args: argparse.Namespace, labelled: Callable[[dict[str, Any], int], list[LabelledSection]]
+) -> list[LabelledSection]:
+    """Collect what ``labelled(params, seed)`` finds in the projects of all factories."""
+    sections = []
+    for seed in args.seeds:
+        with project(args, seed) as params:
+            sections += labelled(params, seed)
+    return sections
 
 
 def make(params: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from asd.scoring.params import ScoreParams
 from asd.scoring.table import score_table
 from asd.section import checked
 from studies.figures import Figures, figures, print_rows, written
-from studies.pipeline import embeddings, parser, project, tables
+from studies.pipeline import embeddings, gathered, parser, tables
 
 YARDSTICKS = ("autoencoder", "autoencoder (mahalanobis)", "statistics", "frozen")
 MEASURES = ("auc_source", "auc_target", "auc_source_within", "auc_target_within", "pauc")
@@ -61,14 +61,9 @@ def rows(found: Figures) -> list[tuple[str, ...]]:
 
 def main() -> None:
     """Print the table."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--resamples", type=int, default=1000)
-    args = arguments.parse_args()
-    sections = []
-    for seed in args.seeds:
-        with project(args, seed) as params:
-            sections += labelled(params, seed)
-    print_rows(HEADER, ("---", *["---:"] * 7, "---"), *rows(figures(sections, args.resamples)))
+    args = parser(__doc__).parse_args()
+    sections = gathered(args, labelled)
+    print_rows(HEADER, ("---", *["---:"] * 7, "---"), *rows(figures(sections)))
 
 
 if __name__ == "__main__":

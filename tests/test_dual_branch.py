@@ -72,7 +72,7 @@ def test_attention_weighs_each_dimension_by_itself():
 def test_the_seeds_width_has_the_sizes_of_its_reference():
     network = DualBranch(320)
     assert network.dims == 2 * 128
-    stages = [stage for stage in network.branches["stft"].body if isinstance(stage, torch.nn.Sequential)]
+    (stages,) = (part for part in network.branches["stft"].body if isinstance(part, torch.nn.Sequential))
     assert [stage[-1].conv2.out_channels for stage in stages] == [16, 32, 64, 128]
     convolutions = [part for part in network.branches["spectrum"].body if isinstance(part, torch.nn.Conv1d)]
     shapes = [(part.out_channels, *part.kernel_size, *part.stride) for part in convolutions]

@@ -59,7 +59,7 @@ def test_every_system_scores_twenty_clips_of_one_machine(recordings, tmp_path):
                 own = found.loc[found["split"] == split, "score"]
                 assert len(own) == count, name
                 assert np.isfinite(own).all(), name
-                assert own.nunique() > 1, name
+                assert (own != own.iloc[0]).any(), name
 
 
 def test_each_normal_tests_once_and_each_anomaly_always(recordings):

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asd.encoders.attention import MultiDimensionalAttention
-from asd.encoders.se_resnet import SEBasicBlock
+from asd.encoders.se_resnet import residual_stages
 from asd.encoders.standardise import Standardise, Viewer, moments
 from asd.features.store import FeatureStore
 
@@ -47,16 +47,11 @@ class Spectrogram(Branch):
 
     def __init__(self, width: int) -> None:
         bins, dims = N_FFT // 2 + 1 - FIRST, 8 * width
-        channels = [width, width, 2 * width, 4 * width, dims]
-        stages = [
-            nn.Sequential(SEBasicBlock(before, after, stride), SEBasicBlock(after, after, 1))
-            for before, after, stride in zip(channels, channels[1:], (1, 2, 2, 2), strict=False)
-        ]
         stem = [nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         pooled = [nn.MaxPool2d(3, stride=2, padding=1), MultiDimensionalAttention(width)]
         flat = dims * -(-bins // 32)  # the stem and three stages halve the bands five times
         head = [_LargestOverTime(), nn.BatchNorm1d(flat), nn.Linear(flat, dims, bias=False)]
-        super().__init__(bins, nn.Sequential(nn.Unflatten(1, (1, -1)), *stem, *pooled, *stages, *head))
+        super().__init__(bins, nn.Sequential(nn.Unflatten(1, (1, -1)), *stem, *pooled, residual_stages(width), *head))
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -33,13 +33,7 @@ class SEResNet18Encoder(nn.Module):
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2, padding=1),
         )
-        channels = [width, width, 2 * width, 4 * width, 8 * width]
-        self.stages = nn.Sequential(
-            *(
-                nn.Sequential(SEBasicBlock(before, after, stride), SEBasicBlock(after, after, 1))
-                for before, after, stride in zip(channels, channels[1:], (1, 2, 2, 2), strict=False)
-            )
-        )
+        self.stages = residual_stages(width)
         # a third faster on CPU and GPU alike
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -47,6 +41,17 @@ class SEResNet18Encoder(nn.Module):
         """Embed ``(clips, rows, bands)`` as ``(clips, 1, dims)``."""
         maps = self.stages(self.stem(x.unsqueeze(1))).mean(dim=3)  # (clips, dims, rows')
         return (maps.mean(dim=2) + maps.amax(dim=2)).unsqueeze(1)
+
+
+def residual_stages(width: int) -> nn.Sequential:
+    """Make four stages of two blocks each: ``width`` channels and full size to eight times as many, an eighth."""
+    channels = [width, width, 2 * width, 4 * width, 8 * width]
+    return nn.Sequential(
+        *(
+            nn.Sequential(SEBasicBlock(before, after, stride), SEBasicBlock(after, after, 1))
+            for before, after, stride in zip(channels, channels[1:], (1, 2, 2, 2), strict=False)
+        )
+    )
 
 
 class SEBasicBlock(nn.Module):
