@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -29,9 +30,9 @@ from asd.features.registry import front_end
 from asd.features.waveform import heard
 from asd.params import Params, check
 from asd.section import read_params
-from studies.figures import print_rows
+from studies.factory import table
 
-HEADER = ("system", "front end", "network", "stored numbers", "trained", "MMAC/clip", "ms/clip, front end", "network")
+HEADER = ["system", "front end", "network", "stored", "trained", "MMAC/clip", "hearing, ms/clip", "computing, ms/clip"]
 SIZES: dict[type[EncoderBlock], dict[str, Any]] = {SEResNet18: {"width": 64}, DualBranch: {"width": 16}}  # published
 RUNS = 5
 
@@ -90,9 +91,9 @@ def _seconds(work: Callable[[], object]) -> float:
     return median(times[1:])
 
 
-def rows(params: Params, systems: list[str], seconds: float, published: bool) -> list[tuple[str, ...]]:
-    """Write a row for each system."""
-    found = []
+def costs(params: Params, systems: list[str], seconds: float, published: bool) -> pd.DataFrame:
+    """Measure the systems, a row each."""
+    rows = []
     for name in systems:
         system = params.systems[name]
         encoder, features = params.encoders[system.encoder].root, params.features[system.features]
@@ -100,8 +101,8 @@ def rows(params: Params, systems: list[str], seconds: float, published: bool) ->
             encoder = encoder.model_copy(update=SIZES.get(type(encoder), {}))
         own = cost(encoder, features, not isinstance(system.train.root, Untrained), seconds)
         counts = (f"{own.stored:,}", f"{own.trained:,}", f"{own.macs / 1e6:,.1f}")
-        found.append((name, system.features, system.encoder, *counts, *(f"{1000 * s:.1f}" for s in own[3:])))
-    return found
+        rows.append((name, system.features, system.encoder, *counts, *(f"{1000 * s:.1f}" for s in own[3:])))
+    return pd.DataFrame(rows, columns=HEADER).set_index("system")
 
 
 def main() -> None:
@@ -114,8 +115,7 @@ def main() -> None:
     args = arguments.parse_args()
     torch.set_num_threads(args.threads)
     params = check(read_params())
-    made = rows(params, args.systems or list(params.systems), args.seconds, args.full)
-    print_rows(HEADER, ("---", "---", "---", *["---:"] * 5), *made)
+    print(table(costs(params, args.systems or list(params.systems), args.seconds, args.full)))
 
 
 if __name__ == "__main__":

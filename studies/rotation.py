@@ -25,12 +25,10 @@ from asd.evaluation.bootstrap import bias_corrected_interval, draw_weights
 from asd.evaluation.sections import LabelledSection, measured
 from asd.scoring.fusion import standardised
 from stages import score
-from studies.factory import silent
-from studies.figures import print_rows
+from studies.factory import silent, table
 from studies.pipeline import SHIPPED, make
 
-MEASURES = ("auc", "pauc")
-HEADER = ("system", "AUC [95 %]", "pAUC [95 %]")
+MEASURES = {"AUC [95 %]": "auc", "pAUC [95 %]": "pauc"}
 
 
 def manifest(folder: Path, folds: int) -> list[pd.DataFrame]:
@@ -44,13 +42,13 @@ def manifest(folder: Path, folds: int) -> list[pd.DataFrame]:
     normal, abnormal = (sorted((folder / kind).glob("*.wav")) for kind in ("normal", "abnormal"))
     if len(normal) < 2 * folds or not abnormal:
         raise UserError(f"{folder} has {len(normal)} normal and {len(abnormal)} abnormal recordings: too few to rotate")
-    table = pd.DataFrame({"path": [str(path.resolve()) for path in (*normal, *abnormal)], "machine": "machine"})
-    table["anomaly"] = np.repeat([0, 1], [len(normal), len(abnormal)])
+    listed = pd.DataFrame({"path": [str(path.resolve()) for path in (*normal, *abnormal)], "machine": "machine"})
+    listed["anomaly"] = np.repeat([0, 1], [len(normal), len(abnormal)])
     fold = np.r_[np.arange(len(normal)) % folds, np.full(len(abnormal), -1)]
-    return [table.assign(split=np.where((fold == own) | (fold < 0), "test", "train")) for own in range(folds)]
+    return [listed.assign(split=np.where((fold == own) | (fold < 0), "test", "train")) for own in range(folds)]
 
 
-def scores(table: pd.DataFrame, systems: list[str] | None, seed: int) -> pd.DataFrame:
+def scores(fold: pd.DataFrame, systems: list[str] | None, seed: int) -> pd.DataFrame:
     """Train and score every system on one fold: ``system, path, anomaly, score`` of its test clips, standardised."""
     params = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
     params["dataset"] |= {"name": "folder", "machines": "all"}
@@ -58,7 +56,7 @@ def scores(table: pd.DataFrame, systems: list[str] | None, seed: int) -> pd.Data
     params["train"]["seeds"] = [seed]
     params["systems"] = {name: params["systems"][name] for name in systems or params["systems"]}
     with tempfile.TemporaryDirectory() as scratch, chdir(scratch), silent():
-        write_csv(Path("manifest.csv"), table.assign(anomaly=np.where(table["split"] == "test", table["anomaly"], "")))
+        write_csv(Path("manifest.csv"), fold.assign(anomaly=np.where(fold["split"] == "test", fold["anomaly"], "")))
         Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
         make(params)
         files = pd.read_csv("data/files.csv")[["clip_id", "path"]]
@@ -68,26 +66,25 @@ def scores(table: pd.DataFrame, systems: list[str] | None, seed: int) -> pd.Data
             made = pd.read_csv(Path("data/scores") / name / "scores.csv", keep_default_na=False)
             parts.append(standardised(made).assign(system=name))
     found = pd.concat(parts).merge(files, on="clip_id")
-    return found[found["split"] == "test"].merge(table[["path", "anomaly"]], on="path")
+    return found[found["split"] == "test"].merge(fold[["path", "anomaly"]], on="path")
 
 
-def judged(found: pd.DataFrame, resamples: int = 1000) -> list[tuple[str, ...]]:
+def judged(found: pd.DataFrame, resamples: int = 1000) -> pd.DataFrame:
     """Write AUC and pAUC of each system over all folds, with intervals."""
-    rows = []
+    rows = {}
     for system, own in found.groupby("system", sort=False):
         section = LabelledSection(
             "machine", "00", own["anomaly"].to_numpy() == 1, np.full(len(own), "any", dtype=object),
             own["path"].to_numpy(dtype=object), {},
         )  # fmt: skip
         weights = draw_weights(section, resamples, rng(0, "rotation"))
-        cells = []
-        for measure in MEASURES:
+        rows[str(system)] = cells = {}
+        for title, measure in MEASURES.items():
             values = own["score"].to_numpy()
             value = float(measured(section, measure, values)[0])
             low, high = bias_corrected_interval(value, measured(section, measure, values, weights))
-            cells.append(f"{100 * value:.1f} [{100 * low:.0f}, {100 * high:.0f}]")
-        rows.append((str(system), *cells))
-    return rows
+            cells[title] = f"{100 * value:.1f} [{100 * low:.0f}, {100 * high:.0f}]"
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("system")
 
 
 def main() -> None:
@@ -98,8 +95,8 @@ def main() -> None:
     arguments.add_argument("--folds", type=int, default=5)
     arguments.add_argument("--seed", type=int, default=0, help="training seed")
     args = arguments.parse_args()
-    found = [scores(table, args.systems, args.seed) for table in manifest(args.folder, args.folds)]
-    print_rows(HEADER, ("---", "---:", "---:"), *judged(pd.concat(found)))
+    found = [scores(fold, args.systems, args.seed) for fold in manifest(args.folder, args.folds)]
+    print(table(judged(pd.concat(found))))
 
 
 if __name__ == "__main__":

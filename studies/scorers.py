@@ -14,7 +14,7 @@ import pandas as pd
 from asd.evaluation.sections import LabelledSection
 from asd.scoring.trade_off import trade_off
 from studies import comparison
-from studies.pipeline import embeddings, parser, project, tables
+from studies.pipeline import embeddings, gathered, parser, tables
 
 REFERENCES = ("knn_cosine", "mse")  # what a system's other scorers are held against
 
@@ -34,10 +34,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--resamples", type=int, default=1000)
     args = arguments.parse_args()
-    sections: list[LabelledSection] = []
-    for seed in args.seeds:
-        with project(args, seed) as params:
-            sections += labelled(params, seed)
+    sections = gathered(args, labelled)
     names = set(sections[0].scores)
 
     def reference_of(name: str) -> str:

@@ -7,25 +7,19 @@ means over training seeds, AUCs and scores harmonic means over the machines of a
 95 % intervals over clips and training seeds together.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from asd.evaluation import joined
+from asd.evaluation.official import headline_values, point_values
 from asd.evaluation.sections import LabelledSection
 from asd.scoring.params import ScoreParams
 from asd.scoring.table import score_table
 from asd.section import checked
-from studies.figures import Figures, figures, print_rows, written
+from studies import comparison
 from studies.pipeline import embeddings, gathered, parser, tables
 
 YARDSTICKS = ("autoencoder", "autoencoder (mahalanobis)", "statistics", "frozen")
-MEASURES = ("auc_source", "auc_target", "auc_source_within", "auc_target_within", "pauc")
-HEADER = (
-    "system", "official [95 %]", "AUC source", "AUC target", "source within", "target within", "pAUC",
-    "above the better yardstick [95 %]", "is",
-)  # fmt: skip
 
 
 def scorers(params: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -37,33 +31,32 @@ def scorers(params: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def labelled(params: dict[str, Any], factory: int) -> list[LabelledSection]:
-    """Score all systems of a project and set the scores beside the truth; machines are named after their factory."""
+    """Score all systems of a project and set the scores beside the truth."""
     clips, trained = tables()
     parts = []
     for name, (system, block) in scorers(params).items():
         made = score_table(clips, trained, embeddings(system, clips), checked(ScoreParams, block).root, params["seed"])
         parts.append(made.assign(system=name))
-    table = joined.beside_truth(pd.concat(parts), clips, joined.read_truth())
-    return [replace(own, machine=f"{own.machine} {factory}") for own in joined.labelled_sections(table)]
+    return comparison.labelled(pd.concat(parts), clips, factory)
 
 
-def rows(found: Figures) -> list[tuple[str, ...]]:
-    """Write a row for each system, the best first."""
-    yardsticks = [name for name in YARDSTICKS if name in found.values]
-    best = max(yardsticks, key=lambda name: found.values[name].mean(), default="")
-    written_rows = []
-    for name in sorted(found.values, key=lambda name: -found.values[name].mean()):
-        apart = found.against(name, best) if best and name != best else None
-        beside = (f"{written(apart)}", apart.verdict) if apart else ("", "the better yardstick" if best else "")
-        written_rows.append((name, found.official(name), *found.averages(name, MEASURES), *beside))
-    return written_rows
+def better_yardstick(sections: list[LabelledSection]) -> str:
+    """Name the yardstick of the highest official score; the first system where there is none."""
+    values = headline_values(point_values(sections, comparison.YEAR), "official", comparison.YEAR)
+    return max(
+        (name for name in YARDSTICKS if name in values), key=lambda n: values[n].mean(), default=next(iter(values))
+    )
 
 
 def main() -> None:
     """Print the table."""
-    args = parser(__doc__).parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--resamples", type=int, default=1000)
+    args = arguments.parse_args()
     sections = gathered(args, labelled)
-    print_rows(HEADER, ("---", *["---:"] * 7, "---"), *rows(figures(sections)))
+    best = better_yardstick(sections)
+    print(f"differences are to {best}, the better yardstick")
+    comparison.show(comparison.rows(sections, lambda _: best, args.resamples, same_models=False))
 
 
 if __name__ == "__main__":

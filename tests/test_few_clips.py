@@ -81,7 +81,7 @@ def test_judging_is_a_pairwise_share_with_an_interval():
     normal = pd.DataFrame({"path": [f"n{i}" for i in range(20)], "anomaly": 0, "score": np.arange(20.0)})
     anomalous = pd.DataFrame({"path": [f"a{i % 4}" for i in range(20)], "anomaly": 1, "score": np.arange(20) + 10.0})
     both = pd.concat([normal, anomalous]).assign(system="x")
-    ((name, auc, _),) = judged(both)
+    ((name, (auc, _)),) = judged(both).iterrows()
     share = np.mean([[a > n + 0.1 for n in normal["score"]] for a in anomalous["score"]]) + 0.5 * 10 / 400
     assert name == "x"
     assert auc.startswith(f"{100 * share:.1f} [")
