@@ -3,7 +3,8 @@
     python -m studies.rotation FOLDER [--systems NAME ...] [--folds 5] [--seed 0]
 
 ``FOLDER`` has ``normal/`` and ``abnormal/``. The normals are dealt out to the folds; in turn each fold tests together
-with all anomalies and the others train every system of params.yaml anew. A fold's scores are standardised by those of
+with all anomalies and the others train every system of params.yaml anew, beside the simulated machines
+(``dataset.auxiliary``), since one machine without attributes is one class. A fold's scores are standardised by those of
 its training clips, as the ensemble does, and all folds are judged together: each normal has one score, each anomaly
 one a fold. Intervals are 95 %, drawn over recordings, so they answer for the few clips, all scores of an anomaly
 together; not for other machines, nor for the folds sharing most of what they train on.
@@ -51,7 +52,7 @@ def manifest(folder: Path, folds: int) -> list[pd.DataFrame]:
 def scores(fold: pd.DataFrame, systems: list[str] | None, seed: int) -> pd.DataFrame:
     """Train and score every system on one fold: ``system, path, anomaly, score`` of its test clips, standardised."""
     params = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
-    params["dataset"] |= {"name": "folder", "machines": "all"}
+    params["dataset"] |= {"name": "folder", "machines": "all", "auxiliary": "simulated"}
     params["dataset"]["folder"] |= {"manifest": "manifest.csv"}
     params["train"]["seeds"] = [seed]
     params["systems"] = {name: params["systems"][name] for name in systems or params["systems"]}
