@@ -1,0 +1,59 @@
+"""What a system costs, counted by hand; which yardstick is the better one."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import yaml
+from conftest import ROOT
+
+from asd.evaluation.sections import LabelledSection
+from asd.params import check
+from studies.costs import cost
+from studies.systems import better_yardstick, scorers
+
+
+@pytest.fixture(scope="module")
+def params():
+    return check(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")))
+
+
+def of(params, name, seconds=2.0):
+    system = params.systems[name]
+    return cost(params.encoders[system.encoder].root, params.features[system.features], True, seconds)
+
+
+def test_the_autoencoder_costs_what_its_layers_say(params):
+    own = of(params, "autoencoder")
+    layers = [640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]
+    products = sum(a * b for a, b in pairwise(layers))
+    vectors = 1 + 2 * 16000 // 512 - 4
+    assert (own.stored, own.trained, own.macs) == (269_992, 267_928, vectors * products)
+
+
+def test_what_has_no_weights_costs_nothing_but_time(params):
+    own = of(params, "statistics")
+    assert (own.stored, own.trained, own.macs) == (0, 0, 0)
+    assert own.hearing > 0
+
+
+def test_convolutions_are_counted(params):
+    short, long = of(params, "noise_aware_cnn"), of(params, "noise_aware_cnn", 4.0)
+    assert short.trained == long.trained > 100_000
+    assert 1.5 < long.macs / short.macs < 2.1  # all but the spectrum's branch grows with the clip
+
+
+def test_the_better_yardstick_has_the_higher_score():
+    rng = np.random.default_rng(0)
+    anomalous = np.arange(80) >= 40
+    quality = {"attribute_cnn": 3.0, "autoencoder": 0.5, "autoencoder (mahalanobis)": 1.5, "frozen": 1.0}
+    scores = {name: (rng.standard_normal(80) + sure * anomalous)[None] for name, sure in quality.items()}
+    domain = np.tile(np.array(["source", "target"], dtype=object), 40)
+    section = LabelledSection("fan", "00", anomalous, domain, np.arange(80).astype(object), scores)
+    assert better_yardstick([section]) == "autoencoder (mahalanobis)"
+
+
+def test_the_autoencoder_has_two_rows():
+    found = scorers({"systems": {"autoencoder": {"score": {"scorer": "value", "value": "mse"}}}})
+    assert [block["value"] for _, block in found.values()] == ["mse", "mahalanobis"]
+    assert {system for system, _ in found.values()} == {"autoencoder"}
