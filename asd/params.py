@@ -134,6 +134,6 @@ def _system_mismatches(params: Params, name: str, system: System) -> Iterator[st
     if isinstance(trains, Classification) and params.encoders[system.encoder].root.architecture in WEIGHTLESS:
         yield f"{key}.encoder is {system.encoder!r}: it has no weights to train, its objective is none"
     if isinstance(trains, Classification) and params.features[system.features].kind in ONE_DIMENSIONAL:
-        for name in OF_SPECTROGRAMS:
-            if share := getattr(trains, name):
-                yield f"{key}.train.{name} is {share:g}: {system.features} is no spectrogram, set it to 0"
+        for change in OF_SPECTROGRAMS:
+            if share := getattr(trains, change):
+                yield f"{key}.train.{change} is {share:g}: {system.features} is no spectrogram, set it to 0"

@@ -9,9 +9,8 @@ Student's t over factory seeds, each the mean over its training seeds; differenc
 """
 
 import argparse
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 import yaml
-from scipy import stats
 
 from asd.adaptation.measures import embed
 from asd.adaptation.probes import probe, sample, statistics
@@ -34,7 +32,7 @@ from asd.encoders.training import crop, warm_cosine
 from asd.features.store import FeatureStore
 from asd.section import load
 from stages import adapt, download, features, index
-from studies.factory import parser, project, table
+from studies.factory import interval, parser, project, silent, table
 
 ENCODER, STATISTICS = "tiny_adapted", "log_mel"
 STEPS, BATCH, RATE = 400, 64, 1e-3  # of the ceiling
@@ -43,17 +41,10 @@ CPU = torch.device("cpu")
 
 
 @contextmanager
-def silence() -> Iterator[None]:
-    """Keep what stages print away from a table."""
-    with open(os.devnull, "w", encoding="utf-8") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
-        yield
-
-
-@contextmanager
 def prepared(seed: int, size: str = "default") -> Iterator[FeatureStore]:
     """Work in a scratch folder with the recordings and the features of a factory."""
     with project(seed, size=size):
-        with silence():
+        with silent():
             download.main()
             index.main()
             front_end = load(EncoderParams, "encoders", ENCODER).root.features
@@ -66,7 +57,7 @@ def adapted(training_seed: int) -> pd.DataFrame:
     """Run the stage with a training seed; one row an encoder or statistic, columns :data:`MEASURES`."""
     content = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     Path("params.yaml").write_text(yaml.safe_dump(content | {"seed": training_seed}), encoding="utf-8")
-    with silence():
+    with silent():
         adapt.main(ENCODER)
     probes = read_json(f"metrics/adapt/{ENCODER}.json")["probes"]
     return pd.DataFrame({name: {m: row[m] for m in MEASURES} for name, row in probes.items()}).T
@@ -116,12 +107,10 @@ def measured(seed: int, training_seeds: list[int]) -> Iterator[pd.DataFrame]:
             yield found.assign(factory=seed, training=training_seed).rename_axis("row").reset_index()
 
 
-def interval(values: np.ndarray) -> str:
+def points(values: pd.Series) -> str:
     """Write mean and 95 % interval, in points, of one value a factory."""
-    if len(values) < 2:
-        return f"{100 * values.mean():.1f}"
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return f"{100 * values.mean():.1f} [{100 * (values.mean() - half):.1f}, {100 * (values.mean() + half):.1f}]"
+    mean, low, high = interval(100 * values)
+    return f"{mean:.1f}" if len(values) < 2 else f"{mean:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def main() -> None:
@@ -135,9 +124,9 @@ def main() -> None:
     lines = {}
     for row in found["row"].unique():
         for measure in MEASURES:
-            own, ours = means.loc[row, measure].to_numpy(), means.loc["adapted", measure].to_numpy()
-            lines.setdefault(row, {})[measure] = interval(own)
-            lines[row][f"adapted less this, {measure}"] = interval(ours - own)
+            own, ours = means.loc[row, measure], means.loc["adapted", measure]
+            lines.setdefault(row, {})[measure] = points(own)
+            lines[row][f"adapted less this, {measure}"] = points(ours - own)
     print(table(pd.DataFrame(lines).T.rename_axis("row")))
     spread = found[found["row"] == "adapted"].groupby("factory")[list(MEASURES)].std().mean()
     print("sd of training seeds: " + ", ".join(f"{m} {100 * spread[m]:.1f}" for m in MEASURES))

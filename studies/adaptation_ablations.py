@@ -29,8 +29,8 @@ from asd.encoders.registry import create_encoder
 from asd.encoders.standardise import fit
 from asd.features.store import FeatureStore
 from asd.section import load
-from studies.adaptation import CPU, ENCODER, prepared, silence
-from studies.factory import parser, table
+from studies.adaptation import CPU, ENCODER, prepared
+from studies.factory import parser, silent, table
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "ema": {},
@@ -70,7 +70,7 @@ def run(variant: str, store: FeatureStore, seed: int) -> dict[str, Any]:
     before = spread_of(embed(copy.deepcopy(encoder), store, chosen, CPU))
     machines = {str(machine): list(ids) for machine, ids in clips.groupby("machine")["clip_id"]}
     settings = params.adapt.model_copy(update=VARIANTS[variant])
-    with tempfile.TemporaryDirectory() as work, silence():
+    with tempfile.TemporaryDirectory() as work, silent():
         made = partial(objective, variant)
         adapt(encoder, store, machines, settings, seed, CPU, Path(work), made)
     found = embed(encoder, store, chosen, CPU)

@@ -9,8 +9,6 @@ intervals over clips and training seeds together. "Not resolved" is a result.
 """
 
 import argparse
-import os
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from asd.scoring.table import score_table
 from asd.section import checked
 from stages import adapt, extract, features, train
 from studies import comparison
+from studies.factory import silent
 from studies.pipeline import parser, project
 
 SYSTEM = "attribute_cnn"
@@ -117,7 +116,7 @@ def variants(args: argparse.Namespace, seed: int) -> list[LabelledSection]:
         for name in args.variants:
             kept = Path("ablations") / f"{name}.csv"
             if not kept.is_file():
-                with open(os.devnull, "w", encoding="utf-8") as no, redirect_stdout(no), redirect_stderr(no):
+                with silent():
                     made = scored(params, VARIANTS[name])
                 kept.parent.mkdir(exist_ok=True)
                 made.to_csv(kept, index=False)

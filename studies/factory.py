@@ -5,12 +5,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager, redirect_stderr
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
+from scipy.stats import t as student
 
 from asd.clips import read_clips
 from asd.datasets.selection import selected
@@ -69,9 +71,13 @@ def autoencoder() -> list[LabelledSection]:
 
 
 @contextmanager
-def silent() -> Iterator[None]:
-    """Keep progress bars away from a table."""
-    with open(os.devnull, "w", encoding="utf-8") as quiet, redirect_stderr(quiet):
+def silent(progress: bool = False) -> Iterator[None]:
+    """Keep what stages print away from a table, and their progress bars, too, unless they are wanted."""
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(sys.stderr if progress else nowhere),
+    ):
         yield
 
 
@@ -79,6 +85,12 @@ def measures(sections: list[LabelledSection]) -> pd.DataFrame:
     """Tabulate the official measures in percent: one row a machine, one column a measure."""
     points = point_values(sections, YEAR)
     return 100 * points.pivot_table(index="machine", columns="measure", values="value", aggfunc="mean")
+
+
+def interval(values: pd.Series) -> tuple[float, float, float]:
+    """Give the mean of some seeds' values and its 95 % interval (Student's t); NaN about a single one."""
+    half = student.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
 
 
 def table(rows: pd.DataFrame, digits: int = 1) -> str:

@@ -3,9 +3,8 @@
 import argparse
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager, redirect_stdout
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from asd.evaluation.sections import LabelledSection
 from asd.scoring.extracted import read_extracted, read_trained
 from asd.section import read_params
 from stages import adapt, download, embed, extract, features, index, pseudo_label, train
+from studies.factory import PARAMS, silent
 
-SHIPPED = Path(__file__).parents[1] / "params.yaml"
-PROJECTS = Path(__file__).parents[1] / ".asd" / "studies"
+PROJECTS = PARAMS.parent / ".asd" / "studies"
 DONE = Path("done")
 
 
@@ -52,7 +51,7 @@ def project(args: argparse.Namespace, seed: int, **score: Any) -> Iterator[dict[
     dict
         Its params.yaml.
     """
-    params = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["dataset"] |= {"name": "simulated"}
     params["dataset"]["simulated"] |= {"size": args.size, "seed": seed}
     params["train"]["seeds"], params["score"] = args.training_seeds, params["score"] | score
@@ -63,7 +62,7 @@ def project(args: argparse.Namespace, seed: int, **score: Any) -> Iterator[dict[
     with chdir(folder):
         Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
         if not DONE.exists():
-            with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            with silent(progress=True):
                 make(params)
             DONE.touch()
         yield read_params()

@@ -21,7 +21,7 @@ from asd.pseudo_labels.spaces import spectra
 from asd.section import load
 from stages import adapt, download, embed, features, index
 from stages.pseudo_label import FREQUENCY, STRENGTH
-from studies.factory import project, silent
+from studies.factory import PARAMS, project, silent
 
 KEPT = Path(".asd/studies").resolve()
 HIDDEN = "bearing+slider+ToyTrain"  # machines of the factory whose attributes the task hides
@@ -30,7 +30,7 @@ GIVEN = "ToyCar+fan+gearbox+valve"
 
 def shipped() -> PseudoLabelParams:
     """Read the section ``pseudo_label`` of the shipped params.yaml."""
-    return load(PseudoLabelParams, "pseudo_label", path=Path(__file__).parents[1] / "params.yaml")
+    return load(PseudoLabelParams, "pseudo_label", path=PARAMS)
 
 
 class Factory(NamedTuple):

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
-from scipy.stats import t as student
 from sklearn.cluster import KMeans
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import ExtraTreesClassifier
@@ -29,7 +28,7 @@ from asd.pseudo_labels.label import LABELLINGS, label
 from asd.pseudo_labels.lines import recurrent_lines
 from asd.pseudo_labels.methods import Clips
 from asd.pseudo_labels.spaces import principal, space
-from studies.factory import chosen, parser, table, verdict
+from studies.factory import chosen, interval, parser, table, verdict
 from studies.pseudo_label_data import HIDDEN, by_machine, shipped, training_clips
 
 YARDSTICK = "log-mel k-means"
@@ -108,12 +107,6 @@ def audible(truth: pd.Series, clips: Clips) -> list[str]:
 def combinations(truth: pd.Series, names: list[str]) -> list[tuple[str, ...]]:
     """Give the values of some attributes of each clip."""
     return [tuple(parse_attributes(text)[name] for name in names) for text in truth]
-
-
-def interval(values: pd.Series) -> tuple[float, float, float]:
-    """Give the mean of some seeds' values and its 95 % interval (Student's t); NaN about a single one."""
-    half = student.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
 
 
 def agreement_table(found: pd.DataFrame, measure: str) -> str:

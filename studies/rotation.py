@@ -26,8 +26,8 @@ from asd.evaluation.bootstrap import bias_corrected_interval, draw_weights
 from asd.evaluation.sections import LabelledSection, measured
 from asd.scoring.fusion import standardised
 from stages import score
-from studies.factory import silent, table
-from studies.pipeline import SHIPPED, make
+from studies.factory import PARAMS, silent, table
+from studies.pipeline import make
 
 MEASURES = {"AUC [95 %]": "auc", "pAUC [95 %]": "pauc"}
 
@@ -51,7 +51,7 @@ def manifest(folder: Path, folds: int) -> list[pd.DataFrame]:
 
 def scores(fold: pd.DataFrame, systems: list[str] | None, seed: int) -> pd.DataFrame:
     """Train and score every system on one fold: ``system, path, anomaly, score`` of its test clips, standardised."""
-    params = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["dataset"] |= {"name": "folder", "machines": "all", "auxiliary": "simulated"}
     params["dataset"]["folder"] |= {"manifest": "manifest.csv"}
     params["train"]["seeds"] = [seed]

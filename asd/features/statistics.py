@@ -13,7 +13,6 @@ from asd.features.lines import at
 from asd.features.noise_floor import noise_floor
 from asd.features.params import StatisticsParams
 
-SHAPE = 4  # level, crest factor, skewness, kurtosis
 HARMONICS = 5  # of a comb; the first of them by themselves as well
 CARRIERS = 3  # harmonics that side bands are sought about
 FINENESS = 4  # candidates per cell of a spectrum
