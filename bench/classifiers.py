@@ -19,11 +19,11 @@ def networks() -> dict[str, EncoderBlock]:
     """Give the networks of the seeds at the default's and at their own width."""
     found: dict[str, EncoderBlock] = {}
     for width in (16, 64):
-        found[f"se_resnet18, width {width}"] = SEResNet18(architecture="se_resnet18", features="", width=width)
+        block = {"architecture": "se_resnet18", "features": "", "width": width}
+        found[f"se_resnet18, width {width}"] = SEResNet18.model_validate(block)
     for width in (8, 16):
-        found[f"dual_branch, width {width}"] = DualBranch(
-            architecture="dual_branch", features="", width=width, points=8000
-        )
+        block = {"architecture": "dual_branch", "features": "", "width": width, "magnitudes": "log"}
+        found[f"dual_branch, width {width}"] = DualBranch.model_validate(block)
     return found
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from asd.encoders.encoder import Encoder
+from asd.encoders.levels import Levelled
 from asd.encoders.precision import Embed, at_precision
 from asd.features.store import FeatureStore
 
@@ -38,7 +39,8 @@ def apply(
     Parameters
     ----------
     network : callable
-        ``(clips, rows, bands)`` -> ``(clips, ...)``. An encoder of tokens is run at its own precision.
+        ``(clips, rows, bands)`` -> ``(clips, ...)``. An encoder of tokens is run at its own precision; of a
+        convolutional network what is remembered is made.
     stores : sequence of FeatureStore
         Where the clips are: each in one of them.
     clip_ids : sequence of str
@@ -56,6 +58,8 @@ def apply(
     found: dict[str, np.ndarray] = {}
     if isinstance(network, Encoder):
         network = at_precision(network, network.precision)
+    elif isinstance(network, Levelled):
+        network = network.remembered
     for store in stores:
         for batch in by_length(store, [c for c in clip_ids if c in store], size):
             outputs = network(stack(store, batch).to(device)).float().cpu().numpy()

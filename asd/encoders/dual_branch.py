@@ -1,17 +1,21 @@
 """Two views of a clip, each with a network of its own: the spectrogram, and the spectrum of the whole clip."""
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asd.encoders.attention import MultiDimensionalAttention
-from asd.encoders.se_resnet import residual_stages
+from asd.encoders.levels import Levelled
+from asd.encoders.se_resnet import residual_stages, running
 from asd.encoders.standardise import Standardise, Viewer, moments
 from asd.features.store import FeatureStore
 
 RATE = 16000  # [Hz] of the waveform
 N_FFT, HOP = 1024, 512  # [samples]
 FIRST = 13  # bin of the transform above 200 Hz; the last one is at 8000 Hz
+FLOOR = 1e-5  # added to magnitudes before their logarithm: less than the noise of 16 bits
 
 
 class Branch(nn.Module):
@@ -25,13 +29,22 @@ class Branch(nn.Module):
         Takes a view, gives ``(clips, dims)``.
     """
 
-    def __init__(self, bins: int, body: nn.Module) -> None:
+    def __init__(self, bins: int, body: nn.Sequential, log: bool) -> None:
         super().__init__()
-        self.standardise, self.body = Standardise(bins), body
+        self.standardise, self.body, self.log = Standardise(bins), body, log
 
-    def view(self, waveform: Tensor) -> Tensor:
+    def magnitudes(self, waveform: Tensor) -> Tensor:
         """Make ``(clips, rows, bins)`` of a waveform ``(clips, samples)``."""
         raise NotImplementedError
+
+    def blocks(self) -> list[nn.Module]:
+        """Take the first layers of the body apart, map by map."""
+        raise NotImplementedError
+
+    def view(self, waveform: Tensor) -> Tensor:
+        """Make magnitudes, or their logarithms."""
+        found = self.magnitudes(waveform)
+        return (found + FLOOR).log() if self.log else found
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Embed waveforms as directions ``(clips, dims)``."""
@@ -39,24 +52,35 @@ class Branch(nn.Module):
             x = self.standardise(self.view(waveform))
         return F.normalize(self.body(x), dim=1)
 
+    def maps(self, waveform: Tensor) -> Iterator[Tensor]:
+        """See :meth:`Levelled.maps`; a sequence's map has its positions for time, and one band."""
+        for level in running(self.standardise(self.view(waveform)), *self.blocks()):
+            yield level if level.dim() == 4 else level.unsqueeze(3)
+
 
 class Spectrogram(Branch):
     """Magnitude of the short-time Fourier transform, 200-8000 Hz; a residual network with attention."""
 
     window: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, log: bool = False) -> None:
         bins, dims = N_FFT // 2 + 1 - FIRST, 8 * width
         stem = [nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         pooled = [nn.MaxPool2d(3, stride=2, padding=1), MultiDimensionalAttention(width)]
         flat = dims * -(-bins // 32)  # the stem and three stages halve the bands five times
         head = [_LargestOverTime(), nn.BatchNorm1d(flat), nn.Linear(flat, dims, bias=False)]
-        super().__init__(bins, nn.Sequential(nn.Unflatten(1, (1, -1)), *stem, *pooled, residual_stages(width), *head))
+        body = nn.Sequential(nn.Unflatten(1, (1, -1)), *stem, *pooled, residual_stages(width), *head)
+        super().__init__(bins, body, log)
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def view(self, waveform: Tensor) -> Tensor:
-        """See :meth:`Branch.view`: ``(clips, 1 + samples // 512, 500)``, as :mod:`asd.features.spectrum` computes."""
+    def blocks(self) -> list[nn.Module]:
+        """See :meth:`Branch.blocks`: the stem, pooling and attention with the first stage, each further stage."""
+        stem, pooled, stages = self.body[:4], self.body[4:6], self.body[6]
+        return [stem, nn.Sequential(pooled, stages[0]), *stages[1:]]  # type: ignore[misc, index]
+
+    def magnitudes(self, waveform: Tensor) -> Tensor:
+        """See :meth:`Branch.magnitudes`: ``(clips, 1 + samples // 512, 500)``, as :mod:`asd.features.spectrum`."""
         spectra = torch.stft(waveform, N_FFT, HOP, window=self.window, pad_mode="constant", return_complex=True)
         return spectra[:, FIRST:].abs().transpose(1, 2)
 
@@ -64,7 +88,7 @@ class Spectrogram(Branch):
 class Spectrum(Branch):
     """Magnitude spectrum of the whole clip; three strided convolutions, then a perceptron."""
 
-    def __init__(self, width: int, points: int) -> None:
+    def __init__(self, width: int, points: int, log: bool = False) -> None:
         filters, length = 8 * width, points
         layers: list[nn.Module] = []
         for before, kernel, stride in ((1, 256, 64), (filters, 64, 32), (filters, 16, 4)):
@@ -73,16 +97,20 @@ class Spectrum(Branch):
         layers.append(nn.Flatten())
         for size in (length * filters, filters, filters, filters):
             layers += [nn.Linear(size, filters, bias=False), nn.BatchNorm1d(filters), nn.ReLU()]
-        super().__init__(points, nn.Sequential(*layers, nn.Linear(filters, filters, bias=False)))
+        super().__init__(points, nn.Sequential(*layers, nn.Linear(filters, filters, bias=False)), log)
         self.points = points
 
-    def view(self, waveform: Tensor) -> Tensor:
-        """See :meth:`Branch.view`: ``(clips, 1, points)`` up to 8000 Hz, root mean squares within cells."""
+    def blocks(self) -> list[nn.Module]:
+        """See :meth:`Branch.blocks`: a convolution with its gate each."""
+        return [self.body[start : start + 3] for start in (0, 3, 6)]
+
+    def magnitudes(self, waveform: Tensor) -> Tensor:
+        """See :meth:`Branch.magnitudes`: ``(clips, 1, points)`` up to 8000 Hz, root mean squares within cells."""
         power = torch.fft.rfft(waveform).abs().square()[:, :-1]
         return F.adaptive_avg_pool1d(power, self.points).sqrt().unsqueeze(1) * (2 / waveform.shape[1])
 
 
-class DualBranch(Viewer):
+class DualBranch(Viewer, Levelled):
     """Embed a waveform by its spectrogram, by the spectrum of the whole clip, or by both side by side.
 
     Both branches are Wilkinghoff's, as seed 003 says, with the attention of its other reference behind the stem.
@@ -98,6 +126,10 @@ class DualBranch(Viewer):
         ``both``, ``stft`` or ``spectrum``.
     points : int
         Cells of the spectrum, up to 8000 Hz.
+    magnitudes : str
+        ``linear`` as in the report, or ``log``.
+    levels : int
+        Of each branch that are remembered, see :class:`Levelled`.
 
     References
     ----------
@@ -105,15 +137,28 @@ class DualBranch(Viewer):
     K. Wilkinghoff, "Self-supervised learning for anomalous sound detection", ICASSP 2024.
     """
 
-    def __init__(self, bands: int, width: int = 16, branches: str = "both", points: int = 8000) -> None:
+    def __init__(
+        self,
+        bands: int,
+        width: int = 16,
+        branches: str = "both",
+        points: int = 8000,
+        magnitudes: str = "linear",
+        levels: int = 0,
+    ) -> None:
         super().__init__()
-        made = {"stft": lambda: Spectrogram(width), "spectrum": lambda: Spectrum(width, points)}
+        self.width, self.levels, log = width, levels, magnitudes == "log"
+        made = {"stft": lambda: Spectrogram(width, log), "spectrum": lambda: Spectrum(width, points, log)}
         self.dims = 8 * width * (1 + (branches == "both"))
         self.branches = nn.ModuleDict({name: make() for name, make in made.items() if branches in (name, "both")})
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed rows of waveforms ``(clips, rows, samples)`` as ``(clips, 1, dims)``."""
         return torch.cat([branch(x.flatten(1)) for branch in self._branches()], dim=1).unsqueeze(1)
+
+    def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
+        """See :meth:`Levelled.maps`."""
+        return [branch.maps(x.flatten(1)) for branch in self._branches()]
 
     @torch.no_grad()
     def fit_input(self, store: FeatureStore) -> None:

@@ -90,6 +90,7 @@ class SEResNet18(EncoderBlock):
 
     architecture: Literal["se_resnet18"]
     width: int = Field(64, ge=4)
+    levels: int = Field(0, ge=0, le=5, description="stem and stages remembered; 0: the embedding that is trained")
 
 
 class DualBranch(EncoderBlock):
@@ -99,6 +100,8 @@ class DualBranch(EncoderBlock):
     width: int = Field(16, ge=2)
     branches: Literal["both", "stft", "spectrum"] = "both"
     points: int = Field(8000, ge=256, description="cells of the spectrum up to 8000 Hz")
+    magnitudes: Literal["linear", "log"] = Field("linear", description="of both views")
+    levels: int = Field(0, ge=0, le=3, description="of each branch remembered; 0: the embedding that is trained")
 
 
 class Tiny(TokenBlock):

@@ -27,6 +27,7 @@ from asd.errors import UserError
 from asd.section import checked
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "encoder.json"
+DUAL_BRANCH = ("width", "branches", "points", "magnitudes", "levels")
 TRAINED = ("attentive_statistics",)  # kinds of pooling that have weights
 NETWORKS = {
     "pooled_mel": "asd.encoders.pooled_mel:PooledMelEncoder",
@@ -98,9 +99,11 @@ def network_of(params: EncoderBlock) -> tuple[str, dict[str, Any]]:
     if isinstance(params, MelBands):
         return "mel_bands", {"tokens": params.tokens}
     if isinstance(params, SEResNet18):
-        return "se_resnet18", {"width": params.width}
+        return "se_resnet18", {"width": params.width, "levels": params.levels}
     if isinstance(params, DualBranch):
-        return "dual_branch", {key: getattr(params, key) for key in ("width", "branches", "points")}
+        return "dual_branch", {
+            key: getattr(params, key) for key in ("width", "branches", "points", "magnitudes", "levels")
+        }
     return params.architecture, {}  # type: ignore[attr-defined]
 
 

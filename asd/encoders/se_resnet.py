@@ -1,11 +1,15 @@
 """ResNet-18 with squeeze and excitation over a log-mel image."""
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asd.encoders.levels import Levelled
 
-class SEResNet18Encoder(nn.Module):
+
+class SEResNet18Encoder(Levelled):
     """Embed a log-mel image by SE-ResNet-18: four stages of two basic blocks, average and maximum over time.
 
     The 7 x 7 stem of the image network is kept; its one input channel is the log-mel.
@@ -16,6 +20,8 @@ class SEResNet18Encoder(nn.Module):
         Mel bands of the front end (any number; each stage halves it).
     width : int
         Channels of the first stage; 64 gives the usual 11.3 M parameters.
+    levels : int
+        Stem and stages that are remembered, see :class:`Levelled`.
 
     References
     ----------
@@ -23,9 +29,9 @@ class SEResNet18Encoder(nn.Module):
     networks", CVPR 2018.
     """
 
-    def __init__(self, bands: int, width: int = 64) -> None:
+    def __init__(self, bands: int, width: int = 64, levels: int = 0) -> None:
         super().__init__()
-        self.dims = 8 * width
+        self.dims, self.width, self.levels = 8 * width, width, levels
         self.stem = nn.Sequential(
             nn.BatchNorm2d(1),
             nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False),
@@ -39,8 +45,19 @@ class SEResNet18Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed ``(clips, rows, bands)`` as ``(clips, 1, dims)``."""
-        maps = self.stages(self.stem(x.unsqueeze(1))).mean(dim=3)  # (clips, dims, rows')
-        return (maps.mean(dim=2) + maps.amax(dim=2)).unsqueeze(1)
+        last = self.stages(self.stem(x.unsqueeze(1))).mean(dim=3)  # (clips, dims, rows')
+        return (last.mean(dim=2) + last.amax(dim=2)).unsqueeze(1)
+
+    def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
+        """See :meth:`Levelled.maps`."""
+        return [running(x.unsqueeze(1), self.stem, *self.stages)]
+
+
+def running(x: Tensor, *parts: nn.Module) -> Iterator[Tensor]:
+    """Give what each part makes of what the last one made."""
+    for part in parts:
+        x = part(x)
+        yield x
 
 
 def residual_stages(width: int) -> nn.Sequential:
