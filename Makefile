@@ -29,9 +29,11 @@ lint: $(VENV)/.ready  ## linters and type checker
 table: $(VENV)/.ready  ## one line an experiment, official scores only
 	dvc exp show --drop '.*' --keep 'Experiment|.*\.official$$|.*\.score_one_domain$$'
 
-lock:  ## pin anew what requirements*.txt ask for; needs uv
+lock:  ## pin anew what requirements*.txt ask for, torch left out; needs uv
+	echo "torch; python_version < '3'" > $(VENV)/no_torch.txt
 	grep -hv -e '^torch==' -e '^#' requirements.txt requirements-dev.txt | uv pip compile --quiet --universal \
-		--python-version 3.11 --generate-hashes --no-header --no-annotate --output-file requirements.lock -
+		--python-version 3.11 --generate-hashes --no-header --no-annotate --override $(VENV)/no_torch.txt \
+		--output-file requirements.lock -
 
 # A torch that is already there is left alone; torch is not in the lock, since a hash would pick one build of it.
 $(VENV)/.ready: requirements.lock Makefile

@@ -161,3 +161,28 @@ def test_every_objective_has_a_loss_and_takes_its_options_alone():
                     ValidationError, match=f"{option} is an option of .*, not of {objective}: leave it out"
                 ):
                     Classification(**block)
+
+
+@pytest.mark.parametrize("sub_clusters", [1, 3])
+def test_arcface_is_that_of_pytorch_metric_learning(sub_clusters):
+    """For whole labels; soft ones it has not, which is why ours is here."""
+    from pytorch_metric_learning.losses import ArcFaceLoss, SubCenterArcFaceLoss
+
+    options = {"num_classes": CLASSES, "embedding_size": DIMS, "scale": 30.0, "margin": math.degrees(0.2)}
+    theirs = ArcFaceLoss(**options) if sub_clusters == 1 else SubCenterArcFaceLoss(sub_centers=sub_clusters, **options)
+    ours, x = SubCenterArcFace(DIMS, CLASSES, sub_clusters).double(), drawn(requires_grad=True)
+    theirs.W.data = ours.centres.data.T.clone()
+    value, wanted = ours(x, F.one_hot(OWN, CLASSES).double())[0], theirs(x, OWN)
+    assert value.item() == pytest.approx(wanted.item(), abs=1e-6)
+    gradients = [torch.autograd.grad(loss, x)[0] for loss in (value, wanted)]
+    torch.testing.assert_close(*gradients, atol=1e-6, rtol=0)
+
+
+def test_adacos_is_the_normalised_softmax_of_pytorch_metric_learning_at_its_scale():
+    from pytorch_metric_learning.losses import NormalizedSoftmaxLoss
+
+    ours, x = AdaCos(DIMS, CLASSES).double(), drawn()
+    theirs = NormalizedSoftmaxLoss(CLASSES, DIMS, temperature=1 / ours.scale)
+    theirs.W.data = ours.centres.data.T.clone()
+    wanted = theirs(x, OWN).item()
+    assert ours(x, F.one_hot(OWN, CLASSES).double())[0].item() == pytest.approx(wanted, abs=1e-6)
