@@ -8,7 +8,7 @@ from pydantic import Field
 from asd.classifiers.params import Classification, Reconstruction, SeedsParams, TrainParams
 from asd.compute import ComputeParams
 from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
-from asd.encoders.params import EmbedParams, EncoderParams, MelBands
+from asd.encoders.params import TRANSFORMERS, EmbedParams, EncoderParams, MelBands
 from asd.encoders.published import PUBLISHED
 from asd.errors import UserError
 from asd.evaluation.params import EvaluateParams
@@ -133,6 +133,9 @@ def _system_mismatches(params: Params, name: str, system: System) -> Iterator[st
         yield f"{key}.score.scorer is {scores.scorer!r}: value and reconstruction go together"
     if isinstance(trains, Classification) and params.encoders[system.encoder].root.architecture in WEIGHTLESS:
         yield f"{key}.encoder is {system.encoder!r}: it has no weights to train, its objective is none"
+    architecture: str = params.encoders[system.encoder].root.architecture
+    if isinstance(trains, Classification) and trains.adaptation_module and not architecture.startswith(TRANSFORMERS):
+        yield f"{key}.train.adaptation_module: {architecture} is no transformer, leave it out"
     if isinstance(trains, Classification) and params.features[system.features].kind in ONE_DIMENSIONAL:
         for change in OF_SPECTROGRAMS:
             if share := getattr(trains, change):

@@ -11,6 +11,7 @@ from asd.artifacts import publish, read_csv, read_json, significant, write_csv, 
 from asd.classifiers.params import SeedsParams, TrainParams
 from asd.classifiers.task import Task, module
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
+from asd.encoders.adaptation_module import described
 from asd.encoders.registry import DESCRIPTION, save_tensors
 from asd.features.store import FeatureStore
 from asd.section import load, read_params
@@ -42,6 +43,7 @@ def main(name: str) -> str:
                 save_tensors(tensors, work / "output" / f"seed_{seed}.safetensors")
         if first:
             model = read_json(encoder / DESCRIPTION) | {"objective": params.objective, "seeds": seeds}
+            model |= described(getattr(params, "adaptation_module", None))
             write_json(work / "output" / "model.json", model)
             publish(work / "output", Path("data/models") / name)
     if first:

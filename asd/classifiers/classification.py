@@ -16,6 +16,7 @@ from asd.classifiers.params import Classification
 from asd.classifiers.task import Task
 from asd.classifiers.untrained import extract
 from asd.compute import rng, torch_rng
+from asd.encoders.adaptation_module import freeze
 from asd.encoders.training import warm_cosine
 
 __all__ = ["extract", "train"]  # a classifier is extracted from like an untrained encoder
@@ -99,6 +100,7 @@ def _epoch(
     clips = len(material.clips)
     steps = clips // params.batch + (clips % params.batch > 1)
     totals = np.zeros(3)
+    freeze(trained["encoder"], epoch < params.freeze_epochs)
     for step, (x, y) in enumerate(batches(task, material, epoch)):
         for group in optimiser.param_groups:
             group["lr"] = params.learning_rate * warm_cosine(epoch * steps + step, params.epochs * steps)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel, model_validator
 
+from asd.encoders.params import AdaptationModuleParams
 from asd.section import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -75,6 +76,8 @@ class Classification(Augmented, Classified):
     crop: int = Field(0, ge=0, description="[rows], 0: whole clips")
     target_share: Share = Field(0.0, description="least share of target clips in an epoch, by repeating them")
     confidence: Literal["ignore", "weight", "soften"] = Field("ignore", description="what is made of unsure labels")
+    adaptation_module: AdaptationModuleParams | None = Field(None, description="behind the encoder's last layers")
+    freeze_epochs: int = Field(0, ge=0, description="first ones, in which the module learns and the encoder does not")
     sub_clusters: int | None = Field(None, ge=1, description="centres of a class")
     train_centres: bool | None = Field(None, description="or centres stay where they were drawn")
     scale: float | None = Field(None, gt=0)
@@ -83,6 +86,14 @@ class Classification(Augmented, Classified):
     def loss_options(self) -> dict[str, Any]:
         """Pick what the loss is told; what is not said has the loss's own default."""
         return {name: value for name in LOSS_OPTIONS[self.objective] if (value := getattr(self, name)) is not None}
+
+    @model_validator(mode="after")
+    def _something_learns(self) -> "Classification":
+        if self.freeze_epochs and self.adaptation_module is None:
+            raise ValueError(f"freeze_epochs is {self.freeze_epochs}: without an adaptation_module nothing would learn")
+        if self.freeze_epochs > self.epochs:
+            raise ValueError(f"freeze_epochs is {self.freeze_epochs}: at most epochs, {self.epochs}")
+        return self
 
     @model_validator(mode="after")
     def _options_of_the_objective(self) -> "Classification":

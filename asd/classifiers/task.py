@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from asd.classifiers.params import Classification, Reconstruction, Untrained
+from asd.encoders.adaptation_module import with_module
 from asd.encoders.registry import read_encoder
 from asd.features.store import FeatureStore
 
@@ -54,8 +55,9 @@ class Task:
     supplements: pd.DataFrame | None = None
 
     def network(self) -> nn.Module:
-        """Make the encoder with its first weights."""
-        return read_encoder(self.encoder)
+        """Make the encoder with its first weights, and what is trained behind it."""
+        module = self.params.adaptation_module if isinstance(self.params, Classification) else None
+        return with_module(read_encoder(self.encoder), module, self.seed)
 
 
 def module(objective: str) -> ModuleType:

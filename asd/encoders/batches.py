@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asd.encoders.adaptation_module import AdaptationModule
 from asd.encoders.encoder import Encoder
 from asd.encoders.levels import Levelled
 from asd.encoders.precision import Embed, at_precision
@@ -56,7 +57,7 @@ def apply(
         One row a clip.
     """
     found: dict[str, np.ndarray] = {}
-    if isinstance(network, Encoder):
+    if isinstance(network, Encoder | AdaptationModule):
         network = at_precision(network, network.precision)
     elif isinstance(network, Levelled):
         network = network.remembered

@@ -7,6 +7,7 @@ from pydantic import Field, FiniteFloat, RootModel, model_validator
 from asd.section import Section
 
 ADAPTED = ("tiny", "small", "eat_", "sslam", "beats_", "dasheng_")  # what the names of encoders that can be begin with
+TRANSFORMERS = (*ADAPTED, "wavlm_", "hubert_")  # likewise
 
 
 class AdaptParams(Section):
@@ -42,6 +43,20 @@ class PoolingParams(Section):
     power: FiniteFloat = Field(3.0, gt=0, description="of gem; 1: the mean")
     gamma: FiniteFloat = Field(8.0, ge=0, description="of relative_deviation; 0: the mean")
     per_band: bool = Field(False, description="one embedding a band of tokens")
+
+
+class AdaptationModuleParams(Section):
+    """What is trained behind the last layers of an encoder; see :mod:`asd.encoders.adaptation_module`."""
+
+    layers: int = Field(ge=1, description="the last so many")
+    dims: int = Field(ge=1, description="of a token behind the first linear layer, and of the embedding")
+    pooling: PoolingParams = PoolingParams.model_validate({})
+
+    @model_validator(mode="after")
+    def _of_tokens(self) -> "AdaptationModuleParams":
+        if self.pooling.kind == "cls":
+            raise ValueError("pooling.kind is 'cls': the module pools tokens, choose another kind")
+        return self
 
 
 class EncoderBlock(Section):

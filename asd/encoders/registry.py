@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from asd.artifacts import read_json, write_json, write_with
 from asd.compute import rng
+from asd.encoders.adaptation_module import with_module
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import (
+    AdaptationModuleParams,
     DualBranch,
     EncoderBlock,
     EncoderParams,
@@ -165,7 +167,9 @@ def read_encoder(folder: Path) -> nn.Module:
 
 def recreate(description: dict[str, Any]) -> nn.Module:
     """Make a network, without its weights, from its description."""
-    return create_encoder(checked(EncoderParams, description["encoder"]).root, description["bands"])
+    network = create_encoder(checked(EncoderParams, description["encoder"]).root, description["bands"])
+    module = description.get("adaptation_module")
+    return with_module(network, checked(AdaptationModuleParams, module) if module else None)
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
