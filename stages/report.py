@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from asd.report.embeddings import before_and_after
 from asd.report.page import write_report
 from asd.section import read_params
 from asd.stage import run
@@ -11,8 +12,9 @@ OUTPUT = Path("data/report/index.html")
 
 def main() -> str:
     """Show what all systems of params.yaml achieved."""
-    systems = list(read_params()["systems"])
-    write_report(OUTPUT, systems, Path("metrics"), Path("data/evaluation"), Path("data/pseudo_labels"))
+    params = read_params()
+    systems, trained = list(params["systems"]), before_and_after(params["systems"], params["embed"]["encoder"])
+    write_report(OUTPUT, systems, Path("metrics"), Path("data/evaluation"), Path("data/pseudo_labels"), trained)
     return f"{len(systems) + 1} systems in {OUTPUT}"
 
 

@@ -68,7 +68,24 @@ def write_project(seeds=(0,), **how):
         pd.concat(by_scorer).to_csv(f"data/trade_off/{system}/scores.csv", index=False)
     made_scores(clips, truth, "ensemble", seeds, gain=3).to_csv("data/ensemble/scores.csv", index=False)
     write_labels(clips, truth)
+    write_embeddings(clips, seeds)
     return systems
+
+
+def write_embeddings(clips, seeds=(0,), dims=5):
+    """Embeddings as the encoder of ``embed`` has them, and as those systems that train it."""
+    train = clips[(clips["split"] == "train") & (clips["kind"] == "machine")]
+    train[["clip_id", "machine"]].assign(label=train["attributes"]).to_csv("data/labels/given.csv", index=False)
+    train.to_csv("data/train_clips.csv", index=False)
+    params, rng = read_params(), np.random.default_rng(0)
+    trained = [name for name, system in params["systems"].items() if system["encoder"] == params["embed"]["encoder"]]
+    places = {f"data/embeddings/{params['embed']['encoder']}": (train, ["embeddings"])}
+    places |= {f"data/extracted/{name}": (clips, [f"seed_{seed}" for seed in seeds]) for name in trained}
+    for folder, (rows, arrays) in places.items():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        rows[["clip_id"]].to_csv(f"{folder}/clips.csv", index=False)
+        for array in arrays:
+            np.save(f"{folder}/{array}.npy", rng.normal(size=(len(rows), 1, dims)).astype(np.float32))
 
 
 def write_labels(clips, truth):

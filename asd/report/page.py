@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from asd.artifacts import atomic, read_csv, read_json
 from asd.report import charts, tables
+from asd.report.embeddings import Trained
 from asd.report.groups import Groups, groups
 
 TEXT = {
@@ -26,7 +27,9 @@ FOUND = {  # of the stage pseudo_label
 METRICS = ("download", "index", "pseudo_label", "evaluate")
 
 
-def write_report(output: Path, systems: list[str], metrics: Path, evaluation: Path, pseudo: Path) -> None:
+def write_report(
+    output: Path, systems: list[str], metrics: Path, evaluation: Path, pseudo: Path, trained: list[Trained]
+) -> None:
     """Write the page.
 
     Parameters
@@ -37,11 +40,14 @@ def write_report(output: Path, systems: list[str], metrics: Path, evaluation: Pa
         Those of params.yaml; ``ensemble`` is added.
     metrics, evaluation, pseudo : Path
         The folders of the metric files and of what the stages ``evaluate`` and ``pseudo_label`` made.
+    trained : list of Trained
+        Pictures of embeddings before and after training.
     """
     figures = {name: read_json(metrics / f"{name}.json") for name in METRICS}
     found = {name: read_csv(evaluation / f"{name}.csv", text) for name, text in TEXT.items()}
     drawn = {name: read_csv(pseudo / f"{name}.csv", text) for name, text in FOUND.items()}
-    shown = content([*systems, "ensemble"], figures, found) | {"groups": pictures(figures["pseudo_label"], drawn)}
+    shown = content([*systems, "ensemble"], figures, found) | {"trained": trained}
+    shown |= {"groups": pictures(figures["pseudo_label"], drawn)}
     page = _environment().get_template("report.html").render(shown)
     with atomic(output, "w") as file:
         file.write(page)

@@ -1,0 +1,79 @@
+"""The pictures of embeddings: every training clip before and after, by its label and domain."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scored import write_project
+from test_report import made_report
+
+from asd.report.embeddings import before_and_after, drawn
+from asd.section import read_params
+
+
+def places(path):
+    return [tuple(map(float, pair)) for pair in re.findall(r"M([\d.]+),([\d.]+)h0", path)]
+
+
+def made(systems):
+    params = read_params()
+    return before_and_after({name: params["systems"][name] for name in systems}, params["embed"]["encoder"])
+
+
+def test_every_training_clip_is_a_dot_or_a_ring_in_the_colour_of_its_label():
+    rng = np.random.default_rng(0)
+    domain, label = pd.Series(["source"] * 9 + ["target"]), pd.Series(["b", "a", "c"] * 3 + ["b"])
+    found = drawn(rng.normal(size=(10, 4)), domain, label)
+    assert [colour for colour, _ in found.dots] == [0, 1, 2]
+    assert [len(places(path)) for _, path in found.dots] == [3, 3, 3]
+    assert [colour for colour, *_ in found.rings] == [1]
+    every = [place for _, path in found.dots for place in places(path)] + [(x, y) for _, x, y in found.rings]
+    assert all(0 <= value <= 100 for place in every for value in place)
+
+
+def test_groups_that_are_apart_are_drawn_apart():
+    """Two directions with little noise: the distance between the colours is that of the box."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(np.eye(6)[:2], 8, axis=0) + 0.01 * rng.normal(size=(16, 6))
+    found = drawn(x, pd.Series(["source"] * 16), pd.Series(["a"] * 8 + ["b"] * 8))
+    a, b = (np.array(places(path)) for _, path in found.dots)
+    assert np.linalg.norm(a.mean(axis=0) - b.mean(axis=0)) > 80
+    assert max(np.ptp(a, axis=0).max(), np.ptp(b, axis=0).max()) < 15
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_embeddings_that_are_alike_or_not_finite_are_no_failure(value):
+    x = np.full((4, 3), value)
+    found = drawn(x, pd.Series(["source"] * 4), pd.Series(["a"] * 4))
+    assert len(found.dots) == (not np.isnan(value))
+
+
+def test_those_systems_are_shown_that_train_the_encoder_of_embed(workdir):
+    write_project(seeds=(3, 10))
+    found = made(read_params()["systems"])
+    assert [own.system for own in found] == ["noise_aware_ssl", "domain_adapted"]
+    assert [own.labels for own in found] == ["given", "hierarchical"]
+    assert [pair.title for pair in found[0].pairs] == ["fan", "pump"]
+    assert found[0].pairs[0].before == found[1].pairs[0].before != found[0].pairs[0].after
+    assert made(["frozen", "attribute_cnn"]) == []
+
+
+def test_the_first_training_seed_is_shown_and_rows_are_found_by_clip(workdir):
+    write_project(seeds=(3, 10))
+    first = made(["domain_adapted"])
+    folder = Path("data/extracted/domain_adapted")
+    order = np.random.default_rng(1).permutation(len(pd.read_csv(folder / "clips.csv")))
+    pd.read_csv(folder / "clips.csv").iloc[order].to_csv(folder / "clips.csv", index=False)
+    np.save(folder / "seed_3.npy", np.load(folder / "seed_3.npy")[order])
+    np.save(folder / "seed_10.npy", np.zeros_like(np.load(folder / "seed_10.npy")))
+    assert made(["domain_adapted"]) == first
+
+
+def test_the_page_has_both_pictures_of_every_machine(workdir):
+    page, parser, _ = made_report()
+    assert "<h2>Embeddings before and after training</h2>" in page
+    said = [value for _, name, value in parser.attributes if name == "aria-label" and "training" in value]
+    assert len(said) == 2 * 2 * 2  # systems, machines, before and after
+    assert said[:2] == ["Embeddings of fan before training", "Embeddings of fan after training"]
