@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from asd.classifiers.params import Untrained
+from asd.classifiers.params import Classification, Untrained
 from asd.classifiers.reconstruction import gather, vectors
+from asd.encoders.adaptation_module import with_module
 from asd.encoders.dense import DenseAutoencoder
-from asd.encoders.params import DualBranch, EncoderBlock, SEResNet18
+from asd.encoders.params import AdaptationModuleParams, DualBranch, EncoderBlock, SEResNet18
 from asd.encoders.registry import create_encoder
 from asd.features.params import FrontEndParams
 from asd.features.registry import front_end
@@ -59,13 +60,19 @@ class Cost(NamedTuple):
     computing: float
 
 
-def cost(encoder: EncoderBlock, features: FrontEndParams, trains: bool, seconds: float) -> Cost:
+def cost(
+    encoder: EncoderBlock,
+    features: FrontEndParams,
+    trains: bool,
+    seconds: float,
+    module: AdaptationModuleParams | None = None,
+) -> Cost:
     """Measure one system on a clip of noise."""
     samples = np.random.default_rng(0).standard_normal((round(seconds * features.sample_rate), 1)).astype(np.float32)
     waveform = heard(0.1 * samples, features.sample_rate, features)
     compute = front_end(features.kind)
     x = compute(waveform, features)
-    network = create_encoder(encoder, x.shape[1])
+    network = with_module(create_encoder(encoder, x.shape[1]), module)
     seen = _seen(network, x)
     with torch.no_grad(), FlopCounterMode(display=False) as counted, sdpa_kernel(SDPBackend.MATH):  # which is counted
         network(seen)
@@ -99,7 +106,9 @@ def costs(params: Params, systems: list[str], seconds: float, published: bool) -
         encoder, features = params.encoders[system.encoder].root, params.features[system.features]
         if published:
             encoder = encoder.model_copy(update=SIZES.get(type(encoder), {}))
-        own = cost(encoder, features, not isinstance(system.train.root, Untrained), seconds)
+        trains = system.train.root
+        module = trains.adaptation_module if isinstance(trains, Classification) else None
+        own = cost(encoder, features, not isinstance(trains, Untrained), seconds, module)
         counts = (f"{own.stored:,}", f"{own.trained:,}", f"{own.macs / 1e6:,.1f}")
         rows.append((name, system.features, system.encoder, *counts, *(f"{1000 * s:.1f}" for s in own[3:])))
     return pd.DataFrame(rows, columns=HEADER).set_index("system")

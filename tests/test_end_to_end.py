@@ -53,6 +53,8 @@ def project(workdir: Path) -> Path:
     for name, epochs in (("autoencoder", 2), ("attribute_cnn", 1), ("noise_aware_cnn", 1), ("domain_adapted", 1)):
         params["systems"][name]["train"]["epochs"] = epochs
     params["systems"]["domain_adapted"]["train"]["crop"] = 64
+    ssl = params["systems"]["noise_aware_ssl"]["train"]
+    ssl |= {"epochs": 2, "freeze_epochs": 1, "crop": 64, "adaptation_module": {"layers": 1, "dims": 8}}
     params["features"]["log_mel_high_pass"]["loop_seconds"] = 1
     params["evaluate"]["resamples"] = 100
     params["compute"]["threads"] = 1  # tests share the cores

@@ -5,19 +5,22 @@ import yaml
 from conftest import ROOT
 from dvc.utils.hydra import apply_overrides
 
+from asd.encoders.published import PUBLISHED
 from asd.params import Params, check
 
 PRESETS = sorted((ROOT / "presets").glob("*.txt"))
 FROZEN = [preset for preset in PRESETS if preset.stem.startswith("frozen")]
+YEARS = [preset for preset in PRESETS if preset.stem.startswith("dcase")]
+PUBLISHED_ONES = ROOT / "presets" / "published.txt"
 
 
 def by_name(presets):
     return pytest.mark.parametrize("preset", presets, ids=lambda path: path.stem)
 
 
-def applied(preset) -> Params:
-    """Override params.yaml of the working directory as ``dvc exp run $(cat preset)`` does."""
-    words = preset.read_text().split()
+def applied(*presets) -> Params:
+    """Override params.yaml of the working directory as ``dvc exp run $(cat presets)`` does."""
+    words = " ".join(preset.read_text() for preset in presets).split()
     assert set(words[::2]) == {"-S"}
     apply_overrides("params.yaml", words[1::2])
     with open("params.yaml", encoding="utf-8") as file:
@@ -45,3 +48,28 @@ def test_frozen_is_pooling_per_band_beam_and_var_min_whatever_the_encoder(preset
 @by_name([preset for preset in PRESETS if preset.stem == "full" or preset.stem.startswith("dcase")])
 def test_beyond_the_default_the_autoencoder_trains_as_long_as_the_baseline(preset, workdir):
     assert applied(preset).systems["autoencoder"].train.root.epochs == 100
+
+
+@by_name(YEARS)
+def test_every_system_goes_on_published_encoders_and_real_data_with_one_command(preset, workdir):
+    params = applied(preset, PUBLISHED_ONES)
+    assert params.dataset.name == preset.stem[:9]
+    learnt = {name: system for name, system in params.systems.items() if system.train.root.objective != "none"}
+    networks = {name: params.encoders[system.encoder].root for name, system in learnt.items()}
+    assert {name for name, network in networks.items() if network.architecture in PUBLISHED} == {
+        name for name in networks if name not in ("autoencoder", "attribute_cnn", "noise_aware_cnn")
+    }
+    assert (networks["attribute_cnn"].width, networks["noise_aware_cnn"].width) == (64, 16)
+    assert networks["domain_adapted"].adapt is not None
+    assert params.embed.encoder == params.systems["domain_adapted"].encoder
+    weights = {encoder.root.weights for encoder in params.encoders.values() if encoder.root.architecture in PUBLISHED}
+    assert weights == {"published"}
+
+
+def test_seed_003s_further_instance_stands_beside(workdir):
+    params = applied(PUBLISHED_ONES, ROOT / "presets" / "noise_aware_dasheng.txt")
+    own, other = params.systems["noise_aware_dasheng"], params.systems["noise_aware_ssl"]
+    assert params.encoders[own.encoder].root.architecture == "dasheng_base"
+    assert own.train.root.freeze_epochs == other.train.root.freeze_epochs == 2
+    assert own.train.root.adaptation_module is not None
+    assert own.score == other.score

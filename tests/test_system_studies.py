@@ -7,6 +7,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from asd.encoders.params import AdaptationModuleParams
 from asd.evaluation.sections import LabelledSection
 from asd.params import check
 from studies.costs import cost
@@ -41,6 +42,16 @@ def test_convolutions_are_counted(params):
     short, long = of(params, "noise_aware_cnn"), of(params, "noise_aware_cnn", 4.0)
     assert short.trained == long.trained > 100_000
     assert 1.5 < long.macs / short.macs < 2.1  # all but the spectrum's branch grows with the clip
+
+
+def test_an_adaptation_module_is_counted(params):
+    encoder = params.encoders["tiny_adapted"].root
+    without = cost(encoder, params.features["log_mel"], True, 2.0)
+    module = AdaptationModuleParams(layers=2, dims=32)
+    own = cost(encoder, params.features["log_mel"], True, 2.0, module)
+    assert own.trained - without.trained == 2 * (128 * 32 + 32) + (32 * 32 + 32)
+    tokens = 62 // 16 * 8
+    assert own.macs - without.macs == tokens * 2 * 128 * 32 + 32 * 32
 
 
 def test_the_better_yardstick_has_the_higher_score():

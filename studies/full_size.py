@@ -1,0 +1,115 @@
+"""A published encoder at full size through its systems on a CPU: seconds of every stage and the largest memory.
+
+    python -m studies.full_size eat_base|beats_iter3_plus|dasheng_base [--threads 1]
+
+Random weights, a machine of the tiny simulated factory, a few clips a step and a few steps: what is shown is that every
+stage runs and what it costs, not how well it detects. Every system of params.yaml that trains the labellers' encoder is
+trained with this one instead.
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from asd.encoders.published import PUBLISHED
+from stages import (
+    adapt,
+    check,
+    download,
+    embed,
+    ensemble,
+    evaluate,
+    extract,
+    features,
+    index,
+    pseudo_label,
+    report,
+    score,
+    trade_off,
+    train,
+)
+from studies.factory import PARAMS, silent
+
+MACHINE, SEED = "bearing", 1000
+ADAPT = {"steps": 2, "batch": 2, "clones": 2, "mask": 0.8, "block": 5, "learning_rate": 1.0e-05}
+FEW = {"epochs": 2, "batch": 8, "learning_rate": 1.0e-05, "crop": 128}
+GIB = 2**30
+
+
+def few(params: dict[str, Any], encoder: str, threads: int) -> dict[str, Any]:
+    """Put an encoder of full size in the place of the labellers', and little of everything else."""
+    before, heard = params["embed"]["encoder"], PUBLISHED[encoder].front_end
+    own = {name: system for name, system in params["systems"].items() if system["encoder"] == before}
+    own = {name: system for name, system in own.items() if system["train"]["objective"] != "none"}
+    for system in own.values():
+        system |= {"encoder": encoder, "features": heard}
+        system["train"] |= FEW | ({"freeze_epochs": 1} if "freeze_epochs" in system["train"] else {})
+    kept = ("log_mel", params["pseudo_label"]["frequency"]["features"])
+    published = next((block for block in params["features"].values() if block["kind"] == heard), {"kind": heard})
+    params["features"] = {name: params["features"][name] for name in kept} | {heard: published}
+    decay = {"decay": 0.9998, "decay_end": 0.9999}
+    block = {"architecture": encoder, "features": heard, "weights": "random", "adapt": ADAPT | decay}
+    params |= {"embed": {"encoder": encoder, "features": heard}, "encoders": {encoder: block}, "systems": own}
+    params["dataset"] |= {"name": "simulated", "machines": MACHINE}
+    params["dataset"]["simulated"] |= {"size": "tiny", "seed": SEED}
+    params["ensemble"]["members"], params["evaluate"]["resamples"] = list(own), 100
+    params["compute"] |= {"device": "cpu", "threads": threads, "jobs": 1}
+    return params
+
+
+def stages(params: dict[str, Any]) -> dict[str, Callable[[], object]]:
+    """List what is to be run, in order."""
+    (encoder,) = params["encoders"]
+    steps: dict[str, Callable[[], object]] = {"check": check.main, "download": download.main, "index": index.main}
+    steps |= {f"features@{name}": lambda name=name: features.main(name) for name in params["features"]}
+    steps |= {f"adapt@{encoder}": lambda: adapt.main(encoder), "embed": embed.main, "pseudo_label": pseudo_label.main}
+    for system in params["systems"]:
+        for stage in (train, extract, score, trade_off):
+            steps[f"{stage.__name__.removeprefix('stages.')}@{system}"] = lambda s=system, stage=stage: stage.main(s)
+    return steps | {"ensemble": ensemble.main, "evaluate": evaluate.main, "report": report.main}
+
+
+def run(encoder: str, threads: int, say: Callable[[str], object] = print) -> tuple[float, float]:
+    """Run everything in a folder of its own; give the seconds and the largest memory of this process [GiB]."""
+    torch.set_num_threads(threads)
+    params = few(yaml.safe_load(PARAMS.read_text(encoding="utf-8")), encoder, threads)
+    total = 0.0
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        for name, work in stages(params).items():
+            start = time.perf_counter()
+            with silent():
+                work()
+            seconds = time.perf_counter() - start
+            total += seconds
+            say(f"| {name} | {seconds:.1f} | {_memory():.1f} |")
+    return total, _memory()
+
+
+def _memory() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if os.uname().sysname == "Darwin" else 1024) / GIB
+
+
+def main() -> None:
+    """Print a line a stage."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("encoder", choices=[n for n in PUBLISHED if n.startswith(("eat", "sslam", "beats", "dash"))])
+    arguments.add_argument("--threads", type=int, default=1)
+    args = arguments.parse_args()
+    print("| stage | seconds | GiB at most so far |\n| --- | ---: | ---: |", flush=True)
+    seconds, memory = run(args.encoder, args.threads, lambda line: print(line, flush=True))
+    print(f"| {args.encoder}, all | {seconds:.0f} | {memory:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
