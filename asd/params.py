@@ -8,7 +8,7 @@ from pydantic import Field
 from asd.classifiers.params import Classification, Reconstruction, SeedsParams, TrainParams
 from asd.compute import ComputeParams
 from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
-from asd.encoders.params import TRANSFORMERS, EmbedParams, EncoderParams, MelBands
+from asd.encoders.params import ADAPTED, TRANSFORMERS, EmbedParams, EncoderParams, MelBands
 from asd.encoders.published import PUBLISHED
 from asd.errors import UserError
 from asd.evaluation.params import EvaluateParams
@@ -124,18 +124,22 @@ def _encoder_mismatches(params: Params, name: str, architecture: str, features: 
 
 
 def _system_mismatches(params: Params, name: str, system: System) -> Iterator[str]:
-    dense = params.encoders[system.encoder].root.architecture == "dense"
+    architecture: str = params.encoders[system.encoder].root.architecture
     trains, scores = system.train.root, system.score.root
     key = f"systems.{name}"
-    if dense != isinstance(trains, Reconstruction):
+    if (architecture == "dense") != isinstance(trains, Reconstruction):
         yield f"{key}.train.objective is {trains.objective!r}: reconstruction and the encoder dense go together"
     if isinstance(trains, Reconstruction) != isinstance(scores, ValueParams):
         yield f"{key}.score.scorer is {scores.scorer!r}: value and reconstruction go together"
-    if isinstance(trains, Classification) and params.encoders[system.encoder].root.architecture in WEIGHTLESS:
+    if isinstance(trains, Classification) and architecture in WEIGHTLESS:
         yield f"{key}.encoder is {system.encoder!r}: it has no weights to train, its objective is none"
-    architecture: str = params.encoders[system.encoder].root.architecture
     if isinstance(trains, Classification) and trains.adaptation_module and not architecture.startswith(TRANSFORMERS):
         yield f"{key}.train.adaptation_module: {architecture} is no transformer, leave it out"
+    if isinstance(trains, Classification) and not architecture.startswith(ADAPTED):
+        for part, off in (("fine_tune", "full"), ("groups", 0)):
+            if (value := getattr(trains, part)) != off:
+                fitting = ", ".join(ADAPTED)
+                yield f"{key}.train.{part} is {value!r}: {architecture} is none of {fitting}: set it to {off}"
     if isinstance(trains, Classification) and params.features[system.features].kind in ONE_DIMENSIONAL:
         for change in OF_SPECTROGRAMS:
             if share := getattr(trains, change):

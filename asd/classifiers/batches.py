@@ -13,13 +13,14 @@ from asd.classifiers.augmentations.noise import add_noise, unit_of
 from asd.classifiers.augmentations.registry import OF_FEATURES, augment
 from asd.classifiers.material import Material
 from asd.classifiers.params import Classification
+from asd.classifiers.sampler import arranged
 from asd.classifiers.task import Task
 from asd.compute import rng, torch_rng
 from asd.encoders.training import crop
 
 
-def batches(task: Task, material: Material, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Draw the batches of an epoch: features ``(clips, rows, bands)`` and soft labels ``(clips, classes)``.
+def batches(task: Task, material: Material, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Draw the batches of an epoch: features ``(clips, rows, bands)``, soft labels ``(clips, classes)``, which clips.
 
     A rest of a single clip is left out, since batch normalisation needs two.
     """
@@ -29,13 +30,14 @@ def batches(task: Task, material: Material, epoch: int) -> Iterator[tuple[Tensor
     rows = params.crop or max(task.store.rows(c) for c in clip_ids)
     generator = torch_rng(task.seed, "batches", epoch)
     order = epoch_order(material.clips["domain"].to_numpy(), params.target_share, generator)
+    order = arranged(order, material.labels.argmax(dim=1).numpy(), params.sampler, generator)
     for place, index in enumerate(order.split(params.batch)):
         if len(index) < 2:
             continue
         draws = [rng(task.seed, "crop", epoch, place, i) for i in range(len(index))]
         x = _cut(task, [clip_ids[i] for i in index], rows, draws)
         x = task.store.normalised(_with_noise(x, material, index, rows, draws, task))
-        yield augment(OF_FEATURES, torch.from_numpy(x), material.labels[index], params, generator)
+        yield *augment(OF_FEATURES, torch.from_numpy(x), material.labels[index], params, generator), index
 
 
 def epoch_order(domain: np.ndarray, target_share: float, generator: torch.Generator) -> Tensor:

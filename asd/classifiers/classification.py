@@ -1,8 +1,10 @@
 """Train an encoder to tell classes of normal sound apart; what it embeds differently from them is anomalous."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -13,13 +15,17 @@ from asd.classifiers.batches import batches
 from asd.classifiers.losses.registry import create_loss
 from asd.classifiers.material import Material, gather
 from asd.classifiers.params import Classification
+from asd.classifiers.sampler import length
 from asd.classifiers.task import Task
-from asd.classifiers.untrained import extract
+from asd.classifiers.tuning.groups import centres_of, divide, machine_means, of_groups
+from asd.classifiers.tuning.lora import train_mode
+from asd.classifiers.tuning.tuned import Groups, embed, restore, stored, tune
 from asd.compute import rng, torch_rng
 from asd.encoders.adaptation_module import freeze
+from asd.encoders.batches import apply
 from asd.encoders.training import warm_cosine
+from asd.features.store import FeatureStore
 
-__all__ = ["extract", "train"]  # a classifier is extracted from like an untrained encoder
 WEIGHT_DECAY = 0.01
 CLIP = 5.0  # length of the gradient
 ROWS = 64  # of a clip that is embedded to see how wide embeddings are
@@ -34,10 +40,10 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Returns
     -------
     dict of str to Tensor
-        The encoder's weights.
+        The encoder's weights, and where they are not all, what :func:`extract` makes it from.
     dict
         ``classes`` (of clips, before augmentations make more), ``loss`` and ``accuracy`` on the training clips of the
-        last epoch, and ``losses`` of all epochs.
+        last epoch, ``losses`` of all epochs, ``groups`` of machines where there are some, and what the loss tells.
 
     Raises
     ------
@@ -46,35 +52,70 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     params = task.params
     assert isinstance(params, Classification)
-    material = gather(task)
-    device = processes.join(task.device)
-    trained = _model(task, material).to(device)
+    material, device = gather(task), processes.join(task.device)
+    encoder = task.network()
+    groups = _groups(task, encoder, material)
+    tune(encoder, params, groups, task.seed)
+    trained = _model(task, material, encoder).to(device)
     optimiser = torch.optim.AdamW(trained.parameters(), params.learning_rate, weight_decay=WEIGHT_DECAY)
     start, metrics, losses = _resume(task, trained, optimiser)
     quiet = None if processes.rank() == 0 else True
     for epoch in tqdm(range(start, params.epochs), "epochs", params.epochs, initial=start, disable=quiet):
-        loss, right, clips = _epoch(task, material, trained, optimiser, epoch).tolist()
+        loss, right, clips = _epoch(task, material, trained, optimiser, epoch, groups).tolist()
         metrics = {"loss": loss / clips, "accuracy": right / clips}
         losses.append(metrics["loss"])
         state = {"trained": trained.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1}
         if processes.rank() == 0:
             checkpoints.save(task.work / "classifier.pt", state | {"metrics": metrics, "losses": losses})
-    found = {"classes": int(material.labels.shape[1]), "epochs": params.epochs} | metrics | {"losses": losses}
-    return dict(trained["encoder"].cpu().state_dict()), found
+    found: dict[str, Any] = {"classes": len(material.names), "epochs": params.epochs} | metrics | {"losses": losses}
+    found |= getattr(trained["loss"], "figures", dict)() | ({"groups": groups} if groups else {})
+    means = machine_means(encoder, [task.store], material.clips, device) if groups else {}
+    return stored(encoder, Groups(groups, centres_of(groups, means)) if groups else None), found
 
 
-def _model(task: Task, material: Material) -> nn.ModuleDict:
-    """Make the encoder with its first weights, and the loss."""
+def extract(
+    network: nn.Module,
+    tensors: dict[str, Tensor],
+    clips: pd.DataFrame,
+    stores: Sequence[FeatureStore],
+    device: torch.device,
+) -> np.ndarray:
+    """Embed clips, through the adapters of their machines where there are some.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips, bands, dims)], float32
+        Pooled over time, in the order of ``clips``.
+    """
+    groups = restore(network, tensors)
+    network.to(device).eval()
+    if groups is not None:
+        return embed(network, groups, clips, stores, device)
+    return apply(network, stores, list(clips["clip_id"]), device)
+
+
+def _groups(task: Task, encoder: nn.Module, material: Material) -> dict[str, int]:
+    """Divide machines into the groups that are asked for, by what the first weights make of their clips."""
     params = task.params
     assert isinstance(params, Classification)
-    encoder = task.network()
+    if not params.groups:
+        return {}
+    return processes.from_first(
+        lambda: divide(params.groups, machine_means(encoder, [task.store], material.clips, task.device))
+    )
+
+
+def _model(task: Task, material: Material, encoder: nn.Module) -> nn.ModuleDict:
+    """Put encoder and loss together."""
+    params = task.params
+    assert isinstance(params, Classification)
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions are a third faster
     classes = label_classes(material.labels.shape[1], params)
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         dims = encoder.eval()(torch.zeros(1, params.crop or ROWS, task.store.bands)).numel()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng(task.seed, "centres").integers(2**63)))
-        trained = nn.ModuleDict({"encoder": encoder, "loss": create_loss(params, dims, classes)})
+        trained = nn.ModuleDict({"encoder": encoder, "loss": create_loss(params, dims, classes, material.names)})
     processes.normalise_together(trained)
     return trained
 
@@ -92,19 +133,27 @@ def _resume(
 
 
 def _epoch(
-    task: Task, material: Material, trained: nn.ModuleDict, optimiser: torch.optim.Optimizer, epoch: int
+    task: Task,
+    material: Material,
+    trained: nn.ModuleDict,
+    optimiser: torch.optim.Optimizer,
+    epoch: int,
+    groups: dict[str, int],
 ) -> np.ndarray:
     """Train for one epoch; give the summed loss, the number of clips classified right, and their number."""
     params = task.params
     assert isinstance(params, Classification)
-    clips = len(material.clips)
+    clips = length(len(material.clips), params.sampler)
+    numbers = torch.tensor([groups[machine] for machine in material.clips["machine"]]) if groups else None
     steps = clips // params.batch + (clips % params.batch > 1)
     totals = np.zeros(3)
     freeze(trained["encoder"], epoch < params.freeze_epochs)
-    for step, (x, y) in enumerate(batches(task, material, epoch)):
+    for step, (x, y, index) in enumerate(batches(task, material, epoch)):
         for group in optimiser.param_groups:
             group["lr"] = params.learning_rate * warm_cosine(epoch * steps + step, params.epochs * steps)
-        totals += train_step(trained, optimiser, x, y, params, torch_rng(task.seed, "embeddings", epoch, step))
+        generator = torch_rng(task.seed, "embeddings", epoch, step)
+        own = None if numbers is None else numbers[index]
+        totals += train_step(trained, optimiser, x, y, params, generator, own)
     return totals
 
 
@@ -115,14 +164,19 @@ def train_step(
     y: Tensor,
     params: Classification,
     generator: torch.Generator,
+    groups: Tensor | None = None,
 ) -> tuple[float, float, int]:
     """Make one step; give the summed loss, the number of clips classified right, and their number.
 
-    On a GPU the encoder computes in bfloat16 where torch says that it may; embeddings and loss are float32 everywhere.
+    ``groups`` are those of the clips' machines, if there are adapters for them. On a GPU the encoder computes in
+    bfloat16 where torch says that it may; embeddings and loss are float32 everywhere.
     """
-    trained.train()
+    trained["loss"].train()
+    train_mode(trained["encoder"], params)
     device = next(trained.parameters()).device
-    with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+    numbers = None if groups is None else processes.share(groups).to(device)
+    low = torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda")
+    with of_groups(trained["encoder"], numbers), low:
         own = trained["encoder"](processes.share(x).to(device)).flatten(1)
     embeddings = processes.put_together(own if own.dtype == torch.float64 else own.float(), len(x))
     embeddings, labels = augment(OF_EMBEDDINGS, embeddings, y.to(device), params, generator)

@@ -25,12 +25,15 @@ class Material:
     clips : pd.DataFrame
         Rows of the clip table.
     labels : Tensor [shape=(clips, classes)]
+    names : list of str
+        Of the classes.
     noise : dict of list of str
         ``clip_id`` of the noise-only clips that may be added to clips, by machine; under ``""`` those of all.
     """
 
     clips: pd.DataFrame
     labels: Tensor
+    names: list[str]
     noise: Mapping[str, list[str]]
 
     def noise_for(self, machine: str) -> list[str]:
@@ -51,10 +54,10 @@ def gather(task: Task) -> Material:
     clips = pd.concat([task.clips, task.supplements], ignore_index=True)  # None is left out
     named = clips[class_names(clips, params) != ""].reset_index(drop=True)
     labels = torch.from_numpy(class_targets(named, params.confidence, params))
-    if label_classes(labels.shape[1], params) < 2:
-        name = class_names(named, params).iloc[0]
-        raise UserError(f"train: all clips are of one class, {name}: switch on {SWITCHES}")
-    return Material(named, labels, _noise(clips, params))
+    names = sorted(set(class_names(named, params)))
+    if label_classes(len(names), params) < 2 and params.objective != "dual_contrastive":  # which has views and codes
+        raise UserError(f"train: all clips are of one class, {names[0]}: switch on {SWITCHES}")
+    return Material(named, labels, names, _noise(clips, params))
 
 
 def _noise(clips: pd.DataFrame, params: Classification) -> dict[str, list[str]]:

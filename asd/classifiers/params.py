@@ -2,13 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, RootModel, model_validator
+from pydantic import Field, RootModel, field_validator, model_validator
 
 from asd.encoders.params import AdaptationModuleParams
 from asd.section import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Objective = Literal["softmax", "adacos", "adacos_dynamic", "sub_cluster_adacos", "arcface", "sub_center_arcface"]
+Objective = Literal[
+    "softmax", "adacos", "adacos_dynamic", "sub_cluster_adacos", "arcface", "sub_center_arcface", "dual_contrastive"
+]
 LOSS_OPTIONS: dict[str, tuple[str, ...]] = {
     "softmax": (),
     "adacos": ("train_centres",),
@@ -16,7 +18,10 @@ LOSS_OPTIONS: dict[str, tuple[str, ...]] = {
     "sub_cluster_adacos": ("sub_clusters", "train_centres"),
     "arcface": ("scale", "margin"),
     "sub_center_arcface": ("sub_clusters", "scale", "margin"),
+    "dual_contrastive": ("temperature", "weight", "levels", "codes", "decay", "commitment", "projection"),
 }
+HARD = ("dual_contrastive",)  # losses of clips that are of one class
+BLENDING = ("mixup", "statex", "featex")  # changes after which a clip is of several
 OPTIONS = sorted({option for options in LOSS_OPTIONS.values() for option in options})
 
 
@@ -66,7 +71,31 @@ class Classified(Section):
     )
 
 
-class Classification(Augmented, Classified):
+class Tuned(Section):
+    """What of an encoder is trained; all but ``full`` and 0 are for transformers alone."""
+
+    fine_tune: Literal["full", "lora"] = "full"
+    rank: int = Field(4, ge=1, description="of a LoRA branch")
+    branches: int = Field(1, ge=1, description="of LoRA, connected with each other")
+    mixing: Literal["fixed", "learnt", "gated", "plain"] = Field(
+        "fixed", description="how they are connected; plain: one of branches x rank"
+    )
+    alpha: float = Field(8.0, gt=0, description="alpha / rank scales what LoRA adds")
+    groups: Annotated[int, Field(ge=0)] | Annotated[list[str], Field(min_length=1)] = Field(
+        0, description="of machines, an adapter each: so many found, machines joined by + each, or 0: no adapters"
+    )
+    bottleneck: int = Field(16, ge=1, description="dimensions within an adapter")
+
+    @field_validator("groups")
+    @classmethod
+    def _in_one_group(cls, groups: int | list[str]) -> int | list[str]:
+        named = [] if isinstance(groups, int) else [machine for own in groups for machine in own.split("+")]
+        if twice := sorted({machine for machine in named if named.count(machine) > 1 or not machine}):
+            raise ValueError(f"{twice[0]!r}: each machine once")
+        return groups
+
+
+class Classification(Augmented, Classified, Tuned):
     """A classifier of machine x section x domain x label; its embeddings are what is used."""
 
     objective: Objective
@@ -76,12 +105,22 @@ class Classification(Augmented, Classified):
     crop: int = Field(0, ge=0, description="[rows], 0: whole clips")
     target_share: Share = Field(0.0, description="least share of target clips in an epoch, by repeating them")
     confidence: Literal["ignore", "weight", "soften"] = Field("ignore", description="what is made of unsure labels")
+    sampler: Literal["shuffled", "views", "pairs"] = Field(
+        "shuffled", description="of batches: any clips, two crops of each, or two clips of a class"
+    )
     adaptation_module: AdaptationModuleParams | None = Field(None, description="behind the encoder's last layers")
     freeze_epochs: int = Field(0, ge=0, description="first ones, in which the module learns and the encoder does not")
     sub_clusters: int | None = Field(None, ge=1, description="centres of a class")
     train_centres: bool | None = Field(None, description="or centres stay where they were drawn")
     scale: float | None = Field(None, gt=0)
     margin: float | None = Field(None, ge=0, lt=1.5, description="[rad]")
+    temperature: float | None = Field(None, gt=0)
+    weight: float | None = Field(None, ge=0, description="of the second level")
+    levels: Literal[1, 2] | None = Field(None, description="machines, and attributes or codes within them")
+    codes: int | None = Field(None, ge=0, description="of a machine without attributes, 0: none")
+    decay: float | None = Field(None, ge=0, lt=1, description="of the codes' moving averages")
+    commitment: float | None = Field(None, ge=0, description="weight of a clip's distance to its code")
+    projection: int | None = Field(None, ge=1, description="dimensions in which clips are compared")
 
     def loss_options(self) -> dict[str, Any]:
         """Pick what the loss is told; what is not said has the loss's own default."""
@@ -101,6 +140,14 @@ class Classification(Augmented, Classified):
             if getattr(self, option) is not None and option not in LOSS_OPTIONS[self.objective]:
                 having = ", ".join(name for name, options in LOSS_OPTIONS.items() if option in options)
                 raise ValueError(f"{option} is an option of {having}, not of {self.objective}: leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _batches_fit(self) -> "Classification":
+        if blending := [name for name in BLENDING if getattr(self, name) and self.objective in HARD]:
+            raise ValueError(f"{blending[0]} blends classes, which {self.objective} can't compare: set it to 0")
+        if self.sampler != "shuffled" and self.batch % 2:
+            raise ValueError(f"batch is {self.batch}: {self.sampler} come in twos, make it even")
         return self
 
 
