@@ -11,15 +11,19 @@ import torch
 from asd.classifiers import classification
 from asd.classifiers.params import Classification
 from asd.classifiers.task import Task
-from asd.encoders.params import SEResNet18
+from asd.encoders.params import SEResNet18, Tiny
 from asd.encoders.registry import create_encoder, save_tensors, write_encoder
 
 CPU = torch.device("cpu")
 BANDS = 16
 CNN = SEResNet18(architecture="se_resnet18", features="x", width=8)
+TINY = Tiny(architecture="tiny", features="x", dims=16, depth=2, heads=2, frames=32)
 CLASSIFY = Classification(objective="adacos", epochs=6, batch=8, learning_rate=0.003)
 EVERYTHING = {"mixup": 0.5, "statex": 0.5, "featex": 0.5, "spec_augment": 0.5, "noise_mix": 0.5}
 EVERYTHING |= {"noise_class": "shared", "clean_class": "machine", "target_share": 0.3, "objective": "adacos_dynamic"}
+GROUP_LORA = {"objective": "dual_contrastive", "sampler": "pairs", "spec_augment": 0.5, "codes": 3, "target_share": 0.3}
+GROUP_LORA |= {"fine_tune": "lora", "branches": 2, "rank": 2, "mixing": "gated", "groups": 2, "bottleneck": 4}
+SETUPS = {"cnn": (CNN, EVERYTHING), "group_lora": (TINY, GROUP_LORA)}  # encoder, what is switched on
 
 
 class Store:
@@ -81,7 +85,14 @@ def task(table, params, block, folder: Path, name="work", extra=None):
     return Task(params, encoder, store, table, 3, CPU, folder / name, extra)
 
 
-def killed(folder: Path, at: int) -> None:
+def whole(setup: str, folder: Path, name: str, **options):
+    """Make a task with everything switched on: some machines with attributes, some without, and supplements."""
+    block, params = SETUPS[setup]
+    table = pd.concat([clips(), clips(machines=("saw",), labels=("",))], ignore_index=True)
+    return task(table, CLASSIFY.model_copy(update=params | options), block, folder, name, supplements())
+
+
+def killed(folder: Path, at: int, setup: str) -> None:
     """Train in this process, which ends by SIGKILL in the middle of a step."""
     real, done = classification.train_step, []
 
@@ -93,8 +104,7 @@ def killed(folder: Path, at: int) -> None:
 
     classification.train_step = deadly
     torch.set_num_threads(1)
-    params = CLASSIFY.model_copy(update=EVERYTHING)
-    classification.train(task(clips(), params, CNN, folder, "killed", supplements()))
+    classification.train(whole(setup, folder, "killed"))
 
 
 class InDoublePrecision(Task):
@@ -109,7 +119,7 @@ def main() -> None:
     out = Path(os.environ["OUT"])
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    made = task(clips(), CLASSIFY.model_copy(update=EVERYTHING | {"epochs": 2}), CNN, out, extra=supplements())
+    made = whole(os.environ["SETUP"], out, "work", epochs=2)
     made.store.clips = {clip: rows.astype(np.float64) for clip, rows in made.store.clips.items()}
     weights, found = classification.train(InDoublePrecision(**vars(made)))
     if os.environ["RANK"] == "0":

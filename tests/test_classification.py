@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from classifier_runs import BANDS, CLASSIFY, CNN, CPU, EVERYTHING, Store, clips, killed, supplements, task
+from classifier_runs import BANDS, CLASSIFY, CNN, CPU, SETUPS, Store, clips, killed, supplements, task, whole
 
 from asd.classifiers.batches import epoch_order
 from asd.classifiers.classes import class_names, class_targets
@@ -36,27 +36,34 @@ def test_a_classifier_learns_its_classes(objective, tmp_path):
     assert embeddings.shape == (len(clips()), 1, 64)
 
 
-def test_killed_training_ends_with_the_same_bytes(tmp_path, capsys):
-    params = CLASSIFY.model_copy(update=EVERYTHING)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_killed_training_ends_with_the_same_bytes(setup, tmp_path, capsys):
     torch.set_num_threads(1)
-    whole, told = train(task(clips(), params, CNN, tmp_path, "whole", supplements()))
-    process = multiprocessing.get_context("spawn").Process(target=killed, args=(tmp_path, 17))  # 5 steps an epoch
+    undisturbed, told = train(whole(setup, tmp_path, "undisturbed"))
+    steps = 6 if setup == "cnn" else 5  # of an epoch
+    process = multiprocessing.get_context("spawn").Process(target=killed, args=(tmp_path, 3 * steps + 2, setup))
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
-    resumed, told_again = train(task(clips(), params, CNN, tmp_path, "killed", supplements()))
+    resumed, told_again = train(whole(setup, tmp_path, "killed"))
     assert "resumed after epoch 3" in capsys.readouterr().out
     assert told_again == told
-    assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+    assert all(torch.equal(undisturbed[k], resumed[k]) for k in undisturbed)
 
 
-def test_two_processes_take_the_same_steps_as_one(tmp_path):
+@pytest.mark.parametrize("setup", SETUPS)
+def test_two_processes_take_the_same_steps_as_one(setup, tmp_path):
     """Under torchrun, gloo on the CPU, in float64: batch normalisation, exchanges and loss see the whole batch."""
     here = Path(__file__).parent
     found = []
     for processes in (1, 2):
         out = tmp_path / str(processes)
-        environment = os.environ | {"OUT": str(out), "PYTHONPATH": f"{here.parent}:{here}", "OMP_NUM_THREADS": "1"}
+        environment = os.environ | {
+            "OUT": str(out),
+            "SETUP": setup,
+            "PYTHONPATH": f"{here.parent}:{here}",
+            "OMP_NUM_THREADS": "1",
+        }
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
         done = subprocess.run(
             [*command, str(here / "classifier_runs.py")], env=environment, capture_output=True, text=True, timeout=300

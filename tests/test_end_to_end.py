@@ -50,11 +50,12 @@ def project(workdir: Path) -> Path:
     params["encoders"]["tiny_adapted"] |= {"dims": 16, "depth": 1, "heads": 2, "frames": 64}
     params["encoders"]["tiny_adapted"]["adapt"] |= {"steps": 3, "batch": 4}
     params["encoders"]["se_resnet18"]["width"] = 4
-    for name, epochs in (("autoencoder", 2), ("attribute_cnn", 1), ("noise_aware_cnn", 1), ("domain_adapted", 1)):
+    for name, epochs in (("autoencoder", 2), ("attribute_cnn", 1), ("noise_aware_cnn", 1)):
         params["systems"][name]["train"]["epochs"] = epochs
-    params["systems"]["domain_adapted"]["train"]["crop"] = 64
     ssl = params["systems"]["noise_aware_ssl"]["train"]
     ssl |= {"epochs": 2, "freeze_epochs": 1, "crop": 64, "adaptation_module": {"layers": 1, "dims": 8}}
+    for name in ("domain_adapted", "group_lora"):
+        params["systems"][name]["train"] |= {"epochs": 1, "crop": 64}
     params["features"]["log_mel_high_pass"]["loop_seconds"] = 1
     params["evaluate"]["resamples"] = 100
     params["compute"]["threads"] = 1  # tests share the cores

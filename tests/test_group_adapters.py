@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from classifier_runs import BANDS, CLASSIFY, CNN, CPU, Store, clips, task
-from test_lora import TINY, lora, randomised
+from classifier_runs import BANDS, CLASSIFY, CNN, CPU, TINY, Store, clips, task
+from test_lora import lora, randomised
 
 from asd.classifiers.classification import extract, train
 from asd.classifiers.tuning.groups import divide, install, machine_means, of_groups

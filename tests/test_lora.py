@@ -4,16 +4,14 @@ import copy
 
 import pytest
 import torch
-from classifier_runs import BANDS, CLASSIFY, CNN, clips, task
+from classifier_runs import BANDS, CLASSIFY, CNN, TINY, clips, task
 
 from asd.classifiers import classification
 from asd.classifiers.tuning.lora import LoRA, install, merge
 from asd.classifiers.tuning.tuned import restore, stored
-from asd.encoders.params import Tiny
 from asd.encoders.registry import create_encoder
 from asd.errors import UserError
 
-TINY = Tiny(architecture="tiny", features="x", dims=16, depth=2, heads=2, frames=32)
 ENCODERS = {
     "tiny": 16,
     "small": 48,
