@@ -1,6 +1,6 @@
 """A published encoder at full size through its systems on a CPU: seconds of every stage and the largest memory.
 
-    python -m studies.full_size eat_base|beats_iter3_plus|dasheng_base [--threads 1]
+    python -m studies.full_size eat_base|beats_iter3_plus|dasheng_base [--threads 1] [--batch 8] [--crop 128]
 
 Random weights, a machine of the tiny simulated factory, a few clips a step and a few steps: what is shown is that every
 stage runs and what it costs, not how well it detects. Every system of params.yaml that trains the labellers' encoder is
@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +42,21 @@ from studies.factory import PARAMS, silent
 
 MACHINE, SEED = "bearing", 1000
 ADAPT = {"steps": 2, "batch": 2, "clones": 2, "mask": 0.8, "block": 5, "learning_rate": 1.0e-05}
-FEW = {"epochs": 2, "batch": 8, "learning_rate": 1.0e-05, "crop": 128}
+FEW = {"epochs": 2, "learning_rate": 1.0e-05}
 GIB = 2**30
 
 
-def few(params: dict[str, Any], encoder: str, threads: int) -> dict[str, Any]:
-    """Put an encoder of full size in the place of the labellers', and little of everything else."""
+def few(params: dict[str, Any], encoder: str, threads: int, **step: int) -> dict[str, Any]:
+    """Put an encoder of full size in the place of the labellers', and little of everything else.
+
+    ``step`` is ``batch`` [clips] and ``crop`` [rows] of a step of training.
+    """
     before, heard = params["embed"]["encoder"], PUBLISHED[encoder].front_end
     own = {name: system for name, system in params["systems"].items() if system["encoder"] == before}
     own = {name: system for name, system in own.items() if system["train"]["objective"] != "none"}
     for system in own.values():
         system |= {"encoder": encoder, "features": heard}
-        system["train"] |= FEW | ({"freeze_epochs": 1} if "freeze_epochs" in system["train"] else {})
+        system["train"] |= FEW | step | ({"freeze_epochs": 1} if "freeze_epochs" in system["train"] else {})
     kept = ("log_mel", params["pseudo_label"]["frequency"]["features"])
     published = next((block for block in params["features"].values() if block["kind"] == heard), {"kind": heard})
     params["features"] = {name: params["features"][name] for name in kept} | {heard: published}
@@ -78,10 +82,10 @@ def stages(params: dict[str, Any]) -> dict[str, Callable[[], object]]:
     return steps | {"ensemble": ensemble.main, "evaluate": evaluate.main, "report": report.main}
 
 
-def run(encoder: str, threads: int, say: Callable[[str], object] = print) -> tuple[float, float]:
+def run(encoder: str, threads: int, say: Callable[[str], object] = print, **step: int) -> tuple[float, float]:
     """Run everything in a folder of its own; give the seconds and the largest memory of this process [GiB]."""
     torch.set_num_threads(threads)
-    params = few(yaml.safe_load(PARAMS.read_text(encoding="utf-8")), encoder, threads)
+    params = few(yaml.safe_load(PARAMS.read_text(encoding="utf-8")), encoder, threads, **step)
     total = 0.0
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
@@ -105,9 +109,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("encoder", choices=[n for n in PUBLISHED if n.startswith(("eat", "sslam", "beats", "dash"))])
     arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--batch", type=int, default=8, help="[clips] of a training step")
+    arguments.add_argument("--crop", type=int, default=128, help="[rows] of each, 100 a second")
     args = arguments.parse_args()
     print("| stage | seconds | GiB at most so far |\n| --- | ---: | ---: |", flush=True)
-    seconds, memory = run(args.encoder, args.threads, lambda line: print(line, flush=True))
+    say = partial(print, flush=True)
+    seconds, memory = run(args.encoder, args.threads, say, batch=args.batch, crop=args.crop)
     print(f"| {args.encoder}, all | {seconds:.0f} | {memory:.1f} |")
 
 
