@@ -22,10 +22,10 @@ from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.params import ScoreParams
 from asd.scoring.table import score_table
 from asd.section import checked
-from stages import adapt, embed, extract, features, pseudo_label, train
+from stages import adapt, extract, features, train
 from studies import comparison
 from studies.factory import silent
-from studies.pipeline import parser, project
+from studies.pipeline import label, parser, project
 from studies.variants import ORACLE, SHIPPED, VARIANTS, Changes, changed, command
 
 
@@ -58,11 +58,11 @@ def _prepare(params: dict[str, Any], system: str, changes: Changes) -> None:
         features.main(own["features"])
     if rooms & {"features", "encoders"}:
         adapt.main(own["encoder"])
-    if rooms & {"features", "encoders"} and own["encoder"] == params["embed"]["encoder"]:
-        embed.main()
-        pseudo_label.main()
+    embedded_anew = rooms & {"features", "encoders"} and own["encoder"] == params["embed"]["encoder"]
     if own["labels"] == "oracle":
         oracle()
+    elif own["labels"] != "given" and (embedded_anew or not (LABELS / f"{own['labels']}.csv").is_file()):
+        label(params)
 
 
 def variants(args: argparse.Namespace, seed: int) -> list[LabelledSection]:

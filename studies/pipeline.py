@@ -82,22 +82,30 @@ def gathered(
 def make(params: dict[str, Any]) -> None:
     """Run the stages up to embeddings of all systems in the current folder."""
     systems = params["systems"]
-    pseudo = any(system["labels"] != "given" for system in systems.values())  # else no labeller is needed
-    encoders = {system["encoder"] for system in systems.values()} | ({params["embed"]["encoder"]} if pseudo else set())
-    front_ends = {params["encoders"][name]["features"] for name in encoders}
+    encoders = {system["encoder"] for system in systems.values()}
     download.main()
     index.main()
-    heard = {params["pseudo_label"][method]["features"] for method in ("frequency", "spectrum")} if pseudo else set()
-    for name in sorted(front_ends | heard):
+    for name in sorted({params["encoders"][name]["features"] for name in encoders}):
         features.main(name)
     for name in sorted(encoders):
         adapt.main(name)
-    if pseudo:
-        embed.main()
-        pseudo_label.main()
+    if any(system["labels"] != "given" for system in systems.values()):  # else no labeller is needed
+        label(params)
     for name in systems:
         train.main(name)
         extract.main(name)
+
+
+def label(params: dict[str, Any]) -> None:
+    """Find pseudo-labels in the current folder; what labellers need is made where it is not there."""
+    embedded, methods = params["embed"], (params["pseudo_label"][method] for method in ("frequency", "spectrum"))
+    for name in sorted({embedded["features"], *(method["features"] for method in methods)}):
+        if not (Path("data/features") / name).is_dir():
+            features.main(name)
+    if not (Path("data/encoders") / embedded["encoder"]).is_dir():
+        adapt.main(embedded["encoder"])
+    embed.main()
+    pseudo_label.main()
 
 
 def tables() -> tuple[pd.DataFrame, set[str]]:

@@ -85,6 +85,21 @@ def _domain_adapted(own: str) -> dict[str, Changes]:
         "no adaptation": {"encoders.tiny_adapted.adapt": None},
         **labelled(own, "no pseudo-labels", "labels by frequency", "labels by clustering spectra"),
         **labelled(own, "labels by choice", ORACLE),
+        "LoRA": trained(own, fine_tune="lora"),
+    }
+
+
+def _group_lora(own: str) -> dict[str, Changes]:
+    return {
+        "full fine-tuning": trained(own, fine_tune="full"),
+        "plain LoRA": trained(own, mixing="plain"),
+        "fixed mixing": trained(own, mixing="fixed"),
+        "gated mixing": trained(own, mixing="gated"),
+        "no group adapter": trained(own, groups=0),
+        "no VQ": trained(own, codes=0),
+        "one-level contrastive": trained(own, levels=1),
+        "no adaptation": {"encoders.tiny_adapted.adapt": None},
+        **labelled(own, "labels by choice", ORACLE),
     }
 
 
@@ -95,6 +110,7 @@ VARIANTS: dict[str, dict[str, Changes]] = {
         "noise_aware_cnn": _noise_aware_cnn,
         "noise_aware_ssl": _noise_aware_ssl,
         "domain_adapted": _domain_adapted,
+        "group_lora": _group_lora,
     }.items()
 }
 

@@ -57,7 +57,7 @@ def test_a_key_that_is_not_there_is_no_variant():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("system", ["noise_aware_cnn", "noise_aware_ssl", "domain_adapted"])
+@pytest.mark.parametrize("system", ["noise_aware_cnn", "noise_aware_ssl", "domain_adapted", "group_lora"])
 def test_every_variant_runs_on_a_tiny_factory(system, tmp_path, monkeypatch):
     content = shipped()
     content["dataset"]["machines"] = "fan+bearing"
