@@ -20,11 +20,14 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from asd.classifiers.params import Classification, Untrained
+from asd.classifiers.params import Classification, Reconstruction, Untrained
 from asd.classifiers.reconstruction import gather, vectors
+from asd.classifiers.tuning.groups import of_groups
+from asd.classifiers.tuning.lora import merge
+from asd.classifiers.tuning.tuned import tune
 from asd.encoders.adaptation_module import with_module
 from asd.encoders.dense import DenseAutoencoder
-from asd.encoders.params import AdaptationModuleParams, DualBranch, EncoderBlock, SEResNet18
+from asd.encoders.params import DualBranch, EncoderBlock, SEResNet18
 from asd.encoders.registry import create_encoder
 from asd.features.params import FrontEndParams
 from asd.features.registry import front_end
@@ -44,7 +47,7 @@ class Cost(NamedTuple):
     Attributes
     ----------
     stored : int
-        Numbers of a trained network: parameters and running statistics.
+        Numbers of a trained network, LoRA merged where it merges: parameters and running statistics.
     trained : int
         Those that its objective changes.
     macs : int
@@ -63,25 +66,36 @@ class Cost(NamedTuple):
 def cost(
     encoder: EncoderBlock,
     features: FrontEndParams,
-    trains: bool,
+    trains: Untrained | Reconstruction | Classification,
     seconds: float,
-    module: AdaptationModuleParams | None = None,
 ) -> Cost:
     """Measure one system on a clip of noise."""
     samples = np.random.default_rng(0).standard_normal((round(seconds * features.sample_rate), 1)).astype(np.float32)
     waveform = heard(0.1 * samples, features.sample_rate, features)
     compute = front_end(features.kind)
     x = compute(waveform, features)
-    network = with_module(create_encoder(encoder, x.shape[1]), module)
+    network = _tuned(create_encoder(encoder, x.shape[1]), trains)
+    trained = 0 if isinstance(trains, Untrained) else sum(p.numel() for p in network.parameters() if p.requires_grad)
+    merge(network)
     seen = _seen(network, x)
-    with torch.no_grad(), FlopCounterMode(display=False) as counted, sdpa_kernel(SDPBackend.MATH):  # which is counted
-        network(seen)
-    with torch.inference_mode():
-        computing = _seconds(lambda: network(seen))
+    with of_groups(network, torch.zeros(len(seen), dtype=torch.long)):
+        with torch.no_grad(), FlopCounterMode(display=False) as counted, sdpa_kernel(SDPBackend.MATH):  # it counts that
+            network(seen)
+        with torch.inference_mode():
+            computing = _seconds(lambda: network(seen))
     stored = sum(value.numel() for value in network.state_dict().values() if value.is_floating_point())
-    trained = sum(p.numel() for p in network.parameters() if p.requires_grad) if trains else 0
     hearing = _seconds(lambda: compute(waveform, features))
     return Cost(stored, trained, counted.get_total_flops() // 2, hearing, computing)
+
+
+def _tuned(network: nn.Module, trains: Untrained | Reconstruction | Classification) -> nn.Module:
+    """Put into a network what is trained besides it, or instead."""
+    if not isinstance(trains, Classification):
+        return network
+    network = with_module(network, trains.adaptation_module)
+    groups = trains.groups if isinstance(trains.groups, int) else len(trains.groups)
+    tune(network, trains, {str(number): number for number in range(groups)}, 0)
+    return network.eval()
 
 
 def _seen(network: nn.Module, x: np.ndarray) -> Tensor:
@@ -106,9 +120,7 @@ def costs(params: Params, systems: list[str], seconds: float, published: bool) -
         encoder, features = params.encoders[system.encoder].root, params.features[system.features]
         if published:
             encoder = encoder.model_copy(update=SIZES.get(type(encoder), {}))
-        trains = system.train.root
-        module = trains.adaptation_module if isinstance(trains, Classification) else None
-        own = cost(encoder, features, not isinstance(trains, Untrained), seconds, module)
+        own = cost(encoder, features, system.train.root, seconds)
         counts = (f"{own.stored:,}", f"{own.trained:,}", f"{own.macs / 1e6:,.1f}")
         rows.append((name, system.features, system.encoder, *counts, *(f"{1000 * s:.1f}" for s in own[3:])))
     return pd.DataFrame(rows, columns=HEADER).set_index("system")

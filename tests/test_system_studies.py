@@ -21,7 +21,7 @@ def params():
 
 def of(params, name, seconds=2.0):
     system = params.systems[name]
-    return cost(params.encoders[system.encoder].root, params.features[system.features], True, seconds)
+    return cost(params.encoders[system.encoder].root, params.features[system.features], system.train.root, seconds)
 
 
 def test_the_autoencoder_costs_what_its_layers_say(params):
@@ -45,13 +45,27 @@ def test_convolutions_are_counted(params):
 
 
 def test_an_adaptation_module_is_counted(params):
-    encoder = params.encoders["tiny_adapted"].root
-    without = cost(encoder, params.features["log_mel"], True, 2.0)
-    module = AdaptationModuleParams(layers=2, dims=32)
-    own = cost(encoder, params.features["log_mel"], True, 2.0, module)
+    encoder, trains = params.encoders["tiny_adapted"].root, params.systems["domain_adapted"].train.root
+    without = cost(encoder, params.features["log_mel"], trains, 2.0)
+    trains = trains.model_copy(update={"adaptation_module": AdaptationModuleParams(layers=2, dims=32)})
+    own = cost(encoder, params.features["log_mel"], trains, 2.0)
     assert own.trained - without.trained == 2 * (128 * 32 + 32) + (32 * 32 + 32)
     tokens = 62 // 16 * 8
     assert own.macs - without.macs == tokens * 2 * 128 * 32 + 32 * 32
+
+
+def test_of_lora_and_adapters_alone_is_said_that_they_are_trained(params):
+    encoder, trains = params.encoders["tiny_adapted"].root, params.systems["group_lora"].train.root
+    trains = trains.model_copy(update={"rank": 3, "branches": 2, "mixing": "learnt", "groups": 2, "bottleneck": 5})
+    own = cost(encoder, params.features["log_mel"], trains, 2.0)
+    layers = [(128, 384), (128, 128), (128, 512), (512, 128)]
+    lora = 4 * sum(2 * 3 * (ins + outs) + 2 * 2 for ins, outs in layers)
+    adapters = 4 * 2 * 5 * (128 + 128)
+    assert own.trained == lora + adapters
+    without = of(params, "domain_adapted")
+    assert own.stored == without.stored + adapters  # LoRA is merged
+    tokens = 62 // 16 * 8 + 1  # and the class token
+    assert own.macs == without.macs + 4 * tokens * 5 * (128 + 128)
 
 
 def test_the_better_yardstick_has_the_higher_score():
