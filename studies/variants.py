@@ -15,7 +15,7 @@ LABELS = {
     ORACLE: "oracle",
 }
 NEAREST = {"scorer": "knn", "metric": "cosine", "neighbours": 1, "whiten": False}
-KMEANS = {"scorer": "kmeans", "metric": "cosine", "whiten": False}
+KMEANS = {"scorer": "kmeans", "metric": "cosine", "per_band": False, "whiten": False}
 
 
 def trained(system: str, **values: Any) -> Changes:
@@ -75,6 +75,9 @@ def _noise_aware_ssl(own: str) -> dict[str, Changes]:
         "no noise classes": trained(own, noise_class="none", clean_class="none"),
         "no SpecAugment": trained(own, spec_augment=0.0),
         "last layer alone": {f"systems.{own}.train.adaptation_module.layers": 1},
+        "k-means": scored(own, **KMEANS),
+        "not whitened": scored(own, whiten=False),
+        "all bands together": scored(own, per_band=False),
         "domains are classes": trained(own, domain_class=True),
         **labelled(own, "labels by choice", ORACLE),
     }
@@ -82,6 +85,10 @@ def _noise_aware_ssl(own: str) -> dict[str, Changes]:
 
 def _domain_adapted(own: str) -> dict[str, Changes]:
     return {
+        "nearest neighbour": scored(own, per_band=False, **NEAREST),
+        "not whitened": scored(own, whiten=False),
+        "all bands together": scored(own, per_band=False),
+        "domains are one class": trained(own, domain_class=False),
         "no adaptation": {"encoders.tiny_adapted.adapt": None},
         **labelled(own, "no pseudo-labels", "labels by frequency", "labels by clustering spectra"),
         **labelled(own, "labels by choice", ORACLE),

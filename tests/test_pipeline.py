@@ -166,4 +166,4 @@ def test_params_file_survives_dvc(tmp_path):
     with modify_yaml(copy) as content:
         content["systems"]["domain_adapted"]["score"]["neighbours"] = 3
     changed = [(a, b) for a, b in zip(lines, copy.read_text().splitlines(), strict=True) if a != b]
-    assert changed == [("      neighbours: 1", "      neighbours: 3")]
+    assert changed == [("      neighbours: 4", "      neighbours: 3")]
