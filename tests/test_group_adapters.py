@@ -8,7 +8,7 @@ from test_lora import lora, randomised
 
 from asd.classifiers.classification import extract, train
 from asd.classifiers.tuning.groups import divide, install, machine_means, of_groups
-from asd.classifiers.tuning.tuned import Groups, embed, restore, stored, tune
+from asd.classifiers.tuning.tuned import MEMBER, Groups, restore, stored, tune
 from asd.encoders.registry import create_encoder
 from asd.errors import UserError
 
@@ -93,19 +93,23 @@ def test_an_unseen_machine_goes_to_the_nearest_group_or_the_shared_path():
     table = clips()
     network, store = randomised(grouped()), [Store(table)]
     means = machine_means(network, store, table, CPU)
-    centres = np.stack([means["fan"], means["valve"]])
-    known = embed(network, Groups({"fan": 0, "valve": 1}, centres), table, store, CPU)
-    unseen = Groups({"fan": 0, "elsewhere": 1}, centres)
-    assert np.array_equal(embed(network, unseen, table, store, CPU), known)  # valve is nearest to its own centre
-    test_clips_alone = table.assign(split=np.where(table["machine"] == "valve", "test", "train"))
-    shared = embed(network, unseen, test_clips_alone, store, CPU)
+    tensors = stored(network, Groups({"fan": 0, "valve": 1}, np.stack([means["fan"], means["valve"]])))
+    unseen = {name.replace(f"{MEMBER}valve", f"{MEMBER}elsewhere"): value for name, value in tensors.items()}
+    assert unseen.keys() != tensors.keys()
+
+    def made(tensors, table):
+        return extract(create_encoder(TINY, BANDS), tensors, table, store, CPU)
+
+    known = made(tensors, table)
+    np.testing.assert_array_equal(made(unseen, table), known)  # valve is nearest to its own centre
     valve = (table["machine"] == "valve").to_numpy()
+    shared = made(unseen, table.assign(split=np.where(valve, "test", "train")))
     plain = network.eval()
     for row in np.flatnonzero(valve):
         with torch.inference_mode():
             alone = plain(torch.from_numpy(store[0][table["clip_id"].iloc[row]])[None])[0].numpy()
         np.testing.assert_allclose(shared[row], alone, atol=1e-5)
-    assert np.array_equal(shared[~valve], known[~valve])
+    np.testing.assert_array_equal(shared[~valve], known[~valve])
     assert np.abs(shared[valve] - known[valve]).max() > 1e-3
 
 

@@ -1,10 +1,8 @@
 """Train an encoder to tell classes of normal sound apart; what it embeds differently from them is anomalous."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -19,13 +17,12 @@ from asd.classifiers.sampler import length
 from asd.classifiers.task import Task
 from asd.classifiers.tuning.groups import centres_of, divide, machine_means, of_groups
 from asd.classifiers.tuning.lora import train_mode
-from asd.classifiers.tuning.tuned import Groups, embed, restore, stored, tune
+from asd.classifiers.tuning.tuned import Groups, extract, stored, tune
 from asd.compute import rng, torch_rng
 from asd.encoders.adaptation_module import freeze
-from asd.encoders.batches import apply
 from asd.encoders.training import warm_cosine
-from asd.features.store import FeatureStore
 
+__all__ = ["extract", "train"]
 WEIGHT_DECAY = 0.01
 CLIP = 5.0  # length of the gradient
 ROWS = 64  # of a clip that is embedded to see how wide embeddings are
@@ -71,27 +68,6 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     found |= getattr(trained["loss"], "figures", dict)() | ({"groups": groups} if groups else {})
     means = machine_means(encoder, [task.store], material.clips, device) if groups else {}
     return stored(encoder, Groups(groups, centres_of(groups, means)) if groups else None), found
-
-
-def extract(
-    network: nn.Module,
-    tensors: dict[str, Tensor],
-    clips: pd.DataFrame,
-    stores: Sequence[FeatureStore],
-    device: torch.device,
-) -> np.ndarray:
-    """Embed clips, through the adapters of their machines where there are some.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips, bands, dims)], float32
-        Pooled over time, in the order of ``clips``.
-    """
-    groups = restore(network, tensors)
-    network.to(device).eval()
-    if groups is not None:
-        return embed(network, groups, clips, stores, device)
-    return apply(network, stores, list(clips["clip_id"]), device)
 
 
 def _groups(task: Task, encoder: nn.Module, material: Material) -> dict[str, int]:

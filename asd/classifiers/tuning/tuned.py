@@ -67,29 +67,42 @@ def restore(network: nn.Module, tensors: Mapping[str, Tensor]) -> Groups | None:
     return Groups(of, tensors[CENTRES].numpy())
 
 
-def embed(
-    network: nn.Module, groups: Groups, clips: pd.DataFrame, stores: Sequence[FeatureStore], device: torch.device
+def extract(
+    network: nn.Module,
+    tensors: Mapping[str, Tensor],
+    clips: pd.DataFrame,
+    stores: Sequence[FeatureStore],
+    device: torch.device,
 ) -> np.ndarray:
-    """Embed clips, each through the adapters of its machine's group.
+    """Embed clips by what :func:`stored` gave, or by plain weights; each through the adapters of its machine's group.
 
     A machine that was not trained on takes those of the nearest group, by the mean embedding of its own training clips;
     the shared path where it has none.
 
     Returns
     -------
-    np.ndarray [shape=(clips, ...)], float32
-        In the order of ``clips``.
+    np.ndarray [shape=(clips, bands, dims)], float32
+        Pooled over time, in the order of ``clips``.
     """
-    normal = training(clips)
-    new = normal.loc[~normal["machine"].isin(list(groups.of))]
-    means = adapters.machine_means(network, stores, new, device)
-    of = dict(groups.of) | {machine: adapters.nearest(mean, groups.centres) for machine, mean in means.items()}
-    numbers, ids = clips["machine"].map(of).fillna(-1).to_numpy(), clips["clip_id"].to_numpy()
-    found: list[np.ndarray | None] = [None] * len(clips)
+    groups = restore(network, tensors)
+    network.to(device).eval()
+    ids = clips["clip_id"].to_numpy()
+    if groups is None:
+        return apply(network, stores, list(ids), device)
+    numbers = _numbers(network, groups, clips, stores, device)
+    found: dict[str, np.ndarray] = {}
     for number in np.unique(numbers):
-        mine = np.flatnonzero(numbers == number)
-        own = torch.tensor([int(number)], device=device) if number >= 0 else None
-        with adapters.of_groups(network, own):
-            for place, value in zip(mine, apply(network, stores, list(ids[mine]), device), strict=True):
-                found[place] = value
-    return np.stack([value for value in found if value is not None])
+        mine = list(ids[numbers == number])
+        with adapters.of_groups(network, torch.tensor([number], device=device) if number >= 0 else None):
+            found.update(zip(mine, apply(network, stores, mine, device), strict=True))
+    return np.stack([found[clip] for clip in ids])
+
+
+def _numbers(
+    network: nn.Module, groups: Groups, clips: pd.DataFrame, stores: Sequence[FeatureStore], device: torch.device
+) -> np.ndarray:
+    """Find the group of each clip, -1: none."""
+    normal = training(clips)
+    means = adapters.machine_means(network, stores, normal.loc[~normal["machine"].isin(list(groups.of))], device)
+    of = dict(groups.of) | {machine: adapters.nearest(mean, groups.centres) for machine, mean in means.items()}
+    return clips["machine"].map(of).fillna(-1).to_numpy(dtype=np.int64)
