@@ -139,10 +139,9 @@ class Detector:
     def _extract(self, new: pd.DataFrame, rows: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
         model: dict[str, Any] = read_json(self.folder / "model.json")
         device, stores = compute.device(), [NewClips(self.store, rows)]
-        network = recreate(model)
         return {
             seed: module(model["objective"]).extract(
-                network, load_tensors(self.folder / f"seed_{seed}.safetensors"), new, stores, device
+                recreate(model), load_tensors(self.folder / f"seed_{seed}.safetensors"), new, stores, device
             )
             for seed in self.extracted
         }

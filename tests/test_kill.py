@@ -19,6 +19,7 @@ STAGES = {  # stage: what says that it is in the middle
     "adapt@tiny_adapted": "*/adapt.pt",
     "train@autoencoder": "*/seed_0/[!.]*.pt",
     "train@attribute_cnn": "*/seed_0/classifier.pt",
+    "train@group_lora": "*/seed_0/classifier.pt",
 }
 
 

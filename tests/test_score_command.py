@@ -12,7 +12,7 @@ from test_end_to_end import list_recordings, prepare, project  # noqa: F401
 
 from asd.__main__ import main
 
-SYSTEMS = ("autoencoder", "frozen", "attribute_cnn")
+SYSTEMS = ("autoencoder", "frozen", "attribute_cnn", "group_lora")
 KEYS = ["file", "machine", "score", "threshold", "decision", "nearest"]
 RATE = 16000
 

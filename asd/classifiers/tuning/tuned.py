@@ -102,7 +102,7 @@ def _numbers(
     network: nn.Module, groups: Groups, clips: pd.DataFrame, stores: Sequence[FeatureStore], device: torch.device
 ) -> np.ndarray:
     """Find the group of each clip, -1: none."""
-    normal = training(clips)
-    means = adapters.machine_means(network, stores, normal.loc[~normal["machine"].isin(list(groups.of))], device)
+    unseen = clips[~clips["machine"].isin(list(groups.of))]
+    means = adapters.machine_means(network, stores, training(unseen), device) if len(unseen) else {}
     of = dict(groups.of) | {machine: adapters.nearest(mean, groups.centres) for machine, mean in means.items()}
     return clips["machine"].map(of).fillna(-1).to_numpy(dtype=np.int64)
