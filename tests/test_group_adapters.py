@@ -1,9 +1,10 @@
 """Adapters of groups of machines: who is in which, nothing is changed at first, where an unseen machine goes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from classifier_runs import BANDS, CLASSIFY, CNN, CPU, TINY, Store, clips, task
+from classifier_runs import BANDS, CLASSIFY, CNN, CPU, TINY, Store, clips, supplements, task
 from test_lora import lora, randomised
 
 from asd.classifiers.classification import extract, train
@@ -111,6 +112,15 @@ def test_an_unseen_machine_goes_to_the_nearest_group_or_the_shared_path():
         np.testing.assert_allclose(shared[row], alone, atol=1e-5)
     np.testing.assert_array_equal(shared[~valve], known[~valve])
     assert np.abs(shared[valve] - known[valve]).max() > 1e-3
+
+
+def test_a_machine_is_known_by_its_normal_clips_and_only_without_them_by_others():
+    table = pd.concat([clips(), supplements()], ignore_index=True)
+    network, store = create_encoder(TINY, BANDS, seed=1), [Store(table)]
+    alone, together = (machine_means(network, store, own, CPU) for own in (clips(), table))
+    assert all(np.array_equal(alone[machine], together[machine]) for machine in ("fan", "valve"))
+    noise = supplements().query("kind == 'noise'").assign(machine="saw")
+    assert machine_means(network, store, pd.concat([table, noise]), CPU).keys() == {"fan", "saw", "valve"}
 
 
 def test_groups_are_learnt_trained_and_told(tmp_path):

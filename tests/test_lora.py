@@ -7,8 +7,10 @@ import torch
 from classifier_runs import BANDS, CLASSIFY, CNN, TINY, clips, task
 
 from asd.classifiers import classification
-from asd.classifiers.tuning.lora import LoRA, install, merge
+from asd.classifiers.tuning.lora import LoRA, install, merge, train_mode
 from asd.classifiers.tuning.tuned import restore, stored
+from asd.encoders.adaptation_module import with_module
+from asd.encoders.params import AdaptationModuleParams
 from asd.encoders.registry import create_encoder
 from asd.errors import UserError
 
@@ -84,6 +86,18 @@ def test_what_is_frozen_stays_as_it_was_through_training(architecture, tmp_path,
     changed = [name for name in after if name.endswith(".b")]
     assert len(changed) == 8
     assert all(after[name].abs().sum() > 0 for name in changed)
+
+
+def test_behind_a_frozen_encoder_the_adaptation_module_learns_with_lora():
+    network = with_module(create_encoder(TINY, BANDS, seed=1), AdaptationModuleParams(layers=2, dims=8))
+    install(network, lora(), 3)
+    train_mode(network, lora())
+    assert network.linear.training
+    assert not network.encoder.training
+    network(torch.randn(4, 32, BANDS)).square().sum().backward()
+    got = {name for name, p in network.named_parameters() if p.grad is not None}
+    assert {name.split(".")[0] for name in got if not name.endswith((".a", ".b"))} == {"linear", "out"}
+    assert sum(name.endswith(".b") for name in got) == 8
 
 
 @pytest.mark.parametrize("mixing", MERGING)

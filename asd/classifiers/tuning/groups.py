@@ -93,8 +93,9 @@ def of_groups(network: nn.Module, numbers: Tensor | None) -> Iterator[None]:
 def machine_means(
     network: nn.Module, stores: Sequence[FeatureStore], clips: pd.DataFrame, device: torch.device
 ) -> dict[str, np.ndarray]:
-    """Embed some clips of each machine by the shared path; give its mean direction ``(dims,)``."""
-    some = clips.sort_values(["machine", "clip_id"]).groupby("machine").head(CLIPS)
+    """Embed some clips of each machine, normal ones first, by the shared path; give its mean direction ``(dims,)``."""
+    ordered = clips.assign(supplement=clips["kind"] != "machine").sort_values(["machine", "supplement", "clip_id"])
+    some = ordered.groupby("machine").head(CLIPS)
     if some.empty:
         return {}
     training = network.training
