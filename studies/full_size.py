@@ -1,10 +1,10 @@
 """A published encoder at full size through its systems on a CPU: seconds of every stage and the largest memory.
 
-    python -m studies.full_size eat_base|beats_iter3_plus|dasheng_base [--threads 1] [--batch 8] [--crop 128]
+    python -m studies.full_size eat_base|beats_iter3_plus|dasheng_base [--threads 1] [--batch 8] [--crop 128] [--step]
 
 Random weights, a machine of the tiny simulated factory, a few clips a step and a few steps: what is shown is that every
 stage runs and what it costs, not how well it detects. Every system of params.yaml that trains the labellers' encoder is
-trained with this one instead.
+trained with this one instead. ``--step`` makes no more than a few training steps by ArcFace, all weights learning.
 """
 
 import argparse
@@ -20,8 +20,13 @@ from typing import Any
 
 import torch
 import yaml
+from torch import nn
 
+from asd.classifiers.classification import train_step
+from asd.classifiers.losses.arcface import ArcFace
+from asd.classifiers.params import Classification
 from asd.encoders.published import PUBLISHED
+from asd.encoders.registry import create_encoder
 from stages import (
     adapt,
     check,
@@ -40,7 +45,7 @@ from stages import (
 )
 from studies.factory import PARAMS, silent
 
-MACHINE, SEED = "bearing", 1000
+MACHINE, SEED, CLASSES = "bearing", 1000, 40
 ADAPT = {"steps": 2, "batch": 2, "clones": 2, "mask": 0.8, "block": 5, "learning_rate": 1.0e-05}
 FEW = {"epochs": 2, "learning_rate": 1.0e-05}
 GIB = 2**30
@@ -99,6 +104,21 @@ def run(encoder: str, threads: int, say: Callable[[str], object] = print, **step
     return total, _memory()
 
 
+def step(encoder: str, batch: int, crop: int) -> float:
+    """Make training steps on noise; give the seconds of the second."""
+    network = create_encoder(encoder)
+    dims, bands = PUBLISHED[encoder].dims, PUBLISHED[encoder].bands
+    trained = nn.ModuleDict({"encoder": network, "loss": ArcFace(dims, CLASSES)})
+    optimiser = torch.optim.AdamW(trained.parameters(), 1.0e-05)
+    params = Classification(objective="arcface", batch=batch, crop=crop, epochs=1, learning_rate=1.0e-05)
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(batch, crop, bands, generator=generator), torch.eye(CLASSES)[torch.arange(batch) % CLASSES]
+    for _ in range(2):
+        start = time.perf_counter()
+        train_step(trained, optimiser, x, y, params, generator)
+    return time.perf_counter() - start
+
+
 def _memory() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if os.uname().sysname == "Darwin" else 1024) / GIB
@@ -111,7 +131,13 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--batch", type=int, default=8, help="[clips] of a training step")
     arguments.add_argument("--crop", type=int, default=128, help="[rows] of each, 100 a second")
+    arguments.add_argument("--step", action="store_true", help="a training step alone")
     args = arguments.parse_args()
+    if args.step:
+        torch.set_num_threads(args.threads)
+        seconds = step(args.encoder, args.batch, args.crop)
+        print(f"{args.encoder}, {args.batch} clips of {args.crop} rows: {seconds:.1f} s a step, {_memory():.1f} GiB")
+        return
     print("| stage | seconds | GiB at most so far |\n| --- | ---: | ---: |", flush=True)
     say = partial(print, flush=True)
     seconds, memory = run(args.encoder, args.threads, say, batch=args.batch, crop=args.crop)

@@ -10,7 +10,7 @@ from conftest import ROOT
 from asd.encoders import published
 from asd.encoders.registry import create_encoder
 from asd.params import check
-from studies.full_size import few, run, stages
+from studies.full_size import few, run, stages, step
 
 FULL = ["eat_base", "beats_iter3_plus", "dasheng_base"]
 SMALL = {"dims": 16, "depth": 4, "heads": 2}
@@ -42,6 +42,7 @@ def test_a_small_one_runs_through_all_stages(encoder, monkeypatch):
     assert said[-1].startswith("| report | ")
     assert 0 < seconds < 120
     assert memory > 0.1
+    assert step(encoder, 2, 64) > 0
 
 
 @pytest.mark.slow
