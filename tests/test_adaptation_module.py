@@ -136,6 +136,16 @@ def test_what_is_stored_embeds_as_what_was_trained(tmp_path):
     assert described(None) == {}
 
 
+def test_lora_in_the_encoder_and_the_module_behind_it_learn_together(tmp_path):
+    first = create_encoder(TINY, BANDS, seed=1).state_dict()
+    tensors, _ = train(ssl(tmp_path, fine_tune="lora", rank=2))
+    changed = {key for key, value in first.items() if not torch.equal(tensors[f"encoder.{key}"], value)}
+    assert {"blocks.0.qkv.weight", "blocks.2.mlp.0.weight"} < changed
+    assert all(key.startswith("blocks.") and key.endswith(".weight") for key in changed)  # LoRA's, merged
+    assert not torch.equal(tensors["out.weight"], with_module(create_encoder(TINY, BANDS), MODULE, 3).out.weight)
+    recreate({"bands": BANDS, "encoder": TINY.model_dump()} | described(MODULE)).load_state_dict(tensors)
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
 def test_it_embeds_at_the_encoders_precision(precision):
     encoder = create_encoder(TINY.model_copy(update={"precision": precision}), BANDS)
