@@ -88,7 +88,6 @@ def _domain_adapted(own: str) -> dict[str, Changes]:
         "nearest neighbour": scored(own, per_band=False, **NEAREST),
         "not whitened": scored(own, whiten=False),
         "all bands together": scored(own, per_band=False),
-        "domains are one class": trained(own, domain_class=False),
         "no adaptation": {"encoders.tiny_adapted.adapt": None},
         **labelled(own, "no pseudo-labels", "labels by frequency", "labels by clustering spectra"),
         **labelled(own, "labels by choice", ORACLE),
