@@ -10,11 +10,13 @@ from asd.errors import UserError
 COMMANDS = {
     "check": "say how healthy a data set is",
     "compare": "say whether two revisions or experiments really differ",
+    "ensemble": "fuse folders of score files, of any code base",
     "evaluate": "compute a year's official metric of any folder of score files",
     "frequencies": "find the characteristic frequencies of a recording",
     "manifest": "write the manifest of a folder of own recordings",
     "results": "print the result table of the last run",
     "score": "score recordings with a trained system",
+    "select": "say which system is best on several runs, by no label",
     "submission": "make the challenge's package of one system",
     "table": "tabulate stored scores of several years, each by its own metric",
     "weights": "list, get and check the weights of published encoders",

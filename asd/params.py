@@ -17,6 +17,7 @@ from asd.features.params import EnvelopeSpectrumParams, FrequenciesParams, Front
 from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
 from asd.section import PARAMS, Section, checked
+from asd.selection.params import SelectionParams
 
 WEIGHTLESS = ("pooled_mel", "mel_bands")
 ONE_DIMENSIONAL = ("waveform", "magnitude_spectrum")  # kinds of front ends
@@ -47,6 +48,7 @@ class Params(Section):
     train: SeedsParams
     score: CalibrationParams
     systems: dict[str, System] = Field(min_length=1)
+    selection: SelectionParams
     ensemble: EnsembleParams
     evaluate: EvaluateParams
     compute: ComputeParams
@@ -80,7 +82,8 @@ def _references(params: Params) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for name, system in params.systems.items():
         yield f"systems.{name}.encoder", system.encoder, encoders
         yield f"systems.{name}.labels", system.labels, LABELS
-    for member in params.ensemble.members:
+    yield "selection.labels", params.selection.labels, LABELS
+    for member in params.ensemble.members if isinstance(params.ensemble.members, list) else ():
         yield "ensemble.members", member, systems
 
 

@@ -24,7 +24,7 @@ from asd.compute import rng
 from asd.errors import UserError
 from asd.evaluation.bootstrap import bias_corrected_interval, draw_weights
 from asd.evaluation.sections import LabelledSection, measured
-from asd.scoring.fusion import standardised
+from asd.scoring.fusion import comparably
 from stages import score
 from studies.factory import PARAMS, silent, table
 from studies.pipeline import make
@@ -65,7 +65,7 @@ def scores(fold: pd.DataFrame, systems: list[str] | None, seed: int) -> pd.DataF
         for name in params["systems"]:
             score.main(name)
             made = pd.read_csv(Path("data/scores") / name / "scores.csv", keep_default_na=False)
-            parts.append(standardised(made).assign(system=name))
+            parts.append(comparably(made, "mean").assign(system=name))
     found = pd.concat(parts).merge(files, on="clip_id")
     return found[found["split"] == "test"].merge(fold[["path", "anomaly"]], on="path")
 

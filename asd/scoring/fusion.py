@@ -1,5 +1,7 @@
 """One score from several systems."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -7,13 +9,21 @@ from asd.errors import UserError
 from asd.scoring.params import ThresholdParams
 from asd.scoring.table import COLUMNS, KEYS, decided
 
+GROUPS = ["seed", "machine", "section"]
 
-def fuse(members: dict[str, pd.DataFrame], clips: pd.DataFrame, params: ThresholdParams) -> pd.DataFrame:
-    """Average the members' scores, each standardised by its own training scores.
 
-    ``z = (score - mean) / deviation``, mean and deviation over the training clips of the machine, section and
-    training seed; no statistic of a test clip enters. The same clips calibrate the fused threshold, which is
-    therefore never guaranteed.
+def fuse(
+    members: dict[str, pd.DataFrame],
+    clips: pd.DataFrame,
+    params: ThresholdParams,
+    fusion: str = "mean",
+    weights: dict[str, float] | None = None,
+) -> pd.DataFrame:
+    """Average the members' scores, each made comparable by its own training scores.
+
+    The training clips of the machine, section and training seed are the reference of :data:`FUSIONS`; each was scored
+    by a memory without it, and no statistic of a test clip enters. The same clips calibrate the fused threshold, which
+    is therefore never guaranteed.
 
     Parameters
     ----------
@@ -23,27 +33,111 @@ def fuse(members: dict[str, pd.DataFrame], clips: pd.DataFrame, params: Threshol
         The clip table.
     params : ThresholdParams
         From fused training scores to the threshold.
+    fusion : str
+        One of :data:`FUSIONS`.
+    weights : dict of str to float, optional
+        Of the members; all the same by default.
 
     Returns
     -------
     pd.DataFrame
         A score table; ``nearest`` is empty.
     """
-    standard = [standardised(table).set_index(list(KEYS))["score"] for table in members.values()]
-    for name, scores in zip(members, standard, strict=True):
-        if not scores.index.equals(standard[0].index):
-            raise UserError(f"{name} scored other clips or seeds than {next(iter(members))}: run dvc repro")
-    fused = pd.concat(standard, axis=1).mean(axis=1).rename("score").reset_index().assign(nearest="")
+    fused = averaged(members, list(KEYS), fusion, weights).assign(nearest="")
     fused = fused.merge(clips[["clip_id", "domain"]], on="clip_id", how="left", validate="many_to_one")
-    parts = [decided(rows, params, held_out=False) for _, rows in fused.groupby(["seed", "machine", "section"])]
+    parts = [decided(rows, params, held_out=False) for _, rows in fused.groupby(GROUPS)]
     return pd.concat(parts).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
-def standardised(table: pd.DataFrame) -> pd.DataFrame:
-    """Standardise scores by the training scores of the same machine, section and training seed."""
-    groups = ["seed", "machine", "section"]
-    train = table[table["split"] == "train"].groupby(groups)["score"]
-    statistics = pd.DataFrame({"mean": train.mean(), "deviation": train.std(ddof=0)})
-    joined = table.merge(statistics, on=groups, how="left", validate="m:1")
-    deviation = np.where(joined["deviation"] > 0, joined["deviation"], 1.0)
-    return table.assign(score=((joined["score"] - joined["mean"]) / deviation).to_numpy())
+def averaged(
+    members: dict[str, pd.DataFrame], keys: list[str], fusion: str, weights: dict[str, float] | None = None
+) -> pd.DataFrame:
+    """Average the members' comparable scores.
+
+    Parameters
+    ----------
+    members : dict of str to pd.DataFrame
+        Tables with ``seed, machine, section, split, score`` and what else ``keys`` names.
+    keys : list of str
+        The columns that tell rows apart, the same rows in all members.
+    fusion, weights
+        See :func:`fuse`.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``keys`` and ``score``.
+
+    Raises
+    ------
+    UserError
+        Where members have other rows, or a score is not finite.
+    """
+    comparable = [comparably(table, fusion).set_index(keys)["score"] for table in members.values()]
+    first = next(iter(members))
+    for name, scores in zip(members, comparable, strict=True):
+        if not scores.index.equals(comparable[0].index):
+            raise UserError(f"{name} scored other clips or seeds than {first}: run dvc repro")
+        if not np.isfinite(scores).all():
+            raise UserError(f"{name} has scores that are no finite numbers: score it again")
+    shares = equal(list(members)) if weights is None else normalised(weights)
+    columns = np.column_stack([scores.to_numpy() for scores in comparable])
+    mean = columns @ np.array([shares[name] for name in members])
+    return pd.Series(mean, comparable[0].index, name="score").reset_index()
+
+
+def normalised(weights: dict[str, float]) -> dict[str, float]:
+    """Scale weights so that they add up to one."""
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def equal(names: list[str]) -> dict[str, float]:
+    """Weigh all the same."""
+    return dict.fromkeys(names, 1 / len(names))
+
+
+def comparably(table: pd.DataFrame, fusion: str) -> pd.DataFrame:
+    """Make scores comparable between systems, by the training scores of the same machine, section and training seed."""
+    made = table["score"].to_numpy(dtype=np.float64, copy=True)
+    train = (table["split"] == "train").to_numpy()
+    for rows in table.groupby(GROUPS).indices.values():
+        made[rows] = FUSIONS[fusion](made[rows], made[rows][train[rows]])
+    return table.assign(score=made)
+
+
+def standardised(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Standardise: ``(s - mean) / deviation`` of the reference; only the mean goes where that does not vary.
+
+    Parameters
+    ----------
+    scores : np.ndarray [shape=(clips,)]
+    reference : np.ndarray [shape=(others,)]
+        Scores of normal clips.
+    """
+    return (scores - reference.mean()) / _deviation(reference)
+
+
+def ranked(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Rank among the reference: the share of its n scores that lie below, ties half, linear in between.
+
+    Beyond its largest and smallest score the rank goes on, 1 / n a standard deviation, so that anomalies which all
+    normal clips lie below keep their order: how far out they are says little, that they are is what counts.
+
+    Parameters
+    ----------
+    scores, reference
+        As those of :func:`standardised`.
+    """
+    known, counts = np.unique(reference, return_counts=True)
+    share = (np.cumsum(counts) - counts / 2) / len(reference)
+    beyond = scores - np.clip(scores, known[0], known[-1])
+    return np.interp(scores, known, share) + beyond / _deviation(reference) / len(reference)
+
+
+def _deviation(reference: np.ndarray) -> float:
+    deviation = float(reference.std())
+    return deviation if deviation > 0 else 1.0
+
+
+FUSIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"mean": standardised, "rank": ranked}

@@ -1,12 +1,13 @@
 """The blocks ``systems.<name>.score`` and the section ``ensemble`` of params.yaml."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, model_validator
 
 from asd.section import Section
 
 Metric = Literal["cosine", "euclidean"]
+Fusion = Literal["mean", "rank"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -143,5 +144,14 @@ class ScoreParams(RootModel):
 class EnsembleParams(ThresholdParams):
     """The section ``ensemble``: which systems are fused, and how."""
 
-    members: list[str] = Field(min_length=1)
-    fusion: Literal["mean"] = "mean"
+    members: Literal["auto"] | Annotated[list[str], Field(min_length=1)] = "auto"
+    fusion: Fusion = "mean"
+    weights: Literal["auto", "equal"] | dict[str, Annotated[float, Field(gt=0)]] = "auto"
+
+    @model_validator(mode="after")
+    def _whose(self) -> Self:
+        if isinstance(self.members, list) and len(set(self.members)) < len(self.members):
+            raise ValueError("members are distinct")
+        if isinstance(self.weights, dict) and set(self.weights) != set(self.members):
+            raise ValueError("weights by name are those of the members in a list, each with one above 0")
+        return self
