@@ -2,33 +2,46 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from asd.artifacts import read_csv, write_csv, write_metrics
 from asd.clips import read_clips
+from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.fusion import fuse
 from asd.scoring.params import EnsembleParams
 from asd.scoring.summary import summary
+from asd.scoring.table import score_table
 from asd.section import load, read_params
 from asd.selection.choice import decide
-from asd.selection.evidence import read_evidence
+from asd.selection.evidence import read_evidence, variant
+from asd.selection.pseudo_auc import OWN
 from asd.stage import run
 
 TEXT = ("clip_id", "machine", "section", "split", "nearest")
 
 
 def main() -> str:
-    """Choose members and weights as params say, and fuse them."""
+    """Choose members, their scorers and weights as params say, and fuse them."""
     params, clips, systems = load(EnsembleParams, "ensemble"), read_clips(), list(read_params()["systems"])
-    evidence, found = read_evidence(systems)
+    evidence = read_evidence(systems)
     choice = decide(params, systems, evidence)
-    members = {m: read_csv(Path("data/scores") / m / "scores.csv", TEXT) for m in choice.weights}
+    members = {name: _scores(name, scorer, clips) for name, scorer in choice.scorers.items()}
     table = fuse(members, clips, params, params.fusion, choice.weights)
     write_csv("data/ensemble/scores.csv", table)
     machines = summary(table, clips, params, trained=set(clips["clip_id"]))  # scores were standardised by them
-    write_metrics(
-        "metrics/ensemble.json",
-        {"fusion": params.fusion} | choice.figures() | {"evidence": found, "machines": machines},
-    )
+    chosen = {"fusion": params.fusion, "machines": machines} | choice.figures()
+    shown = {name: {scorer: of["pseudo_auc"] for scorer, of in own.figures.items()} for name, own in evidence.items()}
+    found = {name: own.figures[choice.scorers.get(name, OWN)] for name, own in evidence.items()}
+    write_metrics("metrics/ensemble.json", chosen | {"evidence": found, "scorers": shown})
     return f"{', '.join(members)} fused in data/ensemble/scores.csv"
+
+
+def _scores(name: str, scorer: str, clips: pd.DataFrame) -> pd.DataFrame:
+    """Read a system's scores, or score it by another scorer."""
+    if scorer == OWN:
+        return read_csv(Path("data/scores") / name / "scores.csv", TEXT)
+    extracted = read_extracted(Path("data/extracted") / name, clips)
+    return score_table(clips, read_trained(), extracted, variant(scorer), int(read_params()["seed"]))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from stages import (
     pseudo_label,
     report,
     score,
+    select,
     trade_off,
     train,
 )
@@ -92,6 +93,7 @@ def prepare(systems) -> None:
         extract.main(system)
         score.main(system)
         trade_off.main(system)
+        select.main(system)
 
 
 def everything() -> dict:

@@ -10,7 +10,7 @@ import pytest
 from scored import write_figures, write_project
 
 from asd.artifacts import read_json, write_json
-from asd.report import charts, tables
+from asd.report import charts, selection, tables
 from stages import evaluate, report
 
 VOID = {"meta", "rect", "path", "circle"}
@@ -101,6 +101,21 @@ def test_report_says_which_attribute_values_fail_and_what_was_published(workdir)
     worst = found[found["system"] == "frozen"].sort_values("auc").iloc[0]
     assert f"<td>{worst['attribute']} {worst['value']}</td>" in page
     assert "F1 target" in page
+
+
+def test_report_says_what_was_chosen_and_on_which_evidence(workdir):
+    page, parser, systems = made_report()
+    text = " ".join(" ".join(parser.text).split())
+    assert f"The ensemble: mean of {', '.join(sorted([f'{systems[1]} 0.25', f'{systems[2]} by gmm 0.75']))}" in text
+    assert "chosen by diverse pseudo-auc; fused 88.00 %" in text
+    assert "<td>65.00</td>" in page
+    assert "<td>99.50</td>" in page
+    metrics = read_json("metrics/ensemble.json")
+    rows = selection.evidence(metrics, systems).rows
+    assert [row[0] for row in rows] == systems[:0:-1]
+    assert [row[1] for row in rows[-2:]] == ["0.75", "0.25"]
+    nothing = metrics | {"evidence": {}, "scorers": {}}
+    assert selection.evidence(nothing, systems) is selection.scorers(nothing, systems) is None
 
 
 def test_same_results_same_bytes(workdir):

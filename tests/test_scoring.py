@@ -7,10 +7,10 @@ import pytest
 from asd.errors import UserError
 from asd.evaluation.trade_off import trade_off_table
 from asd.scoring import trade_off
-from asd.scoring.fusion import fuse, standardised
+from asd.scoring.fusion import averaged, comparably, fuse, normalised, ranked, standardised
 from asd.scoring.params import KNNParams, ThresholdParams, ValueParams, VarMinParams
 from asd.scoring.summary import promise, summary
-from asd.scoring.table import COLUMNS, P_VALUES, score_table
+from asd.scoring.table import COLUMNS, KEYS, P_VALUES, score_table
 from asd.scoring.thresholds import p_values
 
 
@@ -97,7 +97,7 @@ def fused(members, **params):
 
 
 def test_standardised_by_training_scores_alone():
-    table = standardised(scores_of(0))
+    table = comparably(scores_of(0), "mean")
     train = table[table["split"] == "train"].groupby("machine")["score"]
     np.testing.assert_allclose(train.mean(), 0, atol=1e-12)
     np.testing.assert_allclose(train.std(ddof=0), 1)
@@ -107,8 +107,49 @@ def test_fusion_does_not_feel_a_member_s_scale():
     one = fused({"a": scores_of(0), "b": scores_of(1)})
     two = fused({"a": scores_of(0, scale=1000.0), "b": scores_of(1)})
     np.testing.assert_allclose(one["score"], two["score"])
-    expected = (standardised(scores_of(0))["score"] + standardised(scores_of(1))["score"]) / 2
+    expected = (comparably(scores_of(0), "mean")["score"] + comparably(scores_of(1), "mean")["score"]) / 2
     np.testing.assert_allclose(one["score"], expected)
+
+
+def test_ranks_are_shares_of_training_scores_below_and_go_on_beyond_them():
+    table = comparably(scores_of(0), "rank")
+    for _, own in scores_of(0).assign(rank=table["score"]).groupby("machine"):
+        train = own.loc[own["split"] == "train", "score"].to_numpy()
+        inside = own["score"].between(train.min(), train.max()).to_numpy()
+        shares = np.array([((train < s).sum() + (train <= s).sum()) / 2 / len(train) for s in own["score"]])
+        assert np.abs(own["rank"] - shares)[inside].max() <= 1 / len(train)
+        above = own[own["score"] >= train.max()].sort_values("score")
+        slopes = np.diff(above["rank"]) / np.diff(above["score"])
+        np.testing.assert_allclose(slopes, 1 / train.std() / len(train))
+        assert (own["rank"].rank() == own["score"].rank()).all()
+
+
+def test_ranks_of_ties_and_of_scores_that_do_not_vary():
+    np.testing.assert_allclose(ranked(np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0, 3.0])), [1 / 3, 7 / 12, 5 / 6])
+    np.testing.assert_allclose(ranked(np.array([1.0, 2.0]), np.array([2.0, 2.0])), [0.0, 0.5])
+    np.testing.assert_allclose(standardised(np.array([1.0, 2.0]), np.array([2.0, 2.0])), [-1.0, 0.0])
+
+
+@pytest.mark.parametrize("fusion", ["mean", "rank"])
+def test_no_test_clip_enters_the_fused_score_of_another(fusion):
+    members = {"a": scores_of(0), "b": scores_of(1)}
+    whole = averaged(members, list(KEYS), fusion).set_index("clip_id")["score"]
+    some = {n: t[(t["split"] == "train") | (t["clip_id"] == "fan025")] for n, t in members.items()}
+    alone = averaged(some, list(KEYS), fusion).set_index("clip_id")["score"]
+    np.testing.assert_array_equal(whole[alone.index], alone)
+
+
+def test_weights_of_a_fusion_are_scaled_to_add_up_to_one():
+    members = {"a": scores_of(0), "b": scores_of(1)}
+    found = averaged(members, list(KEYS), "mean", {"b": 3.0, "a": 1.0})["score"]
+    a, b = (comparably(table, "mean")["score"] for table in members.values())
+    np.testing.assert_allclose(found, 0.25 * a + 0.75 * b)
+    assert sum(normalised({"a": 0.1, "b": 7.0}).values()) == pytest.approx(1)
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    with pytest.raises(UserError, match="b has scores that are no finite numbers"):
+        fused({"a": scores_of(0), "b": scores_of(1).assign(score=np.nan)})
 
 
 def test_members_of_other_clips_are_refused():

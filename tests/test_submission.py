@@ -45,7 +45,7 @@ def test_own_fields_are_laid_over(workdir):
     meta = yaml.safe_load(next(Path("package").rglob("*.meta.yaml")).read_text())
     assert (meta["submission"]["name"], meta["submission"]["abbreviation"]) == ("Ours", "ensemble")
     assert meta["system"]["source_code"] == "here"
-    assert meta["system"]["description"]["ensemble_method_subsystem_count"] == 3
+    assert meta["system"]["description"]["ensemble_method_subsystem_count"] == 2
 
 
 def lost_line(text):

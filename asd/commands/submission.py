@@ -18,6 +18,7 @@ from asd.evaluation.score_folders import read_folder
 from asd.section import read_params
 
 OFFICIAL, METRICS = Path("data/evaluation/official"), Path("metrics/evaluate.json")
+ENSEMBLE = Path("metrics/ensemble.json")
 LABEL = re.compile(r"[A-Za-z]+_[A-Za-z0-9-]+_task2_[1-4]")
 RESULTS = ("auc_source", "auc_target", "pauc", "auc")  # of metrics/evaluate.json, as far as there
 
@@ -104,7 +105,7 @@ def meta_of(system: str, label: str) -> dict[str, Any]:
     front_end = params["features"].get(recipe.get("features"), {})
     person = dict.fromkeys(("firstname", "lastname", "email")) | {"corresponding": True}
     person["affiliation"] = dict.fromkeys(("abbreviation", "institute", "department", "location"))
-    members = params["ensemble"]["members"] if system == "ensemble" else []
+    members = list(read_json(ENSEMBLE)["weights"]) if system == "ensemble" else []
     machines = metrics[system].get("machines", {})
     return {
         "submission": {"label": label, "name": system, "abbreviation": system[:10], "authors": [person]},

@@ -7,7 +7,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from asd.artifacts import atomic, read_csv, read_json
-from asd.report import charts, tables
+from asd.report import charts, selection, tables
 from asd.report.embeddings import Trained
 from asd.report.groups import Groups, groups
 
@@ -24,7 +24,7 @@ FOUND = {  # of the stage pseudo_label
     "clips": ("clip_id", "machine", "section", "domain"),
     "families": ("clip_id", "machine", "section"),
 }
-METRICS = ("download", "index", "pseudo_label", "evaluate")
+METRICS = ("download", "index", "pseudo_label", "ensemble", "evaluate")
 
 
 def write_report(
@@ -79,6 +79,9 @@ def content(systems: list[str], figures: dict[str, Any], found: dict[str, pd.Dat
             _system(system, machines, first[first["system"] == system], found["attributes"], found["trade_off"])
             for system in systems
         ],
+        "chosen": selection.chosen(figures["ensemble"]),
+        "evidence": selection.evidence(figures["ensemble"], systems),
+        "scorers_chosen": selection.scorers(figures["ensemble"], systems),
         "pseudo_labels": tables.pseudo_labels(figures["pseudo_label"], found["pseudo_labels"]),
         "several_seeds": len(first) < len(scores),
     }

@@ -2,12 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, RootModel, model_validator
+from pydantic import Field, PlainValidator, RootModel, model_validator
 
 from asd.section import Section
 
 Metric = Literal["cosine", "euclidean"]
-Fusion = Literal["mean", "rank"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -141,17 +140,33 @@ class ScoreParams(RootModel):
     root: Annotated[Block, Field(discriminator="scorer")]
 
 
-class EnsembleParams(ThresholdParams):
-    """The section ``ensemble``: which systems are fused, and how."""
+def _members(value: Any) -> str | list[str]:
+    named = isinstance(value, list) and value and all(isinstance(name, str) for name in value)
+    if not (value in ("auto", "all") if isinstance(value, str) else named and len(set(value)) == len(value)):
+        raise ValueError("auto, all, or a list of distinct systems is wanted")
+    return value
 
-    members: Literal["auto"] | Annotated[list[str], Field(min_length=1)] = "auto"
-    fusion: Fusion = "mean"
-    weights: Literal["auto", "equal"] | dict[str, Annotated[float, Field(gt=0)]] = "auto"
+
+def _weights(value: Any) -> str | dict[str, float]:
+    if isinstance(value, dict) and value:
+        numbers = [type(weight) in (int, float) and 0 < weight < float("inf") for weight in value.values()]
+        if all(numbers):
+            return {str(name): float(weight) for name, weight in value.items()}
+    elif value in ("auto", "forward", "equal"):
+        return str(value)
+    raise ValueError("auto, forward, equal, or a number above 0 by system is wanted")
+
+
+class EnsembleParams(ThresholdParams):
+    """The section ``ensemble``: which systems are fused, and how; see :mod:`asd.selection.choice`."""
+
+    members: Annotated[str | list[str], PlainValidator(_members)] = "auto"
+    scorers: Literal["auto", "own"] = "auto"
+    fusion: Literal["mean", "rank"] = "mean"
+    weights: Annotated[str | dict[str, float], PlainValidator(_weights)] = "auto"
 
     @model_validator(mode="after")
     def _whose(self) -> Self:
-        if isinstance(self.members, list) and len(set(self.members)) < len(self.members):
-            raise ValueError("members are distinct")
         if isinstance(self.weights, dict) and set(self.weights) != set(self.members):
-            raise ValueError("weights by name are those of the members in a list, each with one above 0")
+            raise ValueError("weights by name are those of the members in a list, each above 0")
         return self

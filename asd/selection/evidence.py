@@ -1,20 +1,21 @@
 """What the stage ``select`` reads and stores of a system, and what is read of it again."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import percent, read_csv
+from asd.artifacts import percent, read_csv, write_csv
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
 from asd.errors import UserError
 from asd.scoring.params import ScoreParams, ScorerBlock
-from asd.scoring.trade_off import variants
+from asd.scoring.trade_off import VARIANTS, variants
 from asd.section import checked
 from asd.selection.pseudo_auc import MEASURES, OWN
 
 STORED = Path("data/selection")
+LEAST = 1e-3
 TEXT = ("scorer", "machine", "section", "kind", "clip_id", "domain")
 
 
@@ -50,8 +51,8 @@ def read_material(folder: Path, labels: str) -> tuple[pd.DataFrame, dict[int, np
     return clips, {int(path.stem.removeprefix("seed_")): np.load(path, mmap_mode="r")[rows] for path in seeds}
 
 
-def scorers_of(block: ScorerBlock, extracted: dict[int, np.ndarray], which: str) -> dict[str, ScorerBlock]:
-    """Choose the scorers that evidence is found of: the system's own, and with ``all`` those of the trade-off.
+def scorers_of(block: ScorerBlock, extracted: dict[int, np.ndarray], which: str | list[str]) -> dict[str, ScorerBlock]:
+    """Choose the scorers that evidence is found of: the system's own, and those of the trade-off that are named.
 
     Returns
     -------
@@ -61,39 +62,84 @@ def scorers_of(block: ScorerBlock, extracted: dict[int, np.ndarray], which: str)
     values = next(iter(extracted.values()))
     if values.ndim == 2:
         return {}
-    others = variants(values) if which == "all" else {}
-    return {OWN: block} | {name: checked(ScoreParams, other).root for name, other in others.items()}
+    return {OWN: block} | {name: variant(name) for name in variants(values) if which == "all" or name in which}
+
+
+def variant(name: str) -> ScorerBlock:
+    """Give one of the trade-off's scorers by its name."""
+    return checked(ScoreParams, VARIANTS[name]).root
 
 
 def figures(aucs: pd.DataFrame) -> dict[str, Any]:
-    """Average AUCs over machines, trials and training seeds: by scorer ``pseudo_auc`` and each kind's, in percent."""
+    """Give ``pseudo_auc`` and each kind's share of it by scorer, in percent; see :func:`by_kind`."""
     found: dict[str, Any] = {}
     for scorer, own in aucs.groupby("scorer", sort=False):
         kinds = by_kind(own)
-        found[str(scorer)] = {"pseudo_auc": percent(kinds.mean())} | {k: percent(v) for k, v in kinds.items()}
+        whole = {"pseudo_auc": percent(harmonic(kinds.to_numpy()))}
+        found[str(scorer)] = whole | {str(kind): percent(value) for kind, value in kinds.items()}
     return found
 
 
 def by_kind(aucs: pd.DataFrame) -> pd.Series:
-    """Average one scorer's AUCs within machine sections, then over them: a share of 1 by kind.
+    """Average one scorer's AUCs as the challenge does, by kind: a share of 1.
 
-    What a machine lacks (a domain, attributes) enters nowhere.
+    :data:`asd.selection.pseudo_auc.MEASURES` are averaged over the trials and training seeds of a machine's section,
+    then harmonically over measures and sections, so that what is worst counts most. What a section lacks (a domain,
+    attributes) enters nowhere. The harmonic mean over kinds is the Diverse Pseudo-AUC.
     """
-    measured = aucs.assign(value=aucs[list(MEASURES)].mean(axis=1))
-    within = measured.groupby(["kind", "machine", "section"])["value"].mean()
-    return within.groupby("kind").mean()
+    within = aucs.groupby(["kind", "machine", "section"])[list(MEASURES)].mean()
+    return within.groupby("kind").apply(lambda own: harmonic(own.to_numpy()))
 
 
-def read_evidence(systems: list[str]) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
-    """Read what the stage ``select`` stored of systems.
+def harmonic(values: np.ndarray) -> float:
+    """Average harmonically; what is not known is left out, and nothing counts less than a thousandth."""
+    known = values[~np.isnan(values)]
+    return float(len(known) / (1 / np.maximum(known, LEAST)).sum())
 
-    Returns
-    -------
-    scores : dict of str to pd.DataFrame
-        By system that has evidence: scores of normal clips and pseudo anomalies by its own scorer.
-    found : dict
-        By system, its :func:`figures`.
+
+class SystemEvidence(NamedTuple):
+    """What is known of a system.
+
+    Attributes
+    ----------
+    figures : dict
+        Of :func:`figures`, by scorer.
+    scores : pd.DataFrame
+        Of :func:`asd.selection.pseudo_auc.pseudo_scores`, by its own scorer and the best.
     """
-    scores = {name: read_csv(STORED / name / "scores.csv", TEXT) for name in systems}
-    aucs = {name: read_csv(STORED / name / "aucs.csv", TEXT) for name in systems}
-    return {n: t for n, t in scores.items() if len(t)}, {n: figures(t) for n, t in aucs.items() if len(t)}
+
+    figures: dict[str, dict[str, float]]
+    scores: pd.DataFrame
+
+    @property
+    def best(self) -> str:
+        """The scorer of the highest Diverse Pseudo-AUC; of equals its own."""
+        return best_scorer(self.figures)
+
+    def of(self, scorer: str) -> pd.DataFrame:
+        """Give the scores by one of the two."""
+        return self.scores[self.scores["scorer"] == scorer].reset_index(drop=True)
+
+
+def best_scorer(found: dict[str, dict[str, float]]) -> str:
+    """Name the scorer of the highest Diverse Pseudo-AUC; of equals the system's own."""
+    return max(found, key=lambda scorer: (found[scorer]["pseudo_auc"], scorer == OWN))
+
+
+def write_evidence(name: str, scores: pd.DataFrame, aucs: pd.DataFrame) -> dict[str, Any]:
+    """Store a system's evidence for :func:`read_evidence`; gives its :func:`figures`."""
+    found = figures(aucs)
+    kept = {OWN, best_scorer(found)} if found else set()
+    write_csv(STORED / name / "scores.csv", scores[scores["scorer"].isin(kept)])
+    write_csv(STORED / name / "aucs.csv", aucs)
+    return found
+
+
+def read_evidence(systems: list[str]) -> dict[str, SystemEvidence]:
+    """Read what the stage ``select`` stored, by system; those without evidence are left out."""
+    found = {}
+    for name in systems:
+        aucs = read_csv(STORED / name / "aucs.csv", TEXT)
+        if len(aucs):
+            found[name] = SystemEvidence(figures(aucs), read_csv(STORED / name / "scores.csv", TEXT))
+    return found

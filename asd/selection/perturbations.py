@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-SHARE = 0.3  # of another machine's clip that is mixed in
-DEVIATIONS = 1.0  # by which every dimension is scattered
-STRETCH = 2.0  # of the way from the mean of the domain
+SHARE = 0.2  # of another machine's clip that is mixed in
+EXCHANGED = 0.15  # of the dimensions, that another clip's take the place of
+DEVIATIONS = 0.3  # by which every dimension is scattered
+STRETCH = 1.3  # of the way from the mean of the domain
 
 
 class Given(NamedTuple):
@@ -50,14 +51,14 @@ def mixed(given: Given, draw: np.random.Generator) -> np.ndarray:
 
 
 def shuffled(given: Given, draw: np.random.Generator) -> np.ndarray:
-    """Give every clip half of the dimensions of another: each value is usual, their combination is not."""
+    """Give every clip some dimensions of another: each value is usual, their combination is not."""
     partner = given.memory[draw.integers(len(given.memory), size=len(given.normal))]
-    taken = draw.random(given.normal.shape) < 0.5
+    taken = draw.random(given.normal.shape) < EXCHANGED
     return np.where(taken, partner, given.normal)
 
 
 def scattered(given: Given, draw: np.random.Generator) -> np.ndarray:
-    """Add noise as large as the memory's deviation in every dimension, independent: outside of the covariance."""
+    """Add noise in every dimension by itself, a share of its deviation in the memory: outside of the covariance."""
     deviation = given.memory.std(axis=0)
     return given.normal + DEVIATIONS * deviation * draw.standard_normal(given.normal.shape)
 
