@@ -35,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
         [str(name), *(f"{value:.2f}" for value in row)] for name, row in zip(found.index, found.to_numpy(), strict=True)
     ]
     print("\n".join(markdown(rows) if args.markdown else plain(rows)))
-    print(f"Diverse Pseudo-AUC [%]; highest {args.by} over {len(args.runs)} run(s): {found.index[0]}")
+    print(f"Diverse Pseudo-AUC [%]; highest {args.by} over {len(args.runs)} runs: {found.index[0]}")
     return 0
 
 

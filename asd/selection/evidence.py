@@ -62,7 +62,8 @@ def scorers_of(block: ScorerBlock, extracted: dict[int, np.ndarray], which: str 
     values = next(iter(extracted.values()))
     if values.ndim == 2:
         return {}
-    return {OWN: block} | {name: variant(name) for name in variants(values) if which == "all" or name in which}
+    asked = {"own": [], "all": list(variants(values))}.get(which, which) if isinstance(which, str) else which
+    return {OWN: block} | {name: variant(name) for name in variants(values) if name in asked}
 
 
 def variant(name: str) -> ScorerBlock:

@@ -75,7 +75,7 @@ def groups(normal: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
         ``domain`` or ``attribute``, and which clips; never more than half of them.
     """
     label, counts = normal["label"].to_numpy(), normal["label"].value_counts()
-    largest = sorted(counts.index, key=lambda name: (-counts[name], name))[:GROUPS]
+    largest = sorted(counts.index.drop("", errors="ignore"), key=lambda name: (-counts[name], name))[:GROUPS]
     target = (normal["domain"] == "target").to_numpy()
     candidates = [("domain", target), *(("attribute", label == name) for name in largest)]
     return [(kind, group) for kind, group in candidates if LEAST <= group.sum() <= len(normal) / 2]
