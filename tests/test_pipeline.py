@@ -118,6 +118,25 @@ def test_lock_and_metrics_hold_nothing_of_stages_that_are_gone():
     assert files <= outs
 
 
+def test_another_list_of_systems_reruns_the_ensemble_and_what_follows_alone():
+    """A stage of one system names its own block; ``check`` runs, but what it writes never changes."""
+    keys = {name: {p for d in s.deps for p in getattr(d, "params", [])} for name, s in STAGES.items()}
+    listing = {name.split("@")[0] for name, own in keys.items() if "systems" in own}
+    assert listing == {"ensemble", "evaluate", "report"}
+    made = {out.def_path for name in listing for out in STAGES[name].outs}
+    assert {name.split("@")[0] for name in STAGES if made & deps(name)} == {"evaluate", "report"}
+    for name, own in keys.items():
+        of_systems = {key for key in own if key.startswith("systems.")}
+        assert all(key.split(".")[1] == name.split("@")[1] for key in of_systems)
+
+
+def test_evidence_sees_no_truth_and_no_score_of_a_test_clip():
+    for name in STAGES:
+        if name.startswith("select@"):
+            assert not [d for d in deps(name) if "truth" in d or d.startswith(("data/scores", "data/evaluation"))]
+            assert "data/clips.csv" not in deps(name)
+
+
 def test_how_is_never_a_reason_to_rerun():
     listed = {p for s in STAGES.values() for d in s.deps for p in getattr(d, "params", [])}
     assert not [p for p in listed if p.startswith("compute")]

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
 from scored import made_clips
 from sklearn.metrics import roc_auc_score
 
@@ -227,13 +226,6 @@ def test_the_stage_reads_training_clips_alone(project, monkeypatch):
     np.save("data/extracted/frozen/seed_0.npy", values)
     select.main("frozen")
     assert outputs() == before
-
-
-def test_dvc_gives_selection_neither_truth_nor_a_test_score():
-    import yaml
-
-    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["select"]["do"]
-    assert not [d for d in stage["deps"] if "truth" in d or d.startswith(("data/scores", "data/clips", "data/evalu"))]
 
 
 def test_values_of_a_network_a_machine_have_no_evidence(project):
