@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import subprocess
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from asd.artifacts import read_json
 from asd.commands.results import markdown, plain
+from asd.commands.table import git
 from asd.errors import UserError
 from asd.selection.pseudo_auc import OWN
 
@@ -81,10 +81,5 @@ def _of_folder(folder: Path) -> dict[str, dict]:
 
 
 def _of_revision(revision: str) -> dict[str, dict]:
-    names = _git("ls-tree", "--name-only", revision, f"{METRICS}/").split()
-    return {PurePosixPath(name).stem: json.loads(_git("show", f"{revision}:{name}")) for name in names}
-
-
-def _git(*words: str) -> str:
-    """Ask git; an empty answer where it has none."""
-    return subprocess.run(["git", *words], capture_output=True, text=True, check=False, encoding="utf-8").stdout
+    names = git("ls-tree", "--name-only", revision, f"{METRICS}/").split()
+    return {PurePosixPath(name).stem: json.loads(git("show", f"{revision}:{name}")) for name in names}

@@ -62,8 +62,8 @@ def stored() -> Found:
     found: Found = {}
     if METRICS.is_file():
         _keep(found, read_json(METRICS))
-    for ref in _git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", *REFS).split():
-        text = _git("show", f"{ref}:{METRICS.as_posix()}")
+    for ref in git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", *REFS).split():
+        text = git("show", f"{ref}:{METRICS.as_posix()}")
         if text:
             _keep(found, json.loads(text))
     return found
@@ -75,7 +75,7 @@ def _keep(found: Found, metrics: dict[str, Any]) -> None:
         found.setdefault((year_of(name), metrics["data"].get("split", "dev")), metrics)
 
 
-def _git(*words: str) -> str:
+def git(*words: str) -> str:
     """Ask git; an empty answer where it has none."""
     return subprocess.run(["git", *words], capture_output=True, text=True, check=False, encoding="utf-8").stdout
 
