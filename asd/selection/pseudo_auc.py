@@ -11,6 +11,7 @@ from asd.errors import UserError
 from asd.evaluation.auc import auc, partial_auc
 from asd.scoring.params import ScorerBlock
 from asd.scoring.registry import create_scorer
+from asd.scoring.scorer import rows
 from asd.selection.params import SelectionParams
 from asd.selection.perturbations import PERTURBATIONS, Given
 from asd.selection.trials import Trial, trials
@@ -123,10 +124,9 @@ def ask(
 def _perturbed(
     clips: pd.DataFrame, values: np.ndarray, trial: Trial, params: SelectionParams, keys: tuple[int | str, ...]
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    domain, flat = clips["domain"].to_numpy(), values.reshape(len(values), -1).astype(np.float64)
-    places = trial.normal, trial.memory
-    foreign = flat[trial.anomalous["machine"]]
-    given = Given(flat[places[0]], domain[places[0]], flat[places[1]], domain[places[1]], foreign)
+    domain, places = clips["domain"].to_numpy(), (trial.normal, trial.memory, trial.anomalous["machine"])
+    normal, memory, foreign = (rows(values[own]).astype(np.float64) for own in places)
+    given = Given(normal, domain[trial.normal], memory, domain[trial.memory], foreign)
     for kind in params.kinds:
         if kind in PERTURBATIONS:
             made = PERTURBATIONS[kind](given, rng(*keys, kind))
