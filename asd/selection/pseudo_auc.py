@@ -1,7 +1,7 @@
 """Diverse Pseudo-AUC: how well a scorer tells pseudo anomalies from normal clips that its memory lacks.
 
-The idea, several kinds of pseudo anomalies in place of real ones to choose by, is K. Wilkinghoff's (2026); kinds, trials
-and means are a reconstruction, described in docs/selection.md.
+The idea, several kinds of pseudo anomalies in place of real ones to choose by, is K. Wilkinghoff's (2026); kinds,
+trials and means are a reconstruction, described in docs/selection.md.
 """
 
 from collections.abc import Hashable, Iterator
