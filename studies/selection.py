@@ -191,9 +191,11 @@ def main() -> None:
     print("\n".join(["", *loss_table(pd.concat(found, ignore_index=True)), ""]))
     values = headline_values(point_values(sections, comparison.YEAR), "official", comparison.YEAR)
     members = {name: own.mean() for name, own in values.items() if name.startswith("member ")}
-    for reference in (max(members, key=lambda name: members[name]), "plain mean of all"):
-        print(f"differences are to {reference}")
-        comparison.show(comparison.rows(sections, lambda _, own=reference: own, args.resamples, same_models=True))
+    best, mean = max(members, key=lambda name: members[name]), "plain mean of all"
+    for reference, shown in {best: list(values), mean: ["ensemble", best, mean]}.items():
+        print(f"\ndifferences are to {reference}")
+        some = [replace(own, scores={name: own.scores[name] for name in shown}) for own in sections]
+        comparison.show(comparison.rows(some, lambda _, own=reference: own, args.resamples, same_models=True))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,9 @@ def everything() -> dict:
 
 
 def scores() -> dict[str, str]:
-    return {str(p): p.read_text() for p in sorted(Path("data/scores").rglob("*.csv"))}
+    """Scores of all clips, and the evidence that the ensemble is chosen by."""
+    made = [p for folder in ("scores", "selection") for p in sorted(Path("data", folder).rglob("*.csv"))]
+    return {str(p): p.read_text() for p in made}
 
 
 def test_labels_and_names_of_test_files_change_no_score(project):
@@ -113,7 +115,7 @@ def test_labels_and_names_of_test_files_change_no_score(project):
     systems = ("autoencoder", "frozen", "attribute_cnn", "domain_adapted")
     prepare(systems)
     before, ids = scores(), pd.read_csv("data/clips.csv")
-    assert len(before) == 4
+    assert len(before) == 4 + 2 * 4
 
     table = pd.read_csv("data/manifest.csv", dtype=str)
     test = table["split"] == "test"
@@ -125,7 +127,15 @@ def test_labels_and_names_of_test_files_change_no_score(project):
         table.loc[row, "path"] = f"../{new}"
     table.loc[test, "anomaly"] = rng.permutation(table.loc[test, "anomaly"])
     table.sample(frac=1, random_state=2).to_csv("data/manifest.csv", index=False)
-    for output in ("data/raw", "data/features", "data/models", "data/extracted", "data/scores", "data/encoders"):
+    for output in (
+        "data/raw",
+        "data/features",
+        "data/models",
+        "data/extracted",
+        "data/scores",
+        "data/encoders",
+        "data/selection",
+    ):
         shutil.rmtree(output)
     prepare(systems)
     assert scores() == before
