@@ -15,7 +15,7 @@ from asd.classifiers.losses.arcface import ArcFace, SubCenterArcFace
 from asd.classifiers.losses.centres import fixed_scale
 from asd.classifiers.losses.registry import LOSSES, create_loss
 from asd.classifiers.losses.softmax import Softmax
-from asd.classifiers.params import LOSS_OPTIONS, Classification
+from asd.classifiers.params import LOSS_OPTIONS, OPTIONS, Classification
 
 COMMON = {"epochs": 1, "batch": 2, "learning_rate": 0.1}
 CLIPS, DIMS, CLASSES, SUB = 7, 6, 5, 3
@@ -149,13 +149,16 @@ def test_centres_that_are_not_trained_stay_where_they_were_drawn():
 
 
 def test_every_objective_has_a_loss_and_takes_its_options_alone():
-    assert set(LOSSES) == set(LOSS_OPTIONS)
-    values = {"sub_clusters": 2, "train_centres": True, "scale": 20.0, "margin": 0.3}
+    assert {*LOSSES, "dual_contrastive"} == set(LOSS_OPTIONS)
+    values = {"sub_clusters": 2, "train_centres": True, "scale": 20.0, "margin": 0.3, "temperature": 0.1, "weight": 0.5}
+    values |= {"levels": 1, "codes": 3, "decay": 0.9, "commitment": 0.1, "projection": 4}
+    assert set(values) == set(OPTIONS)
+    names = [f"fan|00|any|{number}" for number in range(CLASSES)]
     for objective, options in LOSS_OPTIONS.items():
         for option, value in values.items():
             block = {"objective": objective, option: value, **COMMON}
             if option in options:
-                create_loss(Classification(**block), DIMS, CLASSES)
+                create_loss(Classification(**block), DIMS, CLASSES, names)
             else:
                 with pytest.raises(
                     ValidationError, match=f"{option} is an option of .*, not of {objective}: leave it out"
