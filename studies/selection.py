@@ -167,11 +167,12 @@ def loss_table(table: pd.DataFrame) -> list[str]:
 
 
 def fused_sections(scored: Scored, factory: int) -> list[LabelledSection]:
-    """Set the ensemble, its variants and its members, each by the scorer it has in it, beside the truth."""
+    """Set the ensemble, its variants and all systems, by chosen and own scorers, beside the truth."""
     made = {name: scored.fused(**how) for name, how in VARIANTS.items()}
     scorers = scored.choice(members="all", weights="equal").scorers
     members = {f"member {system}": scored.scores[system, scorer] for system, scorer in scorers.items()}
-    return scored.labelled(made | members, factory)
+    own = {f"{system} by its own scorer": scored.scores[system, OWN] for system in scorers}
+    return scored.labelled(made | members | own, factory)
 
 
 def main() -> None:
