@@ -50,7 +50,7 @@ def project(workdir: Path) -> Path:
     params["dataset"]["name"] = "folder"
     params["encoders"]["tiny_adapted"] |= {"dims": 16, "depth": 1, "heads": 2, "frames": 64}
     params["encoders"]["tiny_adapted"]["adapt"] |= {"steps": 3, "batch": 4}
-    params["encoders"]["se_resnet18"]["width"] = 4
+    params["encoders"]["se_resnet18"]["width"] = params["encoders"]["dual_branch"]["width"] = 4
     for name, epochs in (("autoencoder", 2), ("attribute_cnn", 1), ("noise_aware_cnn", 1)):
         params["systems"][name]["train"]["epochs"] = epochs
     ssl = params["systems"]["noise_aware_ssl"]["train"]
