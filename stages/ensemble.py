@@ -8,12 +8,13 @@ from asd.artifacts import read_csv, write_csv, write_metrics
 from asd.clips import read_clips
 from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.fusion import fuse
-from asd.scoring.params import EnsembleParams
+from asd.scoring.params import EnsembleParams, ScoreParams
 from asd.scoring.summary import summary
 from asd.scoring.table import score_table
 from asd.section import load, read_params
 from asd.selection.choice import decide
-from asd.selection.evidence import read_evidence, variant
+from asd.selection.evidence import SystemEvidence, read_evidence, variant
+from asd.selection.params import SelectionParams
 from asd.selection.pseudo_auc import OWN
 from asd.stage import run
 
@@ -23,7 +24,7 @@ TEXT = ("clip_id", "machine", "section", "split", "nearest")
 def main() -> str:
     """Choose members, their scorers and weights as params say, and fuse them."""
     params, clips, systems = load(EnsembleParams, "ensemble"), read_clips(), list(read_params()["systems"])
-    evidence = read_evidence(systems)
+    evidence = {name: own for name in systems if (own := _evidence(name)) is not None}
     choice = decide(params, systems, evidence)
     members = {name: _scores(name, scorer, clips) for name, scorer in choice.scorers.items()}
     table = fuse(members, clips, params, params.fusion, choice.weights)
@@ -34,6 +35,11 @@ def main() -> str:
     found = {name: own.figures[choice.scorers.get(name, OWN)] for name, own in evidence.items()}
     write_metrics("metrics/ensemble.json", chosen | {"evidence": found, "scorers": shown})
     return f"{', '.join(members)} fused in data/ensemble/scores.csv"
+
+
+def _evidence(name: str) -> SystemEvidence | None:
+    own = load(ScoreParams, "systems", name, "score").root
+    return read_evidence(name, own, load(SelectionParams, "selection"), int(read_params()["seed"]))
 
 
 def _scores(name: str, scorer: str, clips: pd.DataFrame) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from asd.scoring.params import EnsembleParams, ScoreParams
 from asd.scoring.table import score_table
 from asd.section import checked
 from asd.selection.choice import Choice, decide
-from asd.selection.evidence import SystemEvidence, figures, read_material, scorers_of
+from asd.selection.evidence import SystemEvidence, figures, is_embedded, read_material, scorers_of
 from asd.selection.params import SelectionParams
 from asd.selection.pseudo_auc import OWN, pseudo_aucs, pseudo_scores
 from studies import comparison
@@ -66,7 +66,7 @@ class Scored:
         for system, block in params["systems"].items():
             own, extracted = checked(ScoreParams, block["score"]).root, embeddings(system, self.clips)
             train, seen = read_material(Path("data/extracted") / system, labels)
-            scorers = scorers_of(own, seen, asked.scorers)
+            scorers = {OWN: own} | scorers_of(seen, asked.scorers) if is_embedded(seen) else {}
             for name, scorer in (scorers or {OWN: own}).items():
                 self.scores[system, name] = score_table(self.clips, trained, extracted, scorer, params["seed"])
             found = pseudo_scores(train, seen, scorers, asked, params["seed"])

@@ -99,10 +99,9 @@ def test_evidence_of_other_clips_is_refused(found):
 
 
 def write_run(folder, **systems):
-    for name, own in systems.items():
-        path = Path(folder) / "metrics/select" / f"{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({scorer: {"pseudo_auc": value} for scorer, value in own.items()}))
+    path = Path(folder) / "metrics/ensemble.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"scorers": systems}))
 
 
 def selected(capsys, *words, status=0):
@@ -132,7 +131,7 @@ def test_select_reads_revisions(workdir, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nowhere"], "asd: nowhere has no metrics/select/*.json with evidence"),
+        (["nowhere"], "asd: nowhere has no metrics/ensemble.json with evidence"),
         (["a", "b"], "asd: a, b have no system in common"),
     ],
 )

@@ -15,8 +15,8 @@ from asd.clips import TRAIN_CLIPS, training
 from asd.compute import rng
 from asd.errors import UserError
 from asd.scoring import trade_off
-from asd.scoring.params import KNNParams
-from asd.section import load
+from asd.scoring.params import KNNParams, ScoreParams
+from asd.section import load, read_params
 from asd.selection import choice, evidence, perturbations, pseudo_auc, trials
 from asd.selection.params import SCORERS, SelectionParams
 from asd.selection.pseudo_auc import NORMAL, OWN, pseudo_aucs, pseudo_scores
@@ -228,17 +228,30 @@ def test_the_stage_reads_training_clips_alone(project, monkeypatch):
     assert outputs() == before
 
 
+def read(name):
+    block = load(ScoreParams, "systems", name, "score").root
+    return evidence.read_evidence(name, block, load(SelectionParams, "selection"), read_params()["seed"])
+
+
 def test_values_of_a_network_a_machine_have_no_evidence(project):
     assert select.main("autoencoder").startswith("no Diverse Pseudo-AUC of autoencoder")
-    select.main("frozen")
-    assert set(evidence.read_evidence(["autoencoder", "frozen"])) == {"frozen"}
+    assert read("autoencoder") is None
 
 
 def test_evidence_is_read_as_it_was_written(project):
     select.main("frozen")
-    found = evidence.read_evidence(["frozen"])["frozen"]
+    found = read("frozen")
     asked = load(SelectionParams, "selection").scorers
     assert set(found.figures) == {OWN, *asked}
     assert found.figures[found.best]["pseudo_auc"] == max(own["pseudo_auc"] for own in found.figures.values())
     again = evidence.figures(pseudo_aucs(found.of(found.best)))
     assert again[found.best] == found.figures[found.best]
+
+
+def test_a_scorer_has_the_same_evidence_as_the_systems_own(project):
+    select.main("frozen")
+    same = evidence.read_evidence(
+        "frozen", evidence.variant("knn_bands"), load(SelectionParams, "selection"), read_params()["seed"]
+    )
+    assert same.figures[OWN] == same.figures["knn_bands"]
+    assert same.figures[OWN] != read("frozen").figures[OWN]

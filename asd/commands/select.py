@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from asd.commands.table import git
 from asd.errors import UserError
 from asd.selection.pseudo_auc import OWN
 
-METRICS = PurePosixPath("metrics/select")
+METRICS = PurePosixPath("metrics/ensemble.json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,15 +48,14 @@ def read(run: str) -> dict[str, float]:
     UserError
         Where there is no such run or it stored nothing.
     """
-    files = _of_folder(Path(run)) if Path(run).is_dir() else _of_revision(run)
-    found = {}
-    for system, metrics in files.items():
-        for scorer, own in metrics.items():
-            found[system if scorer == OWN else f"{system}/{scorer}"] = float(own["pseudo_auc"])
+    metrics = _of_folder(Path(run)) if Path(run).is_dir() else _of_revision(run)
+    found = {
+        system if scorer == OWN else f"{system}/{scorer}": float(value)
+        for system, scorers in metrics.get("scorers", {}).items()
+        for scorer, value in scorers.items()
+    }
     if not found:
-        raise UserError(
-            f"{run} has no {METRICS}/*.json with evidence: name a project's folder or a revision after dvc repro"
-        )
+        raise UserError(f"{run} has no {METRICS} with evidence: name a project's folder or a revision after dvc repro")
     return found
 
 
@@ -76,10 +76,11 @@ def table(runs: dict[str, dict[str, float]], scorers: bool, by: str) -> pd.DataF
     return whole.sort_values([by, "mean"], ascending=False, kind="stable")
 
 
-def _of_folder(folder: Path) -> dict[str, dict]:
-    return {path.stem: read_json(path) for path in sorted((folder / METRICS).glob("*.json"))}
+def _of_folder(folder: Path) -> dict[str, Any]:
+    path = folder / METRICS
+    return read_json(path) if path.is_file() else {}
 
 
-def _of_revision(revision: str) -> dict[str, dict]:
-    names = git("ls-tree", "--name-only", revision, f"{METRICS}/").split()
-    return {PurePosixPath(name).stem: json.loads(git("show", f"{revision}:{name}")) for name in names}
+def _of_revision(revision: str) -> dict[str, Any]:
+    names = git("ls-tree", "--name-only", revision, str(METRICS)).split()
+    return json.loads(git("show", f"{revision}:{METRICS}")) if names else {}

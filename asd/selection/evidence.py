@@ -12,7 +12,8 @@ from asd.errors import UserError
 from asd.scoring.params import ScoreParams, ScorerBlock
 from asd.scoring.trade_off import VARIANTS, variants
 from asd.section import checked
-from asd.selection.pseudo_auc import MEASURES, OWN
+from asd.selection.params import SelectionParams
+from asd.selection.pseudo_auc import MEASURES, OWN, pseudo_aucs, pseudo_scores
 
 STORED = Path("data/selection")
 LEAST = 1e-3
@@ -51,19 +52,24 @@ def read_material(folder: Path, labels: str) -> tuple[pd.DataFrame, dict[int, np
     return clips, {int(path.stem.removeprefix("seed_")): np.load(path, mmap_mode="r")[rows] for path in seeds}
 
 
-def scorers_of(block: ScorerBlock, extracted: dict[int, np.ndarray], which: str | list[str]) -> dict[str, ScorerBlock]:
-    """Choose the scorers that evidence is found of: the system's own, and those of the trade-off that are named.
+def scorers_of(extracted: dict[int, np.ndarray], which: str | list[str]) -> dict[str, ScorerBlock]:
+    """Choose the scorers of the trade-off that evidence is found of, besides a system's own.
 
     Returns
     -------
     dict of str to ScorerBlock
-        None where the system gives values, not embeddings: its network hears its own machine alone.
+        None where :func:`is_embedded` says no.
     """
-    values = next(iter(extracted.values()))
-    if values.ndim == 2:
+    if not is_embedded(extracted):
         return {}
+    values = next(iter(extracted.values()))
     asked = {"own": [], "all": list(variants(values))}.get(which, which) if isinstance(which, str) else which
-    return {OWN: block} | {name: variant(name) for name in variants(values) if name in asked}
+    return {name: variant(name) for name in variants(values) if name in asked}
+
+
+def is_embedded(extracted: dict[int, np.ndarray]) -> bool:
+    """Say whether a system gives embeddings; if values, its network hears its own machine alone."""
+    return next(iter(extracted.values())).ndim > 2
 
 
 def variant(name: str) -> ScorerBlock:
@@ -130,17 +136,34 @@ def best_scorer(found: dict[str, dict[str, float]]) -> str:
 def write_evidence(name: str, scores: pd.DataFrame, aucs: pd.DataFrame) -> dict[str, Any]:
     """Store a system's evidence for :func:`read_evidence`; gives its :func:`figures`."""
     found = figures(aucs)
-    kept = {OWN, best_scorer(found)} if found else set()
+    kept = {best_scorer(found)} if found else set()
     write_csv(STORED / name / "scores.csv", scores[scores["scorer"].isin(kept)])
     write_csv(STORED / name / "aucs.csv", aucs)
     return found
 
 
-def read_evidence(systems: list[str]) -> dict[str, SystemEvidence]:
-    """Read what the stage ``select`` stored, by system; those without evidence are left out."""
-    found = {}
-    for name in systems:
-        aucs = read_csv(STORED / name / "aucs.csv", TEXT)
-        if len(aucs):
-            found[name] = SystemEvidence(figures(aucs), read_csv(STORED / name / "scores.csv", TEXT))
-    return found
+def read_evidence(name: str, block: ScorerBlock, params: SelectionParams, seed: int) -> SystemEvidence | None:
+    """Find the evidence of a system: that of its own scorer anew, that of others as the stage ``select`` stored it.
+
+    So other params of a scorer run no ``select`` again.
+
+    Parameters
+    ----------
+    name : str
+    block : ScorerBlock
+        The system's own scorer.
+    params : SelectionParams
+    seed : int
+
+    Returns
+    -------
+    SystemEvidence
+        None where :func:`is_embedded` says no.
+    """
+    clips, extracted = read_material(Path("data/extracted") / name, params.labels)
+    if not is_embedded(extracted):
+        return None
+    own = pseudo_scores(clips, extracted, {OWN: block}, params, seed)
+    others = read_csv(STORED / name / "aucs.csv", TEXT)
+    found = figures(pseudo_aucs(own)) | (figures(others) if len(others) else {})
+    return SystemEvidence(found, pd.concat([own, read_csv(STORED / name / "scores.csv", TEXT)], ignore_index=True))
