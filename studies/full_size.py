@@ -40,6 +40,7 @@ from stages import (
     pseudo_label,
     report,
     score,
+    select,
     trade_off,
     train,
 )
@@ -82,7 +83,7 @@ def stages(params: dict[str, Any]) -> dict[str, Callable[[], object]]:
     steps |= {f"features@{name}": lambda name=name: features.main(name) for name in params["features"]}
     steps |= {f"adapt@{encoder}": lambda: adapt.main(encoder), "embed": embed.main, "pseudo_label": pseudo_label.main}
     for system in params["systems"]:
-        for stage in (train, extract, score, trade_off):
+        for stage in (train, extract, score, trade_off, select):
             steps[f"{stage.__name__.removeprefix('stages.')}@{system}"] = lambda s=system, stage=stage: stage.main(s)
     return steps | {"ensemble": ensemble.main, "evaluate": evaluate.main, "report": report.main}
 
