@@ -1,4 +1,4 @@
-"""Published encoders go through all stages of their systems: small ones and at full size, slow tests both."""
+"""Published encoders go through all stages of their systems: small ones always, at full size in the slow tests."""
 
 from dataclasses import replace
 
@@ -30,7 +30,6 @@ def test_every_system_that_trains_the_labellers_encoder_trains_this_one(encoder)
     assert {"adapt", "embed", "pseudo_label", "train", "extract", "score", "evaluate"} < set(names)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("encoder", FULL)
 def test_a_small_one_runs_through_all_stages(encoder, monkeypatch):
     entry = published.PUBLISHED[encoder]
