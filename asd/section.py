@@ -1,5 +1,6 @@
 """Typed sections of params.yaml. Each room types its own beside its code; asd/params.py puts them together."""
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +10,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from asd.errors import UserError
 
 PARAMS = Path("params.yaml")
+
+
+class Loader(yaml.SafeLoader):
+    """Reads ``5e-05`` as a number, as YAML 1.2 does: it is what ``dvc exp run -S`` writes for 5.0e-5."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 class Section(BaseModel):
@@ -29,7 +39,7 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
         Where the file is missing or is no YAML mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run from the project's root") from None
     except yaml.YAMLError as error:
@@ -84,8 +94,6 @@ def explain(error: ValidationError, name: str, content: Any) -> str:
     if first["type"] == "extra_forbidden":
         return f"{full} is unknown: check its spelling{tail}"
     value = first["input"]
-    if first["type"] == "float_type" and isinstance(value, str) and "e" in value.lower():
-        message += ", in YAML 1.0e-3 rather than 1e-3"
     if isinstance(value, dict | list):
         return f"{full}: {message[0].lower()}{message[1:]}{tail}"
     return f"{full} is {value!r}: {message[0].lower()}{message[1:]}{tail}"

@@ -3,7 +3,7 @@
     python -m studies.full_size eat_base|beats_iter3_plus|dasheng_base [--threads 1] [--batch 8] [--crop 128] [--step]
 
 Random weights, a machine of the tiny simulated factory, a few clips a step and a few steps: what is shown is that every
-stage runs and what it costs, not how well it detects. Every system of params.yaml that trains the labellers' encoder is
+stage runs and what it costs, not how well it detects. Every system of params.yaml that trains an adapted encoder is
 trained with this one instead. ``--step`` makes no more than a few training steps by ArcFace, all weights learning.
 """
 
@@ -58,7 +58,8 @@ def few(params: dict[str, Any], encoder: str, threads: int, **step: int) -> dict
     ``step`` is ``batch`` [clips] and ``crop`` [rows] of a step of training.
     """
     before, heard = params["embed"]["encoder"], PUBLISHED[encoder].front_end
-    own = {name: system for name, system in params["systems"].items() if system["encoder"] == before}
+    adapted = {before, *(name for name, block in params["encoders"].items() if block.get("adapt"))}
+    own = {name: system for name, system in params["systems"].items() if system["encoder"] in adapted}
     own = {name: system for name, system in own.items() if system["train"]["objective"] != "none"}
     for system in own.values():
         system |= {"encoder": encoder, "features": heard}

@@ -18,6 +18,13 @@ NEAREST = {"scorer": "knn", "metric": "cosine", "neighbours": 1, "whiten": False
 KMEANS = {"scorer": "kmeans", "metric": "cosine", "per_band": False, "whiten": False}
 
 
+_REMEMBERED = {
+    "no adaptation": {"encoders.tiny_fine.adapt": None},
+    "the first map alone": {"encoders.tiny_fine.levels": 1},
+    "the trained embedding alone": {"encoders.tiny_fine.levels": 0},
+}
+
+
 def trained(system: str, **values: Any) -> Changes:
     """Change keys of a system's training."""
     return {f"systems.{system}.train.{key}": value for key, value in values.items()}
@@ -52,12 +59,16 @@ def _attribute_cnn(own: str) -> dict[str, Changes]:
         "not whitened": scored(own, whiten=False),
         "nearest neighbour": scored(own, **NEAREST),
         "no high-pass": {"features.log_mel_high_pass.high_pass": 0},
+        "the trained embedding": {"encoders.se_resnet18.levels": 0},
+        "means over time stay": {"encoders.se_resnet18.centre": False},
     }
 
 
 def _noise_aware_cnn(own: str) -> dict[str, Changes]:
     branches = "encoders.dual_branch.branches"
     return {
+        "the trained embedding": {"encoders.dual_branch.levels": 0},
+        "means over time stay": {"encoders.dual_branch.centre": False},
         "spectrogram alone": {branches: "stft"} | trained(own, featex=0.0),
         "spectrum alone": {branches: "spectrum"} | trained(own, featex=0.0),
         "no exchange of branches": trained(own, featex=0.0),
@@ -70,7 +81,7 @@ def _noise_aware_cnn(own: str) -> dict[str, Changes]:
 
 def _noise_aware_ssl(own: str) -> dict[str, Changes]:
     return {
-        "no adaptation": {"encoders.tiny_adapted.adapt": None},
+        **_REMEMBERED,
         "no freezing": trained(own, freeze_epochs=0),
         "no noise classes": trained(own, noise_class="none", clean_class="none"),
         "no SpecAugment": trained(own, spec_augment=0.0),
@@ -88,7 +99,7 @@ def _domain_adapted(own: str) -> dict[str, Changes]:
         "nearest neighbour": scored(own, per_band=False, **NEAREST),
         "not whitened": scored(own, whiten=False),
         "all bands together": scored(own, per_band=False),
-        "no adaptation": {"encoders.tiny_adapted.adapt": None},
+        **_REMEMBERED,
         **labelled(own, "no pseudo-labels", "labels by frequency", "labels by clustering spectra"),
         **labelled(own, "labels by choice", ORACLE),
         "LoRA": trained(own, fine_tune="lora"),
@@ -104,7 +115,7 @@ def _group_lora(own: str) -> dict[str, Changes]:
         "no group adapter": trained(own, groups=0),
         "no VQ": trained(own, codes=0),
         "one-level contrastive": trained(own, levels=1),
-        "no adaptation": {"encoders.tiny_adapted.adapt": None},
+        **_REMEMBERED,
         **labelled(own, "labels by choice", ORACLE),
     }
 

@@ -61,8 +61,9 @@ def test_a_key_that_is_not_there_is_no_variant():
 def test_every_variant_runs_on_a_tiny_factory(system, tmp_path, monkeypatch):
     content = shipped()
     content["dataset"]["machines"] = "fan+bearing"
-    content["encoders"]["tiny_adapted"] |= {"dims": 16, "heads": 2}
-    content["encoders"]["tiny_adapted"]["adapt"] |= {"steps": 3, "batch": 4}
+    for name in ("tiny_adapted", "tiny_fine"):
+        content["encoders"][name] |= {"dims": 16, "heads": 2}
+        content["encoders"][name]["adapt"] |= {"steps": 3, "batch": 4}
     content["encoders"]["dual_branch"]["width"] = 2
     train = content["systems"][system]["train"]
     train["epochs"] = train["freeze_epochs"] = 1

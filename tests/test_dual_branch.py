@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asd.encoders.attention import MultiDimensionalAttention
-from asd.encoders.dual_branch import FIRST, DualBranch, Spectrogram, Spectrum
+from asd.encoders.dual_branch import DualBranch, Spectrogram, Spectrum
 from asd.encoders.standardise import fit
 from asd.features.params import SpectrumParams, StftParams
 from asd.features.spectrum import magnitude_spectrum, stft_magnitude
@@ -19,12 +19,20 @@ def waveform(samples=32000, seed=0):
     return (0.1 * noise + 0.3 * np.sin(2 * np.pi * 1234 * np.arange(samples) / 16000)).astype(np.float32)
 
 
-def test_the_spectrogram_is_the_front_ends():
+@pytest.mark.parametrize(("n_fft", "hop_length", "first"), [(1024, 512, 13), (256, 64, 4)])
+def test_the_spectrogram_is_the_front_ends(n_fft, hop_length, first):
     x = waveform()
-    view = Spectrogram(2).view(torch.from_numpy(x)[None])[0].numpy()
-    rows = stft_magnitude(x, STFT)
-    assert not rows[:, :FIRST].any()  # below 200 Hz
-    np.testing.assert_allclose(view, rows[:, FIRST:], atol=1e-4)
+    view = Spectrogram(2, n_fft=n_fft, hop_length=hop_length).view(torch.from_numpy(x)[None])[0].numpy()
+    rows = stft_magnitude(x, STFT.model_copy(update={"n_fft": n_fft, "hop_length": hop_length}))
+    assert not rows[:, :first].any()  # below 200 Hz
+    np.testing.assert_allclose(view, rows[:, first:], atol=1e-4)
+
+
+def test_centred_bins_have_no_mean_over_the_clip():
+    x = torch.from_numpy(waveform())[None]
+    plain, centred = (Spectrogram(2, log=True, centre=centre).view(x) for centre in (False, True))
+    torch.testing.assert_close(centred, plain - plain.mean(dim=1, keepdim=True))
+    assert centred.mean(dim=1).abs().max() < 1e-4
 
 
 def test_the_spectrum_is_the_front_ends():

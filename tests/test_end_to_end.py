@@ -49,7 +49,9 @@ def project(workdir: Path) -> Path:
     params = yaml.safe_load((workdir / "params.yaml").read_text())
     params["dataset"]["name"] = "folder"
     params["encoders"]["tiny_adapted"] |= {"dims": 16, "depth": 1, "heads": 2, "frames": 64}
-    params["encoders"]["tiny_adapted"]["adapt"] |= {"steps": 3, "batch": 4}
+    params["encoders"]["tiny_fine"] |= {"dims": 16, "depth": 1, "heads": 2, "frames": 64, "width": 4}
+    for name in ("tiny_adapted", "tiny_fine"):
+        params["encoders"][name]["adapt"] |= {"steps": 3, "batch": 4}
     params["encoders"]["se_resnet18"]["width"] = params["encoders"]["dual_branch"]["width"] = 4
     for name, epochs in (("autoencoder", 2), ("attribute_cnn", 1), ("noise_aware_cnn", 1)):
         params["systems"][name]["train"]["epochs"] = epochs
@@ -189,7 +191,9 @@ def test_several_training_seeds_stand_side_by_side(project):
     write(params)
     metrics = everything()
     assert metrics["attribute_cnn"]["seeds"] == 3
-    assert metrics["domain_adapted"]["seed_sd"] > 0
+    assert metrics["domain_adapted"]["seed_sd"] >= 0  # all of these faults are found
+    scores = pd.read_csv("data/scores/domain_adapted/scores.csv").groupby("seed")["score"].sum()
+    assert scores.nunique() == 3
     assert metrics["frozen"]["seed_sd"] == 0
     params["train"]["average"] = "scores"
     write(params)

@@ -11,6 +11,7 @@ from conftest import ROOT
 
 from asd.errors import UserError
 from asd.params import check
+from asd.section import read_params
 
 
 def shipped():
@@ -70,7 +71,7 @@ def test_what_is_shipped_is_right():
         ("train.seeds", [], "train.seeds"),
         ("train.seeds", [1, 1], "train: training seeds are distinct"),
         ("systems.domain_adapted.labels", "guessed", "systems.domain_adapted.labels is 'guessed': one of given"),
-        ("systems.domain_adapted.train.learning_rate", "1e-3", "in YAML 1.0e-3 rather than 1e-3"),
+        ("systems.domain_adapted.train.learning_rate", "fast", "learning_rate is 'fast'"),
         ("systems.domain_adapted.score.neighbours", 0, "systems.domain_adapted.score.neighbours is 0"),
         ("systems.domain_adapted.score.quantile", 1, "systems.domain_adapted.score.quantile is 1"),
         ("systems.frozen.train.objective", "reconstruction", "systems.frozen.train"),
@@ -142,3 +143,9 @@ def test_the_stage_refuses_within_two_seconds(workdir):
     assert done.stderr.startswith("asd: params.yaml: systems.domain_adapted.score.neighbours is 0")
     assert done.stderr.count("\n") == 1
     assert not (workdir / "data").exists()
+
+
+def test_a_number_is_read_as_dvc_writes_it(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("a: 5e-05\nb: 1E3\nc: 1.5e-3\nd: 12e4b\n", encoding="utf-8")
+    assert read_params(path) == {"a": 5e-05, "b": 1000.0, "c": 0.0015, "d": "12e4b"}

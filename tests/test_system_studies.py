@@ -55,16 +55,16 @@ def test_an_adaptation_module_is_counted(params):
 
 
 def test_of_lora_and_adapters_alone_is_said_that_they_are_trained(params):
-    encoder, trains = params.encoders["tiny_adapted"].root, params.systems["group_lora"].train.root
+    encoder, trains = params.encoders["tiny_fine"].root, params.systems["group_lora"].train.root
     trains = trains.model_copy(update={"rank": 3, "branches": 2, "mixing": "learnt", "groups": 2, "bottleneck": 5})
-    own = cost(encoder, params.features["log_mel"], trains, 2.0)
+    own = cost(encoder, params.features["log_mel_fine"], trains, 2.0)
     layers = [(128, 384), (128, 128), (128, 512), (512, 128)]
     lora = 4 * sum(2 * 3 * (ins + outs) + 2 * 2 for ins, outs in layers)
     adapters = 4 * 2 * 5 * (128 + 128)
     assert own.trained == lora + adapters
     without = of(params, "domain_adapted")
     assert own.stored == without.stored + adapters  # LoRA is merged
-    tokens = 62 // 16 * 8 + 1  # and the class token
+    tokens = 501 // 16 * 2 + 1  # and the class token
     assert own.macs == without.macs + 4 * tokens * 5 * (128 + 128)
 
 

@@ -52,7 +52,7 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     material, device = gather(task), processes.join(task.device)
     encoder = task.network()
     groups = _groups(task, encoder, material)
-    tune(encoder, params, groups, task.seed)
+    tune(encoder.cpu(), params, groups, task.seed)  # drawn by the CPU's generators, whatever groups were found on
     trained = _model(task, material, encoder).to(device)
     optimiser = torch.optim.AdamW(trained.parameters(), params.learning_rate, weight_decay=WEIGHT_DECAY)
     start, metrics, losses = _resume(task, trained, optimiser)

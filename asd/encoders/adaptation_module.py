@@ -1,5 +1,6 @@
 """An adaptation module behind an encoder: linear layers and pooling of its last layers' tokens, trained by a task."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -8,12 +9,13 @@ from torch import Tensor, nn
 
 from asd.compute import rng
 from asd.encoders.encoder import Encoder, Grid
+from asd.encoders.levels import Levelled, beside
 from asd.encoders.params import AdaptationModuleParams
 from asd.encoders.pooling import create_pooling
 from asd.errors import UserError
 
 
-class AdaptationModule(nn.Module):
+class AdaptationModule(Levelled):
     """Embed clips by the last layers of an encoder, which may be frozen.
 
     Tokens ``z_l`` of the last layers become ``h = GELU(sum_l W_l norm(z_l) + b_l)``, are pooled and go through one more
@@ -47,6 +49,7 @@ class AdaptationModule(nn.Module):
         self.pool = create_pooling(params.pooling, dims)
         pooled = dims * (2 if params.pooling.kind == "attentive_statistics" else 1)
         self.out = nn.Linear(pooled, dims)
+        self.levels, self.width = getattr(encoder, "levels", 0), getattr(encoder, "width", 0)
 
     @property
     def precision(self) -> str:
@@ -62,6 +65,14 @@ class AdaptationModule(nn.Module):
             for linear, grid in zip(self.linear, grids, strict=True)
         ]
         return self.out(self.pool(Grid(F.gelu(torch.stack(parts).sum(dim=0)), grids[-1].real)))
+
+    def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
+        """See :meth:`Levelled.maps`: the encoder's."""
+        return self.encoder.maps(x)  # type: ignore[operator]
+
+    def remembered(self, x: Tensor) -> Tensor:
+        """See :meth:`Levelled.remembered`; beside the encoder's map, with two levels, this module's embedding."""
+        return beside(super().remembered(x), self(x)) if self.levels > 1 else super().remembered(x)
 
     def train(self, mode: bool = True) -> "AdaptationModule":
         """Set the mode of all but a frozen encoder, which stays in evaluation mode."""

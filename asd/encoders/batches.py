@@ -40,8 +40,8 @@ def apply(
     Parameters
     ----------
     network : callable
-        ``(clips, rows, bands)`` -> ``(clips, ...)``. An encoder of tokens is run at its own precision; of a
-        convolutional network what is remembered is made.
+        ``(clips, rows, bands)`` -> ``(clips, ...)``. Of a network with levels what is remembered is made; any other
+        encoder of tokens is run at its own precision.
     stores : sequence of FeatureStore
         Where the clips are: each in one of them.
     clip_ids : sequence of str
@@ -57,10 +57,10 @@ def apply(
         One row a clip.
     """
     found: dict[str, np.ndarray] = {}
-    if isinstance(network, Encoder | AdaptationModule):
-        network = at_precision(network, network.precision)
-    elif isinstance(network, Levelled):
+    if isinstance(network, Levelled) and network.levels:
         network = network.remembered
+    elif isinstance(network, Encoder | AdaptationModule):
+        network = at_precision(network, network.precision)
     for store in stores:
         for batch in by_length(store, [c for c in clip_ids if c in store], size):
             outputs = network(stack(store, batch).to(device)).float().cpu().numpy()

@@ -13,8 +13,7 @@ from asd.encoders.standardise import Standardise, Viewer, moments
 from asd.features.store import FeatureStore
 
 RATE = 16000  # [Hz] of the waveform
-N_FFT, HOP = 1024, 512  # [samples]
-FIRST = 13  # bin of the transform above 200 Hz; the last one is at 8000 Hz
+LOWEST = 200  # [Hz] of the spectrogram; the last bin is at 8000 Hz
 FLOOR = 1e-5  # added to magnitudes before their logarithm: less than the noise of 16 bits
 
 
@@ -63,15 +62,19 @@ class Spectrogram(Branch):
 
     window: Tensor
 
-    def __init__(self, width: int, log: bool = False) -> None:
-        bins, dims = N_FFT // 2 + 1 - FIRST, 8 * width
+    def __init__(
+        self, width: int, log: bool = False, n_fft: int = 1024, hop_length: int = 512, centre: bool = False
+    ) -> None:
+        first = -(-LOWEST * n_fft // RATE)
+        bins, dims = n_fft // 2 + 1 - first, 8 * width
         stem = [nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         pooled = [nn.MaxPool2d(3, stride=2, padding=1), MultiDimensionalAttention(width)]
         flat = dims * -(-bins // 32)  # the stem and three stages halve the bands five times
         head = [_LargestOverTime(), nn.BatchNorm1d(flat), nn.Linear(flat, dims, bias=False)]
         body = nn.Sequential(nn.Unflatten(1, (1, -1)), *stem, *pooled, residual_stages(width), *head)
         super().__init__(bins, body, log)
-        self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
+        self.n_fft, self.hop_length, self.first, self.centre = n_fft, hop_length, first, centre
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def blocks(self) -> list[nn.Module]:
@@ -80,9 +83,16 @@ class Spectrogram(Branch):
         return [stem, nn.Sequential(pooled, stages[0]), *stages[1:]]  # type: ignore[misc, index]
 
     def magnitudes(self, waveform: Tensor) -> Tensor:
-        """See :meth:`Branch.magnitudes`: ``(clips, 1 + samples // 512, 500)``, as :mod:`asd.features.spectrum`."""
-        spectra = torch.stft(waveform, N_FFT, HOP, window=self.window, pad_mode="constant", return_complex=True)
-        return spectra[:, FIRST:].abs().transpose(1, 2)
+        """See :meth:`Branch.magnitudes`: ``(clips, 1 + samples // hop, bins)``, as :mod:`asd.features.spectrum`."""
+        spectra = torch.stft(
+            waveform, self.n_fft, self.hop_length, window=self.window, pad_mode="constant", return_complex=True
+        )
+        return spectra[:, self.first :].abs().transpose(1, 2)
+
+    def view(self, waveform: Tensor) -> Tensor:
+        """See :meth:`Branch.view`; without each bin's mean over the clip, if so asked."""
+        found = super().view(waveform)
+        return found - found.mean(dim=1, keepdim=True) if self.centre else found
 
 
 class Spectrum(Branch):
@@ -130,6 +140,10 @@ class DualBranch(Viewer, Levelled):
         ``linear`` as in the report, or ``log``.
     levels : int
         Of each branch that are remembered, see :class:`Levelled`.
+    n_fft, hop_length : int
+        [samples] Of the spectrogram.
+    centre : bool
+        Whether each bin of the spectrogram is taken without its mean over the clip, as Wilkinghoff does.
 
     References
     ----------
@@ -145,10 +159,16 @@ class DualBranch(Viewer, Levelled):
         points: int = 8000,
         magnitudes: str = "linear",
         levels: int = 0,
+        n_fft: int = 1024,
+        hop_length: int = 512,
+        centre: bool = False,
     ) -> None:
         super().__init__()
         self.width, self.levels, log = width, levels, magnitudes == "log"
-        made = {"stft": lambda: Spectrogram(width, log), "spectrum": lambda: Spectrum(width, points, log)}
+        made = {
+            "stft": lambda: Spectrogram(width, log, n_fft, hop_length, centre),
+            "spectrum": lambda: Spectrum(width, points, log),
+        }
         self.dims = 8 * width * (1 + (branches == "both"))
         self.branches = nn.ModuleDict({name: make() for name, make in made.items() if branches in (name, "both")})
 

@@ -118,6 +118,10 @@ class Encoder(nn.Module):
         """Embed clips ``(clips, rows, bands)``, so many ``rows`` of each real, as ``(clips, bands or 1, dims)``."""
         return torch.cat([self.pool(grid) for grid in self.tokens(x, rows, self.chosen)], dim=2)
 
+    def long_enough(self, x: Tensor) -> Tensor:
+        """Repeat clips ``(clips, rows, bands)`` that are too short for a token."""
+        return x if x.shape[1] >= self.least else x.repeat(1, -(-self.least // x.shape[1]), 1)[:, : self.least]
+
     def _wanted(self, x: Tensor, wanted: list[int], real: Tensor | None = None) -> list[Grid]:
         found = {}
         for number, grid in enumerate(self.hidden(x, real), start=1):
@@ -128,9 +132,7 @@ class Encoder(nn.Module):
         return [found[number] for number in wanted]
 
     def _of_one_length(self, x: Tensor, wanted: list[int]) -> list[Grid]:
-        if x.shape[1] < self.least:
-            x = x.repeat(1, -(-self.least // x.shape[1]), 1)[:, : self.least]
-        pieces = windows(x, self.frames)
+        pieces = windows(self.long_enough(x), self.frames)
         return [_joined(grid, *pieces.shape[:2]) for grid in self._wanted(pieces.flatten(0, 1), wanted)]
 
     def _length_by_length(self, x: Tensor, rows: Tensor, wanted: list[int]) -> list[Grid]:

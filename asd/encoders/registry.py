@@ -29,7 +29,6 @@ from asd.errors import UserError
 from asd.section import checked
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "encoder.json"
-DUAL_BRANCH = ("width", "branches", "points", "magnitudes", "levels")
 TRAINED = ("attentive_statistics",)  # kinds of pooling that have weights
 NETWORKS = {
     "pooled_mel": "asd.encoders.pooled_mel:PooledMelEncoder",
@@ -97,15 +96,13 @@ def network_of(params: EncoderBlock) -> tuple[str, dict[str, Any]]:
         entry = PUBLISHED[params.architecture]
         return entry.network, dict(entry.options)
     if isinstance(params, Tiny):
-        return "eat", {key: getattr(params, key) for key in ("dims", "depth", "heads", "frames")}
+        return "eat", params.model_dump(exclude={"architecture", *TokenBlock.model_fields})
     if isinstance(params, MelBands):
         return "mel_bands", {"tokens": params.tokens}
     if isinstance(params, SEResNet18):
-        return "se_resnet18", {"width": params.width, "levels": params.levels}
+        return "se_resnet18", {key: getattr(params, key) for key in ("width", "levels", "centre")}
     if isinstance(params, DualBranch):
-        return "dual_branch", {
-            key: getattr(params, key) for key in ("width", "branches", "points", "magnitudes", "levels")
-        }
+        return "dual_branch", params.model_dump(exclude={"architecture", *EncoderBlock.model_fields})
     return params.architecture, {}  # type: ignore[attr-defined]
 
 

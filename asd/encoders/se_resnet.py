@@ -21,7 +21,9 @@ class SEResNet18Encoder(Levelled):
     width : int
         Channels of the first stage; 64 gives the usual 11.3 M parameters.
     levels : int
-        Stem and stages that are remembered, see :class:`Levelled`.
+        Maps that are remembered, that of the first convolution and those of the stages; see :class:`Levelled`.
+    centre : bool
+        Whether each band's mean over the clip is taken away first: what room and microphone add to all frames.
 
     References
     ----------
@@ -29,8 +31,9 @@ class SEResNet18Encoder(Levelled):
     networks", CVPR 2018.
     """
 
-    def __init__(self, bands: int, width: int = 64, levels: int = 0) -> None:
+    def __init__(self, bands: int, width: int = 64, levels: int = 0, centre: bool = False) -> None:
         super().__init__()
+        self.centre = centre
         self.dims, self.width, self.levels = 8 * width, width, levels
         self.stem = nn.Sequential(
             nn.BatchNorm2d(1),
@@ -45,12 +48,16 @@ class SEResNet18Encoder(Levelled):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed ``(clips, rows, bands)`` as ``(clips, 1, dims)``."""
-        last = self.stages(self.stem(x.unsqueeze(1))).mean(dim=3)  # (clips, dims, rows')
+        last = self.stages(self.stem(self._image(x))).mean(dim=3)  # (clips, dims, rows')
         return (last.mean(dim=2) + last.amax(dim=2)).unsqueeze(1)
 
     def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
         """See :meth:`Levelled.maps`."""
-        return [running(x.unsqueeze(1), self.stem, *self.stages)]
+        stem, pooled = self.stem[:4], nn.Sequential(self.stem[4], self.stages[0])  # type: ignore[index]
+        return [running(self._image(x), stem, pooled, *self.stages[1:])]  # type: ignore[misc]
+
+    def _image(self, x: Tensor) -> Tensor:
+        return (x - x.mean(dim=1, keepdim=True) if self.centre else x).unsqueeze(1)
 
 
 def running(x: Tensor, *parts: nn.Module) -> Iterator[Tensor]:

@@ -13,6 +13,7 @@ from asd.pseudo_labels.spaces import space
 from asd.report import tables
 from asd.report.groups import scatter
 
+BY_EMBEDDINGS = ("hierarchical", "gmm", "hdbscan")  # labels
 UNTRAINED = ("none", "reconstruction")  # objectives that teach an encoder no classes
 
 
@@ -51,9 +52,10 @@ class Trained:
 
 
 def before_and_after(systems: dict[str, Any], encoder: str, data: Path = Path("data")) -> list[Trained]:
-    """Draw the training clips of every system that trains the encoder of the stage ``embed``.
+    """Draw the training clips of every system that trains the labellers' encoder, or on labels that they found by it.
 
-    Of its first training seed, machine by machine. No test clip is shown.
+    Before: as the labellers embed them; after: as the system remembers them, of its first training seed, machine by
+    machine. No test clip is shown.
 
     Parameters
     ----------
@@ -64,12 +66,18 @@ def before_and_after(systems: dict[str, Any], encoder: str, data: Path = Path("d
     data : Path
         Folder of what the stages made.
     """
-    chosen = [n for n, s in systems.items() if s["encoder"] == encoder and s["train"]["objective"] not in UNTRAINED]
+    chosen = shown(systems, encoder)
     if not chosen:
         return []
     before = _embedded(data / "embeddings" / encoder)
     clips = read_clips(TRAIN_CLIPS).set_index("clip_id").loc[before.index]
     return [_trained(name, systems[name]["labels"], before, clips, data / "extracted" / name) for name in chosen]
+
+
+def shown(systems: dict[str, Any], encoder: str) -> list[str]:
+    """Name the systems of :func:`before_and_after`."""
+    trained = {name: system for name, system in systems.items() if system["train"]["objective"] not in UNTRAINED}
+    return [n for n, s in trained.items() if s["encoder"] == encoder or s["labels"] in BY_EMBEDDINGS]
 
 
 def _embedded(folder: Path, array: str = "embeddings.npy") -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 BLOCK = 2**22  # numbers of one block: 32 MiB
-CLOSE = 1e-6  # of squared lengths: where two clips are nearer, their product has lost too many digits
+CLOSE = 1e-8  # of squared lengths: where two clips are nearer, their product has lost too many digits
 
 Reduction = Callable[[np.ndarray], np.ndarray]
 

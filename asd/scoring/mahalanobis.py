@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asd.scoring.scorer import Scorer
+from asd.scoring.whitening import principal_axes
 
 
 @dataclass
@@ -39,10 +40,9 @@ class Mahalanobis(Scorer):
 
     def _scale(self, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Decompose S of centred clips: axes, what lies along each beyond the floor, the floor ``s tr(C) / p``."""
-        _, singular, axes = np.linalg.svd(centred, full_matrices=False)
-        variances = singular**2 / len(centred)
+        variances, axes = principal_axes(centred)
         floor = self.shrinkage * variances.sum() / centred.shape[1]
-        return axes, (1 - self.shrinkage) * variances, floor or 1.0
+        return axes.T, (1 - self.shrinkage) * variances, floor or 1.0
 
     def _score(self, x: np.ndarray) -> np.ndarray:
         x = x.astype(np.float64)

@@ -8,6 +8,7 @@ from asd.scoring.density import LocalDensity
 from asd.scoring.scorer import Scorer
 
 SHRINKAGE = 0.1  # towards the same variance in all directions
+FLAT = 1e-9  # of the largest variance, far below what shrinkage adds to each
 NOTHING = 1e-12  # of the mean square: less variance is rounding
 
 
@@ -68,10 +69,23 @@ def whitening(x: np.ndarray, domain: np.ndarray) -> tuple[np.ndarray, np.ndarray
     centred = x.copy()
     for name in np.unique(domain):
         centred[domain == name] -= x[domain == name].mean(axis=0)
-    _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
-    variances = lengths**2 / len(x)
+    variances, axes = principal_axes(centred)
     mean = variances.sum() / x.shape[1]
     if mean <= NOTHING * np.square(x).mean():
-        return axes.T, np.ones(len(axes)), 1.0
+        return axes, np.ones(len(variances)), 1.0
     gains = 1 / np.sqrt((1 - SHRINKAGE) * variances + SHRINKAGE * mean)
-    return axes.T, gains, float(1 / np.sqrt(SHRINKAGE * mean))
+    return axes, gains, float(1 / np.sqrt(SHRINKAGE * mean))
+
+
+def principal_axes(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the variances of centred clips ``(clips, dims)`` and the orthonormal axes ``(dims, axes)`` they lie along.
+
+    Where clips are fewer than dimensions, by the products of clips, several times as fast as a decomposition of the
+    clips themselves; axes of less than :data:`FLAT` of the largest variance are left out.
+    """
+    if len(centred) >= centred.shape[1]:
+        _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
+        return lengths**2 / len(centred), axes.T
+    squares, clips = np.linalg.eigh(centred @ centred.T)
+    kept = squares > FLAT * squares[-1]
+    return squares[kept] / len(centred), centred.T @ (clips[:, kept] / np.sqrt(squares[kept]))
