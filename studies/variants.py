@@ -120,6 +120,10 @@ def _group_lora(own: str) -> dict[str, Changes]:
     }
 
 
+def _autoencoder(own: str) -> dict[str, Changes]:
+    return {"100 epochs": trained(own, epochs=100)}
+
+
 VARIANTS: dict[str, dict[str, Changes]] = {
     system: {SHIPPED: {}} | changes(system)
     for system, changes in {
@@ -128,6 +132,7 @@ VARIANTS: dict[str, dict[str, Changes]] = {
         "noise_aware_ssl": _noise_aware_ssl,
         "domain_adapted": _domain_adapted,
         "group_lora": _group_lora,
+        "autoencoder": _autoencoder,
     }.items()
 }
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,16 @@ def test_a_classifier_learns_its_classes(objective, tmp_path):
     assert metrics["losses"][-1] == metrics["loss"] < metrics["losses"][0]
     embeddings = module(objective).extract(create_encoder(CNN, BANDS), tensors, clips(), [Store(clips())], CPU)
     assert embeddings.shape == (len(clips()), 1, 64)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("setup", SETUPS)
+def test_everything_trains_and_extracts_on_a_gpu(setup, tmp_path):
+    made, gpu = whole(setup, tmp_path, "gpu"), torch.device("cuda")
+    tensors, told = train(replace(made, device=gpu))
+    assert np.isfinite(told["losses"]).all()
+    network = create_encoder(SETUPS[setup][0], BANDS)
+    assert np.isfinite(module("adacos").extract(network, tensors, made.clips, [made.store], gpu)).all()
 
 
 @pytest.mark.parametrize("setup", SETUPS)
