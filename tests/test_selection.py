@@ -137,7 +137,7 @@ def test_perturbations_do_what_they_say():
     own = given()
     made = {name: function(own, rng(0)) for name, function in perturbations.PERTURBATIONS.items()}
     assert all(x.shape == own.normal.shape for x in made.values())
-    partners = (made["mixed"] - (1 - perturbations.SHARE) * own.normal) / perturbations.SHARE
+    partners = (made["mixed"] - own.normal) / perturbations.SHARE + own.means()
     assert np.abs(partners[:, None] - own.foreign[None]).max(axis=2).min(axis=1).max() < 1e-9
     many = own._replace(normal=np.zeros((50, 200)), domain=np.full(50, "source"), memory=np.ones((9, 200)))
     assert perturbations.shuffled(many, rng(0)).mean() == pytest.approx(perturbations.EXCHANGED, abs=0.01)
@@ -146,6 +146,14 @@ def test_perturbations_do_what_they_say():
     np.testing.assert_allclose(deviations / many.memory.std(axis=0), perturbations.DEVIATIONS, rtol=0.1)
     target = own.memory[25:].mean(axis=0)
     np.testing.assert_allclose(made["stretched"][4:] - target, perturbations.STRETCH * (own.normal[4:] - target))
+
+
+def test_what_is_mixed_is_no_more_usual_than_it_was():
+    draw = np.random.default_rng(0)
+    normal, memory, foreign = draw.normal(size=(200, 50)), draw.normal(size=(200, 50)), draw.normal(size=(90, 50))
+    own = perturbations.Given(normal, np.full(200, "source"), memory, np.full(200, "source"), foreign)
+    far = np.linalg.norm(perturbations.mixed(own, rng(0)) - memory.mean(axis=0), axis=1)
+    assert far.mean() > np.linalg.norm(normal - memory.mean(axis=0), axis=1).mean()
 
 
 def test_a_better_embedding_has_the_higher_pseudo_auc():

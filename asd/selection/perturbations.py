@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SHARE = 0.2  # of another machine's clip that is mixed in
+SHARE = 0.2  # of the way to another machine's clip
 EXCHANGED = 0.15  # of the dimensions, that another clip's take the place of
 DEVIATIONS = 0.3  # by which every dimension is scattered
 STRETCH = 1.3  # of the way from the mean of the domain
@@ -43,11 +43,14 @@ class Given(NamedTuple):
 
 
 def mixed(given: Given, draw: np.random.Generator) -> np.ndarray:
-    """Mix every clip with one of another machine; nothing where there is no other."""
+    """Move every clip a part of the way from the mean of its domain to a clip of another machine; nothing without one.
+
+    Its own way from that mean stays whole: a mixture proper would shrink it, and be more usual than the clip was.
+    """
     if not len(given.foreign):
         return given.foreign
     partner = given.foreign[draw.integers(len(given.foreign), size=len(given.normal))]
-    return (1 - SHARE) * given.normal + SHARE * partner
+    return given.normal + SHARE * (partner - given.means())
 
 
 def shuffled(given: Given, draw: np.random.Generator) -> np.ndarray:
