@@ -16,13 +16,11 @@ LABELS = {
 }
 NEAREST = {"scorer": "knn", "metric": "cosine", "neighbours": 1, "whiten": False}
 KMEANS = {"scorer": "kmeans", "metric": "cosine", "per_band": False, "whiten": False}
-
-
-_REMEMBERED = {
+_TINY = {
     "no adaptation": {"encoders.tiny_fine.adapt": None},
     "the first map alone": {"encoders.tiny_fine.levels": 1},
     "the trained embedding alone": {"encoders.tiny_fine.levels": 0},
-}
+}  # of the encoder that the three transformer systems share
 
 
 def trained(system: str, **values: Any) -> Changes:
@@ -81,7 +79,7 @@ def _noise_aware_cnn(own: str) -> dict[str, Changes]:
 
 def _noise_aware_ssl(own: str) -> dict[str, Changes]:
     return {
-        **_REMEMBERED,
+        **_TINY,
         "no freezing": trained(own, freeze_epochs=0),
         "no noise classes": trained(own, noise_class="none", clean_class="none"),
         "no SpecAugment": trained(own, spec_augment=0.0),
@@ -99,7 +97,7 @@ def _domain_adapted(own: str) -> dict[str, Changes]:
         "nearest neighbour": scored(own, per_band=False, **NEAREST),
         "not whitened": scored(own, whiten=False),
         "all bands together": scored(own, per_band=False),
-        **_REMEMBERED,
+        **_TINY,
         **labelled(own, "no pseudo-labels", "labels by frequency", "labels by clustering spectra"),
         **labelled(own, "labels by choice", ORACLE),
         "LoRA": trained(own, fine_tune="lora"),
@@ -115,7 +113,7 @@ def _group_lora(own: str) -> dict[str, Changes]:
         "no group adapter": trained(own, groups=0),
         "no VQ": trained(own, codes=0),
         "one-level contrastive": trained(own, levels=1),
-        **_REMEMBERED,
+        **_TINY,
         **labelled(own, "labels by choice", ORACLE),
     }
 

@@ -81,7 +81,7 @@ def write_embeddings(clips, seeds=(0,), dims=5):
     train[["clip_id", "machine"]].assign(label=train["attributes"]).to_csv("data/labels/given.csv", index=False)
     train.to_csv("data/train_clips.csv", index=False)
     params, rng = read_params(), np.random.default_rng(0)
-    trained = list(shown(params["systems"], params["embed"]["encoder"]))
+    trained = shown(params["systems"], params["embed"]["encoder"])
     places = {f"data/embeddings/{params['embed']['encoder']}": (train, ["embeddings"])}
     places |= {f"data/extracted/{name}": (clips, [f"seed_{seed}" for seed in seeds]) for name in trained}
     for folder, (rows, arrays) in places.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT
 from scored import write_project
 from test_report import made_report
@@ -58,6 +59,18 @@ def test_those_systems_are_shown_that_train_on_labels_found_in_embeddings(workdi
     assert [pair.title for pair in found[0].pairs] == ["fan", "pump"]
     assert found[0].pairs[0].before != found[0].pairs[0].after
     assert made(["frozen", "attribute_cnn"]) == []
+
+
+def test_what_labellers_saw_is_the_same_for_every_system_that_trains_their_encoder(workdir):
+    params = read_params()
+    for name in ("noise_aware_ssl", "group_lora"):
+        params["systems"][name]["encoder"] = params["embed"]["encoder"]
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    write_project(seeds=(3, 10))
+    found = made(params["systems"])
+    names = {own.system: own.labels for own in found}
+    assert names == {"noise_aware_ssl": "given", "domain_adapted": "hierarchical", "group_lora": "given"}
+    assert found[0].pairs[0].before == found[1].pairs[0].before != found[0].pairs[0].after
 
 
 def test_those_systems_are_shown_that_train_the_labellers_encoder():
