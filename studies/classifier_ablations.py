@@ -38,15 +38,23 @@ def oracle() -> None:
 
 
 def scored(params: dict[str, Any], system: str, changes: Changes) -> pd.DataFrame:
-    """Train and score a system of the project with changed params; what is done is not done again."""
-    shipped, params = params, changed(params, changes)
-    _prepare(params, system, changes)
-    train.main(system)
-    extract.main(system)
+    """Train and score a system of the project with changed params; without changes it is scored as it was made."""
+    if not changes:
+        return _score(params, system)
+    try:
+        params_of_variant = changed(params, changes)
+        _prepare(params_of_variant, system, changes)
+        train.main(system)
+        extract.main(system)
+        return _score(params_of_variant, system)
+    finally:
+        _prepare(params, system, changes)
+
+
+def _score(params: dict[str, Any], system: str) -> pd.DataFrame:
     clips, block = read_clips(), params["systems"][system]["score"]
     extracted = read_extracted(Path("data/extracted") / system, clips)
     table = score_table(clips, read_trained(), extracted, checked(ScoreParams, block).root, params["seed"])
-    _prepare(shipped, system, changes)
     return table[table["split"] == "test"][["clip_id", "machine", "section", "split", "seed", "score"]]
 
 

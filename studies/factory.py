@@ -25,6 +25,7 @@ from stages import adapt, download, extract, features, index, score, train
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 YEAR = 2025
 SYSTEM = "autoencoder"  # the only one that a study of the factory looks at
+TRAINING = {"epochs": 20, "learning_rate": 0.001, "anneal": False}  # as it was trained when the factory was set
 
 
 def parser(doc: str | None, seeds: list[int] | None = None) -> argparse.ArgumentParser:
@@ -46,8 +47,7 @@ def project(seed: int, machines: str = "all", epochs: int | None = None, **simul
     params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["dataset"] |= {"name": "simulated", "machines": machines}
     params["dataset"]["simulated"] |= {"seed": seed, **simulated}
-    if epochs is not None:
-        params["systems"][SYSTEM]["train"]["epochs"] = epochs
+    params["systems"][SYSTEM]["train"] |= TRAINING | ({} if epochs is None else {"epochs": epochs})
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         yield Path(folder)

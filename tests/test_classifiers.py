@@ -73,3 +73,23 @@ def test_autoencoder_resumes_at_the_machine(clips, tmp_path, capsys):
     resumed, _ = module("reconstruction").train(task(clips, params, block, tmp_path, "one"))
     assert "resumed: fan was there" in capsys.readouterr().out
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+
+
+@pytest.mark.parametrize("anneal", [False, True])
+def test_the_rate_of_the_autoencoder_is_constant_or_falls(clips, tmp_path, monkeypatch, anneal):
+    rates, step = [], torch.optim.Adam.step
+
+    def noted(optimiser):
+        rates.append(optimiser.param_groups[0]["lr"])
+        step(optimiser)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    params = Reconstruction(objective="reconstruction", epochs=4, batch=16, learning_rate=0.01, anneal=anneal)
+    fan = clips[clips["machine"] == "fan"]
+    module("reconstruction").train(task(fan, params, Dense(architecture="dense", features="x"), tmp_path))
+    assert max(rates) == pytest.approx(0.01)
+    if anneal:
+        assert rates[0] < 0.01
+        assert rates[-1] < 0.001
+    else:
+        assert set(rates) == {0.01}

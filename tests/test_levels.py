@@ -110,6 +110,11 @@ def test_a_transformer_without_convolution_has_no_levels():
         Tiny(architecture="tiny", features="x", levels=1)
 
 
+def test_levels_are_remembered_at_full_precision():
+    with pytest.raises(ValueError, match="not bfloat16"):
+        Tiny(architecture="tiny", features="x", width=8, levels=1, precision="bfloat16")
+
+
 def test_centred_bands_of_a_transformer_hear_changes_alone():
     network, x = create_encoder(Tiny(**TINY, levels=2, centre=True), 32), torch.randn(2, 48, 32)
     fit(network, Store(32))

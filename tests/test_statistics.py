@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import scipy.stats
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import ledoit_wolf as shrunk
+from sklearn.covariance import ledoit_wolf_shrinkage
 
 from asd.features.params import StatisticsParams
 from asd.features.statistics import statistics
-from asd.scoring.robust_mahalanobis import RobustMahalanobis
+from asd.scoring.robust_mahalanobis import RobustMahalanobis, ledoit_wolf
+from asd.scoring.whitening import principal_axes
 
 RATE, SAMPLES = 16000, 5 * 16000
 PARAMS = StatisticsParams(kind="statistics", sample_rate=RATE)
@@ -75,10 +77,23 @@ def test_robust_mahalanobis_follows_its_words():
     centres = {d: np.median(x[domain == d], axis=0) for d in ("source", "target")}
     residuals = np.array([row - centres[d] for row, d in zip(x, domain, strict=True)])
     scale = 1.4826 * np.median(np.abs(residuals), axis=0)
-    inverse = np.linalg.inv(ledoit_wolf(np.clip(residuals / scale, -3, 3), assume_centered=True)[0])
+    inverse = np.linalg.inv(shrunk(np.clip(residuals / scale, -3, 3), assume_centered=True)[0])
     away = {d: (test - centre) / scale for d, centre in centres.items()}
     expected = np.sqrt(np.min([[row @ inverse @ row for row in own] for own in away.values()], axis=0))
     scorer = RobustMahalanobis().fit(x, domain)
     np.testing.assert_allclose(scorer.score(test), expected, rtol=1e-4)
     without = RobustMahalanobis().fit(x[1:], domain[1:])
     np.testing.assert_allclose(scorer.score(test), without.score(test), rtol=0.3)  # it hardly moves the others
+
+
+@pytest.mark.filterwarnings("ignore:Only one sample")
+@pytest.mark.parametrize("shape", [(60, 4), (60, 300), (2, 5), (1, 3)])
+def test_ledoit_wolf_is_that_of_scikit_learn(shape):
+    x = np.random.default_rng(0).normal(size=shape) * np.linspace(0.1, 3, shape[1])
+    variances, _ = principal_axes(x)
+    assert ledoit_wolf(x, variances) == pytest.approx(ledoit_wolf_shrinkage(x, assume_centered=True), abs=1e-9)
+
+
+def test_equal_clips_are_as_far_as_they_are_long():
+    scorer = RobustMahalanobis().fit(np.ones((5, 3)), np.full(5, "source"))
+    np.testing.assert_allclose(scorer.score(np.array([[1, 1, 1], [1, 1, 3]])), [0, 2], rtol=1e-5)

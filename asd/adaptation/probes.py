@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import fcluster, linkage
-from sklearn.metrics import adjusted_mutual_info_score
 
 from asd.compute import rng
 from asd.features.store import FeatureStore
@@ -50,6 +48,9 @@ def probe(embeddings: np.ndarray, clips: pd.DataFrame, column: str = "attributes
 
 
 def _asked(embeddings: np.ndarray, values: np.ndarray) -> dict[str, float]:
+    from scipy.cluster.hierarchy import fcluster, linkage  # encoders that are not adapted start a second sooner
+    from sklearn.metrics import adjusted_mutual_info_score
+
     x = embeddings.astype(np.float64)
     unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     near = unit @ unit.T

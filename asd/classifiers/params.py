@@ -38,6 +38,7 @@ class Reconstruction(Section):
     epochs: int = Field(ge=1)
     batch: int = Field(ge=2)
     learning_rate: float = Field(gt=0)
+    anneal: bool = Field(False, description="the rate rises at first and falls to 0; the baseline's is constant")
 
 
 class Augmented(Section):

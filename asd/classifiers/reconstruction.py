@@ -15,6 +15,7 @@ from asd.classifiers.params import Reconstruction
 from asd.classifiers.task import Task
 from asd.compute import torch_rng
 from asd.encoders.dense import FRAMES
+from asd.encoders.training import warm_cosine
 from asd.features.store import FeatureStore
 
 VALUES = ("mse", "mahalanobis")  # columns of what extract gives
@@ -75,11 +76,14 @@ def fit(network: nn.Module, frames: Tensor, starts: Tensor, task: Task, generato
     optimiser = torch.optim.Adam(network.parameters(), params.learning_rate, fused=True)
     network.train()
     losses = torch.zeros(params.epochs, device=task.device)
+    steps = -(-len(starts) // params.batch)
     for epoch in range(params.epochs):
         order = starts[torch.randperm(len(starts), generator=generator)]
-        for index in order.split(params.batch):
+        for step, index in enumerate(order.split(params.batch), start=epoch * steps):
             if len(index) < 2:  # batch normalisation needs two
                 continue
+            if params.anneal:
+                optimiser.param_groups[0]["lr"] = params.learning_rate * warm_cosine(step, params.epochs * steps)
             x = gather(frames, index).to(task.device)
             optimiser.zero_grad(set_to_none=True)
             loss = F.mse_loss(network(x), x)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from asd.compute import rng
 from asd.encoders.encoder import Encoder, Grid
-from asd.encoders.levels import Levelled, beside
+from asd.encoders.levels import Levelled
 from asd.encoders.params import AdaptationModuleParams
 from asd.encoders.pooling import create_pooling
 from asd.errors import UserError
@@ -37,6 +37,8 @@ class AdaptationModule(Levelled):
     ----------
     J. Wang, "Fine-tuning pre-trained audio models for anomalous sound detection", DCASE 2025 technical report.
     """
+
+    embedding_last = True
 
     def __init__(self, encoder: Encoder, params: AdaptationModuleParams) -> None:
         super().__init__()
@@ -69,10 +71,6 @@ class AdaptationModule(Levelled):
     def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
         """See :meth:`Levelled.maps`: the encoder's."""
         return self.encoder.maps(x)  # type: ignore[operator]
-
-    def remembered(self, x: Tensor) -> Tensor:
-        """See :meth:`Levelled.remembered`; beside the encoder's map, with two levels, this module's embedding."""
-        return beside(super().remembered(x), self(x)) if self.levels > 1 else super().remembered(x)
 
     def train(self, mode: bool = True) -> "AdaptationModule":
         """Set the mode of all but a frozen encoder, which stays in evaluation mode."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from asd.encoders.attention import MultiDimensionalAttention
 from asd.encoders.levels import Levelled
 from asd.encoders.se_resnet import residual_stages, running
-from asd.encoders.standardise import Standardise, Viewer, moments
+from asd.encoders.standardise import Standardise, Viewer, centred, moments
 from asd.features.store import FeatureStore
 
 RATE = 16000  # [Hz] of the waveform
@@ -92,7 +92,7 @@ class Spectrogram(Branch):
     def view(self, waveform: Tensor) -> Tensor:
         """See :meth:`Branch.view`; without each bin's mean over the clip, if so asked."""
         found = super().view(waveform)
-        return found - found.mean(dim=1, keepdim=True) if self.centre else found
+        return centred(found) if self.centre else found
 
 
 class Spectrum(Branch):

@@ -20,10 +20,13 @@ class Levelled(nn.Module):
         Maps of each branch that are remembered; 0: the embedding that is trained.
     width : int
         Channels of a first map.
+    embedding_last : bool
+        Whether the last of several levels is the embedding itself, of a network with a single map.
     """
 
     levels: int = 0
     width: int
+    embedding_last = False
 
     def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
         """Run ``(clips, rows, bands)`` through each branch, map by map ``(clips, channels, time, frequency)``."""
@@ -44,7 +47,8 @@ class Levelled(nn.Module):
         if not self.levels:
             return self(x)  # type: ignore[no-any-return]
         levels = [level for branch in self.maps(x) for level in islice(branch, self.levels)]
-        return torch.stack([level_statistics(level, self.width) for level in levels], dim=1)
+        found = torch.stack([level_statistics(level, self.width) for level in levels], dim=1)
+        return beside(found, self(x)) if self.embedding_last and self.levels > 1 else found
 
 
 def beside(levels: Tensor, embedding: Tensor) -> Tensor:
@@ -86,7 +90,7 @@ def _variogram(x: Tensor) -> Tensor:
 
     Clip by clip, each frame's dimensions together: what is worked on stays in the cache, eight times as fast.
     """
-    found = [x.std(dim=0, correction=0)]
+    found = [(x - x.mean(dim=0)).square_().mean(dim=0).sqrt()]
     for lag in LAGS:
         if lag >= len(x):
             found.append(torch.zeros_like(found[0]))

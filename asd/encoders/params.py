@@ -139,6 +139,8 @@ class Tiny(TokenBlock):
     def _levels_of_a_convolution(self) -> "Tiny":
         if self.levels and not self.width:
             raise ValueError("levels are of the convolution before the patches: set width")
+        if self.levels and self.precision != "float32":
+            raise ValueError(f"levels are remembered in float32, not {self.precision}: leave precision or levels out")
         return self
 
 

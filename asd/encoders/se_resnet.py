@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asd.encoders.levels import Levelled
+from asd.encoders.standardise import centred
 
 
 class SEResNet18Encoder(Levelled):
@@ -57,7 +58,7 @@ class SEResNet18Encoder(Levelled):
         return [running(self._image(x), stem, pooled, *self.stages[1:])]  # type: ignore[misc]
 
     def _image(self, x: Tensor) -> Tensor:
-        return (x - x.mean(dim=1, keepdim=True) if self.centre else x).unsqueeze(1)
+        return (centred(x) if self.centre else x).unsqueeze(1)
 
 
 def running(x: Tensor, *parts: nn.Module) -> Iterator[Tensor]:

@@ -50,6 +50,11 @@ class Standardise(nn.Module):
         return (x - self.level * level - self.mean) / self.deviation
 
 
+def centred(x: Tensor) -> Tensor:
+    """Take the mean over the clip away from each band of ``(clips, rows, bands)``: what room and microphone add."""
+    return x - x.mean(dim=1, keepdim=True)
+
+
 class Viewer(nn.Module):
     """A network that makes views of what it hears and standardises these."""
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asd.encoders.encoder import Encoder, Grid
-from asd.encoders.levels import Levelled, beside
+from asd.encoders.levels import Levelled
 from asd.encoders.standardise import Standardise
 
 PATCH = 16  # frames and bands of one patch
@@ -50,6 +50,7 @@ class ViTEncoder(Encoder, Levelled):
     positions: Tensor | None
     least = PATCH
     has_cls = True
+    embedding_last = True
 
     def __init__(
         self,
@@ -67,6 +68,8 @@ class ViTEncoder(Encoder, Levelled):
         self.dims, self.bands, self.depth, self.frames = dims, bands // PATCH, depth, frames
         self.width, self.levels = width, levels
         self.stem = nn.Sequential(nn.Conv2d(1, width, 7, 2, 3), nn.ReLU()) if width else None
+        if self.stem is not None:
+            self.stem.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         side = PATCH // 2 if width else PATCH
         self.patches = nn.Conv2d(width or 1, dims, side, side)
         nn.init.xavier_uniform_(self.patches.weight.view(dims, -1))
@@ -102,10 +105,6 @@ class ViTEncoder(Encoder, Levelled):
     def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
         """See :meth:`Levelled.maps`: that of the convolution alone."""
         return [iter([self._first(self.long_enough(x))])]
-
-    def remembered(self, x: Tensor) -> Tensor:
-        """See :meth:`Levelled.remembered`; beside the map, with two levels, the embedding."""
-        return beside(super().remembered(x), self(x)) if self.levels > 1 else super().remembered(x)
 
     def run(self, tokens: Tensor, mask: Tensor | None = None) -> Iterator[Tensor]:
         """Run tokens ``(clips, n, dims)`` behind a class token through the blocks, one after the other.

@@ -46,11 +46,15 @@ class Mahalanobis(Scorer):
 
     def _score(self, x: np.ndarray) -> np.ndarray:
         x = x.astype(np.float64)
-        squares = [_square(x - mean, *scale) for mean, scale in zip(self.means_, self.scales_, strict=True)]
+        squares = [square(x - mean, *scale) for mean, scale in zip(self.means_, self.scales_, strict=True)]
         return np.sqrt(np.min(squares, axis=0))
 
 
-def _square(x: np.ndarray, axes: np.ndarray, variances: np.ndarray, floor: float) -> np.ndarray:
+def square(x: np.ndarray, axes: np.ndarray, variances: np.ndarray, floor: float) -> np.ndarray:
+    """Give the squared Mahalanobis length of each ``(clips, dims)``.
+
+    The covariance has ``variances`` ``(axes,)`` along the rows of ``axes`` ``(axes, dims)``, and ``floor`` everywhere.
+    """
     along = x @ axes.T
     beside = np.einsum("ij,ij->i", x, x) - np.einsum("ij,ij->i", along, along)
     return (along**2 / (variances + floor)).sum(axis=1) + np.maximum(beside, 0) / floor

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
+from asd.scoring.mahalanobis import square
 from asd.scoring.scorer import Scorer
+from asd.scoring.whitening import principal_axes
 
 NORMAL = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 LEAST = 1e-6  # of the mean variance: that of a dimension which never varies
@@ -29,22 +30,32 @@ class RobustMahalanobis(Scorer):
     """
 
     def _fit(self, x: np.ndarray, domain: np.ndarray) -> None:
-        from sklearn.covariance import ledoit_wolf
-
         x = x.astype(np.float64)
         names = np.unique(domain)
         self.centres_ = np.stack([np.median(x[domain == name], axis=0) for name in names])
         residuals = x - self.centres_[np.searchsorted(names, domain)]
         self.scales_ = _scales(residuals)
         cut = np.clip(residuals / self.scales_, -ODD, ODD)
-        scatter = ledoit_wolf(cut, assume_centered=True)[0] if cut.any() else np.eye(cut.shape[1])
-        floor = LEAST * np.trace(scatter) / len(scatter)
-        self.root_ = np.linalg.cholesky(scatter + floor * np.eye(len(scatter)))
+        variances, axes = principal_axes(cut)
+        shrinkage = ledoit_wolf(cut, variances)
+        mean = variances.sum() / x.shape[1] or 1.0
+        self.scatter_ = axes.T, (1 - shrinkage) * variances, (shrinkage + LEAST) * mean
 
     def _score(self, x: np.ndarray) -> np.ndarray:
         away = [(x.astype(np.float64) - centre) / self.scales_ for centre in self.centres_]
-        white = [solve_triangular(self.root_, own.T, lower=True) for own in away]
-        return np.sqrt(np.min([np.einsum("ij,ij->j", own, own) for own in white], axis=0))
+        return np.sqrt(np.min([square(own, *self.scatter_) for own in away], axis=0))
+
+
+def ledoit_wolf(x: np.ndarray, variances: np.ndarray) -> float:
+    """Compute Ledoit's and Wolf's share of clips ``(clips, dims)`` about 0 from the variances along their axes.
+
+    As scikit-learn's ``ledoit_wolf_shrinkage``, which goes through all pairs of dimensions: embeddings have thousands.
+    """
+    clips, dims = x.shape
+    spread = np.square(variances).sum()  # squared Frobenius norm of the covariance
+    apart = spread / dims - (variances.sum() / dims) ** 2
+    noise = (np.square(np.square(x).sum(axis=1)).mean() - spread) / (clips * dims)
+    return float(np.clip(noise / apart, 0, 1)) if apart > 0 else 1.0
 
 
 def _scales(residuals: np.ndarray) -> np.ndarray:
