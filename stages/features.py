@@ -30,7 +30,7 @@ def main(name: str) -> str:
     front_end(params.kind)  # loads its module, so that its code is part of the fingerprint
     rate = {} if params.rows_per_second is None else {"rows_per_second": params.rows_per_second}
     clips = read_clips().merge(read_csv(FILES, ("clip_id", "path")), on="clip_id")
-    parts = _parts(clips if params.clips == "all" else clips[clips["split"] != "test"])
+    parts = _parts(clips if params.clips == "all" else training(clips))
     with unfinished(f"features@{name}", fingerprint(params, CLIPS, FILES)) as work:
         todo = {part: files for part, files in parts.items() if not is_whole(work / part[1], part[0])}
         _say_resumed(parts, todo)

@@ -209,7 +209,7 @@ def test_a_tree_of_mixed_rates_formats_and_lengths(workdir: Path, capsys: pytest
     download.main()
     assert index.main() == "1 machines, 16 clips in data/clips.csv"
     features.main("log_mel")
-    features.main("fbank")
+    features.main("log_mel_fine")
     for split in ("train", "test"):
-        store = FeatureStore(f"data/features/fbank/{split}")
+        store = FeatureStore(f"data/features/log_mel_fine/{split}")
         assert all(np.isfinite(store[clip_id]).all() for clip_id in store.clip_ids)

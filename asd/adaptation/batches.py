@@ -86,5 +86,7 @@ def colour(generator: np.random.Generator, bands: int) -> np.ndarray:
 
 
 def _padded(x: np.ndarray, length: int, value: float) -> np.ndarray:
+    if len(x) == length:  # most are
+        return x
     behind = [(0, length - len(x))] + [(0, 0)] * (x.ndim - 1)
     return np.pad(x, behind, constant_values=value)

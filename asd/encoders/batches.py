@@ -33,7 +33,7 @@ def apply(
     stores: Sequence[FeatureStore],
     clip_ids: Sequence[str],
     device: torch.device,
-    size: int = 32,
+    size: int = 16,
 ) -> np.ndarray:
     """Run a network over clips.
 
@@ -49,7 +49,7 @@ def apply(
     device : torch.device
         Where to compute.
     size : int
-        Clips of one batch.
+        Clips of one batch; with twice as many, maps no longer fit a processor's cache.
 
     Returns
     -------

@@ -116,6 +116,11 @@ class KaldiFbankParams(FbankParams):
     """Kaldi's log-mel filter bank; by default that of EAT."""
 
     kind: Literal["kaldi_fbank"]
+    sample_rate: int = Field(16000, ge=100)
+    n_mels: int = Field(128, ge=4)
+    frame_shift: FiniteFloat = Field(10, ge=1, le=25)
+    mean: FiniteFloat = -4.268
+    deviation: FiniteFloat = Field(4.569, gt=0)
 
 
 class BeatsFbankParams(FbankParams):
