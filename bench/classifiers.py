@@ -1,30 +1,39 @@
 """Training steps of the convolutional networks: share of what matrix products allow."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import torch
+import yaml
 from torch import nn
 
 from asd.classifiers.losses.adacos import AdaCos
-from asd.encoders.params import DualBranch, EncoderBlock, SEResNet18
+from asd.encoders.params import EncoderBlock, EncoderParams
 from asd.encoders.registry import create_encoder
+from asd.features.params import FrontEnd
+from asd.section import checked
 from bench.harness import Row, in_turns
 from bench.products import operations_of, products, wait
 
-THREADS, RUNS, BATCH, CLASSES = 2, 3, 16, 40
-SHAPES = {"se_resnet18": (313, 128), "dual_branch": (500, 320)}  # rows and bands of ten seconds
+THREADS, RUNS, BATCH, CLASSES, SECONDS = 2, 3, 16, 40, 10
+WIDTHS = {"se_resnet18": (32, 64), "dual_branch": (8, 16)}  # of each the last is the seed's
+PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8"))
 
 
 def networks() -> dict[str, EncoderBlock]:
-    """Give the networks of the seeds at the default's and at their own width."""
-    found: dict[str, EncoderBlock] = {}
-    for width in (16, 64):
-        block = {"architecture": "se_resnet18", "features": "", "width": width}
-        found[f"se_resnet18, width {width}"] = SEResNet18.model_validate(block)
-    for width in (8, 16):
-        block = {"architecture": "dual_branch", "features": "", "width": width, "magnitudes": "log"}
-        found[f"dual_branch, width {width}"] = DualBranch.model_validate(block)
-    return found
+    """Give the convolutional networks of params.yaml at two widths each."""
+    return {
+        f"{name}, width {width}": checked(EncoderParams, PARAMS["encoders"][name] | {"width": width}).root
+        for name, widths in WIDTHS.items()
+        for width in widths
+    }
+
+
+def shape(block: EncoderBlock) -> tuple[int, int]:
+    """Give rows and bands of ten seconds as a network hears them."""
+    heard = checked(FrontEnd, PARAMS["features"][block.features]).root
+    assert heard.rows_per_second
+    return round(SECONDS * heard.rows_per_second), heard.bands
 
 
 def rows() -> list[Row]:
@@ -47,7 +56,7 @@ def _step(name: str, block: EncoderBlock, device: str) -> list[Row]:
     times = in_turns(works, clips, RUNS)
     found = []
     for precision, other in (("float32", "bfloat16"), ("bfloat16", "float32")):
-        said = f"a training step of {name}, {len(clips)} clips of 10 s, {device}, {precision}"
+        said = f"a training step of {name}, {len(clips)} clips of {SECONDS} s, {device}, {precision}"
         said += f", {operations / 1e9:.2f} GFLOP/clip"
         floor = f"matrix products of as many operations in {precision}"
         row = Row(said, "ms/clip", times[precision], other, times[other], floor, times[f"{precision} products"])
@@ -56,8 +65,9 @@ def _step(name: str, block: EncoderBlock, device: str) -> list[Row]:
 
 
 def _training(block: EncoderBlock, device: str, low: bool, clips: int) -> Callable[[Sequence], None]:
-    network = create_encoder(block, SHAPES[block.architecture][1]).to(device).train()  # type: ignore[attr-defined]
-    x = torch.randn(clips, *SHAPES[block.architecture], device=device)  # type: ignore[attr-defined]
+    rows, bands = shape(block)
+    network = create_encoder(block, bands).to(device).train()
+    x = torch.randn(clips, rows, bands, device=device)
     y = nn.functional.one_hot(torch.arange(clips) % CLASSES, CLASSES).float().to(device)
     loss = AdaCos(network(x[:2]).shape[-1], CLASSES).to(device)
     optimiser = torch.optim.Adam([*network.parameters(), *loss.parameters()], 1e-3)

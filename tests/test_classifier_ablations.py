@@ -9,7 +9,7 @@ from dvc.utils.hydra import apply_overrides
 
 from asd.errors import UserError
 from asd.params import check
-from studies import pipeline
+from studies import classifier_ablations, pipeline
 from studies.classifier_ablations import variants
 from studies.variants import ORACLE, SHIPPED, VARIANTS, changed, command
 
@@ -54,6 +54,17 @@ def test_a_key_that_is_not_there_is_no_variant():
     for key in ("systems.nobody.train.mixup", "systems.attribute_cnn.train.mixdown"):
         with pytest.raises(KeyError):
             changed(shipped(), {key: 0})
+
+
+def test_a_variant_that_fails_leaves_the_project_as_shipped(workdir, monkeypatch):
+    def fails(_):
+        assert yaml.safe_load((workdir / "params.yaml").read_text()) != shipped()
+        raise RuntimeError
+
+    monkeypatch.setattr(classifier_ablations.train, "main", fails)
+    with pytest.raises(RuntimeError):
+        classifier_ablations.scored(shipped(), "noise_aware_cnn", VARIANTS["noise_aware_cnn"]["softmax"])
+    assert yaml.safe_load((workdir / "params.yaml").read_text()) == shipped()
 
 
 @pytest.mark.slow

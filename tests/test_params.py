@@ -49,7 +49,7 @@ def test_what_is_shipped_is_right():
         ("features.log_mel.clips", "train", "encoders.mel_bands.features is 'log_mel': it is made of training clips"),
         ("encoders.dense.architecture", "transformer", "encoders.dense"),
         ("embed.encoder", "beats", "embed.encoder is 'beats': one of mel_bands"),
-        ("embed.features", "waveform", "embed.features is 'waveform': the encoder tiny_adapted hears through 'log_mel'"),
+        ("embed.features", "waveform", "embed.features is 'waveform': the encoder tiny_adapted hears through 'log_mel"),
         ("pseudo_label.max_groups", 1, "pseudo_label.max_groups is 1"),
         ("pseudo_label.frequency.features", "log_mel", "pseudo_label.frequency.features"),
         ("pseudo_label.spectrum.features", "frequencies", "pseudo_label.spectrum.features"),
