@@ -123,7 +123,7 @@ def _encoder_mismatches(params: Params, name: str, architecture: str, features: 
     if isinstance(front_end, EnvelopeSpectrumParams | FrequenciesParams):
         yield f"encoders.{name}.features is {features!r}: {front_end.kind} has no time axis to encode"
     elif front_end.clips == "train":
-        yield f"encoders.{name}.features is {features!r}: it is made of training clips alone, systems hear test clips"
+        yield f"encoders.{name}.features is {features!r}: made of normal training clips alone, systems hear test clips"
 
 
 def _system_mismatches(params: Params, name: str, system: System) -> Iterator[str]:

@@ -10,6 +10,9 @@ test clips, with 95 % intervals over clips and training seeds together. "Not res
 """
 
 import argparse
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +44,28 @@ def scored(params: dict[str, Any], system: str, changes: Changes) -> pd.DataFram
     """Train and score a system of the project with changed params; without changes it is scored as it was made."""
     if not changes:
         return _score(params, system)
+    variant = changed(params, changes)
+    with _aside(Path("data/models") / system), _aside(Path("data/extracted") / system):
+        try:
+            _prepare(variant, system, changes)
+            train.main(system)
+            extract.main(system)
+            return _score(variant, system)
+        finally:
+            _prepare(params, system, changes)
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[None]:
+    """Put a folder aside and back again, also where an earlier process was killed before it could."""
+    kept = folder.with_name(f"{folder.name}.kept")
+    if not kept.exists():
+        folder.rename(kept)
     try:
-        params_of_variant = changed(params, changes)
-        _prepare(params_of_variant, system, changes)
-        train.main(system)
-        extract.main(system)
-        return _score(params_of_variant, system)
+        yield
     finally:
-        _prepare(params, system, changes)
+        shutil.rmtree(folder, ignore_errors=True)
+        kept.rename(folder)
 
 
 def _score(params: dict[str, Any], system: str) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def chosen(machines: str) -> list[str]:
 
 @contextmanager
 def project(seed: int, machines: str = "all", epochs: int | None = None, **simulated: Any) -> Iterator[Path]:
-    """Work in a scratch folder with the shipped params.yaml and another factory."""
+    """Work in a scratch folder with the shipped params.yaml, another factory and :data:`TRAINING`."""
     params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["dataset"] |= {"name": "simulated", "machines": machines}
     params["dataset"]["simulated"] |= {"seed": seed, **simulated}

@@ -56,7 +56,7 @@ def project(args: argparse.Namespace, seed: int, **score: Any) -> Iterator[dict[
     params["dataset"]["simulated"] |= {"size": args.size, "seed": seed}
     params["train"]["seeds"], params["score"] = args.training_seeds, params["score"] | score
     params["systems"] = {name: params["systems"][name] for name in args.systems or params["systems"]}
-    what = {key: value for key, value in params.items() if key != "compute"}  # how changes no result
+    what = params | {"compute": params["compute"]["device"]}  # how many threads and jobs makes no other project
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
     folder = PROJECTS / f"{args.size}-{seed}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """What a lower precision does to embeddings and to the official score: the table of docs/encoders.md.
 
-    python -m studies.precision ENCODER [--front-end NAME]
+    python -m studies.precision ENCODER
 
 Embeds all clips of the project's finished run with ``data/encoders/<ENCODER>`` in every precision, scores test clips
 by the cosine distance to the nearest training clip of their machine, and prints time, change and official score.
@@ -22,6 +22,7 @@ from asd.evaluation.auc import auc, partial_auc
 from asd.evaluation.joined import read_truth, tested
 from asd.evaluation.official import mean
 from asd.features.store import FeatureStore
+from asd.section import read_params
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
@@ -30,11 +31,11 @@ def main() -> None:
     """Print one line a precision."""
     parser = argparse.ArgumentParser()
     parser.add_argument("encoder")
-    parser.add_argument("--front-end", default="fbank")
     arguments = parser.parse_args()
     torch.set_num_threads(compute_params().threads)
     network = read_encoder(Path("data/encoders") / arguments.encoder)
-    stores = [FeatureStore(Path("data/features") / arguments.front_end / part) for part in ("train", "test")]
+    features = Path("data/features") / read_params()["encoders"][arguments.encoder]["features"]
+    stores = [FeatureStore(features / part) for part in ("train", "test")]
     clips = pd.concat([training(read_clips()), tested(read_clips())], ignore_index=True)
     exact = None
     for precision in PRECISIONS:

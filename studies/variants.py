@@ -65,6 +65,7 @@ def _attribute_cnn(own: str) -> dict[str, Changes]:
 def _noise_aware_cnn(own: str) -> dict[str, Changes]:
     branches = "encoders.dual_branch.branches"
     return {
+        "whole clips": trained(own, crop=0),
         "the trained embedding": {"encoders.dual_branch.levels": 0},
         "means over time stay": {"encoders.dual_branch.centre": False},
         "spectrogram alone": {branches: "stft"} | trained(own, featex=0.0),

@@ -33,6 +33,9 @@ class Store:
             for clip in clips
         }
 
+    def __contains__(self, clip):
+        return clip in self.clips
+
     def __getitem__(self, clip):
         return self.clips[clip].astype(np.float32)
 

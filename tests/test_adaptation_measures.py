@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 import torch
 from adaptation_runs import BANDS, BLOCK, PARAMS, Store, adapted
+from conftest import ROOT
 
 from asd.adaptation.collapse import alignment, signs_of_collapse, spread_of, uniformity
 from asd.adaptation.loop import Step
-from asd.adaptation.measures import compare, curve, losses
+from asd.adaptation.measures import compare, curve, embed, losses
 from asd.adaptation.objective import Targets, UtteranceFrame
 from asd.adaptation.probes import MOST, probe, sample, statistics
+from asd.encoders.params import Tiny
 from asd.encoders.registry import create_encoder
 
 HEALTHY = np.random.default_rng(0).normal(size=(200, 16)) + 1.0
@@ -45,6 +47,21 @@ def test_spread_of_known_embeddings():
 )
 def test_the_detector_names_the_signs(collapsed, signs):
     assert signs_of_collapse(spread_of(HEALTHY), spread_of(collapsed)) == signs
+
+
+def test_what_is_adapted_is_measured_without_levels():
+    block = {"architecture": "tiny", "features": "x", "dims": 32, "depth": 2, "heads": 2, "frames": 64, "width": 8}
+    with_levels, without = (create_encoder(Tiny(**block, levels=levels), BANDS, 0) for levels in (2, 0))
+    store = Store()
+    clips = pd.DataFrame({"clip_id": list(store.clips)})
+    np.testing.assert_array_equal(embed(with_levels, store, clips, CPU), embed(without, store, clips, CPU))
+
+
+def test_no_encoder_of_the_committed_run_has_collapsed():
+    found = [json.loads(file.read_text()) for file in sorted((ROOT / "metrics" / "adapt").glob("*.json"))]
+    adapted_ones = [metrics["collapse"] for metrics in found if metrics["steps"]]
+    assert len(adapted_ones) == 2
+    assert not any(sign for collapse in adapted_ones for sign in collapse.values())
 
 
 def test_alignment_and_uniformity():
@@ -122,9 +139,6 @@ def test_at_most_so_many_clips_of_a_machine_are_measured():
 def test_what_is_noted_is_fit_for_a_metric_file(tmp_path: Path, capsys):
     class Described(Store):
         clip_ids = sorted(Store().clips)
-
-        def __contains__(self, clip):
-            return clip in self.clips
 
     encoders = {name: create_encoder(BLOCK, BANDS, seed=n) for n, name in enumerate(("random", "start", "adapted"))}
     noted = compare(encoders, Described(), table(), CPU)

@@ -57,14 +57,22 @@ def test_a_key_that_is_not_there_is_no_variant():
 
 
 def test_a_variant_that_fails_leaves_the_project_as_shipped(workdir, monkeypatch):
+    made = [workdir / "data" / kind / "noise_aware_cnn" / "made" for kind in ("models", "extracted")]
+    for file in made:
+        file.parent.mkdir(parents=True)
+        file.write_text("as shipped")
+
     def fails(_):
         assert yaml.safe_load((workdir / "params.yaml").read_text()) != shipped()
+        made[0].parent.mkdir()
+        made[0].write_text("as in the variant")
         raise RuntimeError
 
     monkeypatch.setattr(classifier_ablations.train, "main", fails)
     with pytest.raises(RuntimeError):
         classifier_ablations.scored(shipped(), "noise_aware_cnn", VARIANTS["noise_aware_cnn"]["softmax"])
     assert yaml.safe_load((workdir / "params.yaml").read_text()) == shipped()
+    assert [file.read_text() for file in made] == ["as shipped"] * 2
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def test_what_is_shipped_is_right():
         ("encoders.se_resnet18.depth", 3, "encoders.se_resnet18.depth is unknown"),
         ("encoders.tiny_adapted.adapt.mask", 1.0, "encoders.tiny_adapted.adapt.mask is 1.0"),
         ("encoders.dense.features", "log_mell", "encoders.dense.features is 'log_mell': one of log_mel,"),
-        ("features.log_mel.clips", "train", "encoders.mel_bands.features is 'log_mel': it is made of training clips"),
+        ("features.log_mel.clips", "train", "encoders.mel_bands.features is 'log_mel': made of normal training clips"),
         ("encoders.dense.architecture", "transformer", "encoders.dense"),
         ("embed.encoder", "beats", "embed.encoder is 'beats': one of mel_bands"),
         ("embed.features", "waveform", "embed.features is 'waveform': the encoder tiny_adapted hears through 'log_mel"),

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import scipy.stats
-from sklearn.covariance import ledoit_wolf as shrunk
-from sklearn.covariance import ledoit_wolf_shrinkage
+from sklearn import covariance
 
 from asd.features.params import StatisticsParams
 from asd.features.statistics import statistics
-from asd.scoring.robust_mahalanobis import RobustMahalanobis, ledoit_wolf
+from asd.scoring.robust_mahalanobis import RobustMahalanobis, ledoit_wolf_shrinkage
 from asd.scoring.whitening import principal_axes
 
 RATE, SAMPLES = 16000, 5 * 16000
@@ -67,17 +66,19 @@ def test_silence_is_finite(samples):
     assert np.isfinite(found).all()
 
 
-def test_robust_mahalanobis_follows_its_words():
+@pytest.mark.parametrize("copies", [1, 30], ids=["more clips", "more dimensions"])
+def test_robust_mahalanobis_follows_its_words(copies):
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(60, 4)) * [1, 10, 0.1, 1] + [0, 5, 0, 0]
+    scale = np.tile([1, 10, 0.1, 1], copies)
+    x = rng.normal(size=(60, 4 * copies)) * scale + np.tile([0, 5, 0, 0], copies)
     domain = np.repeat(["source", "target"], [50, 10])
-    x[domain == "target"] += [3, 0, 0, 0]
+    x[domain == "target", 0] += 3
     x[0] = 1000  # an odd normal clip
-    test = rng.normal(size=(5, 4)) * [1, 10, 0.1, 1]
+    test = rng.normal(size=(5, 4 * copies)) * scale
     centres = {d: np.median(x[domain == d], axis=0) for d in ("source", "target")}
     residuals = np.array([row - centres[d] for row, d in zip(x, domain, strict=True)])
     scale = 1.4826 * np.median(np.abs(residuals), axis=0)
-    inverse = np.linalg.inv(shrunk(np.clip(residuals / scale, -3, 3), assume_centered=True)[0])
+    inverse = np.linalg.inv(covariance.ledoit_wolf(np.clip(residuals / scale, -3, 3), assume_centered=True)[0])
     away = {d: (test - centre) / scale for d, centre in centres.items()}
     expected = np.sqrt(np.min([[row @ inverse @ row for row in own] for own in away.values()], axis=0))
     scorer = RobustMahalanobis().fit(x, domain)
@@ -91,9 +92,11 @@ def test_robust_mahalanobis_follows_its_words():
 def test_ledoit_wolf_is_that_of_scikit_learn(shape):
     x = np.random.default_rng(0).normal(size=shape) * np.linspace(0.1, 3, shape[1])
     variances, _ = principal_axes(x)
-    assert ledoit_wolf(x, variances) == pytest.approx(ledoit_wolf_shrinkage(x, assume_centered=True), abs=1e-9)
+    expected = covariance.ledoit_wolf_shrinkage(x, assume_centered=True)
+    assert ledoit_wolf_shrinkage(x, variances) == pytest.approx(expected, abs=1e-9)
 
 
-def test_equal_clips_are_as_far_as_they_are_long():
-    scorer = RobustMahalanobis().fit(np.ones((5, 3)), np.full(5, "source"))
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_about_equal_clips_distance_is_euclidean(count):
+    scorer = RobustMahalanobis().fit(np.ones((count, 3)), np.full(count, "source"))
     np.testing.assert_allclose(scorer.score(np.array([[1, 1, 1], [1, 1, 3]])), [0, 2], rtol=1e-5)

@@ -35,9 +35,9 @@ def halves(encoder: Encoder, store: FeatureStore, clips: pd.DataFrame, device: t
 
 def embed(encoder: Encoder, store: FeatureStore, clips: pd.DataFrame, device: torch.device) -> np.ndarray:
     """Embed clips, all bands side by side: ``(clips, dims)``; what is adapted, without levels remembered beside it."""
-    embeddings = apply(encoder.to(device).forward, [store], list(clips["clip_id"]), device).reshape(len(clips), -1)
+    embeddings = apply(encoder.to(device), [store], list(clips["clip_id"]), device, levels=False)
     encoder.to("cpu")
-    return embeddings
+    return embeddings.reshape(len(clips), -1)
 
 
 def compare(

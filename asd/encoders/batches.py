@@ -34,6 +34,7 @@ def apply(
     clip_ids: Sequence[str],
     device: torch.device,
     size: int = 16,
+    levels: bool = True,
 ) -> np.ndarray:
     """Run a network over clips.
 
@@ -50,6 +51,8 @@ def apply(
         Where to compute.
     size : int
         Clips of one batch; with twice as many, maps no longer fit a processor's cache.
+    levels : bool
+        Whether what is remembered is made of a network with levels; if not, its embedding.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def apply(
         One row a clip.
     """
     found: dict[str, np.ndarray] = {}
-    if isinstance(network, Levelled) and network.levels:
+    if levels and isinstance(network, Levelled) and network.levels:
         network = network.remembered
     elif isinstance(network, Encoder | AdaptationModule):
         network = at_precision(network, network.precision)

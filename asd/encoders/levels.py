@@ -17,7 +17,8 @@ class Levelled(nn.Module):
     Attributes
     ----------
     levels : int
-        Maps of each branch that are remembered; 0: the embedding that is trained.
+        Maps of each branch that are remembered, with ``embedding_last`` the last of them the embedding; 0: the
+        embedding that is trained, alone.
     width : int
         Channels of a first map.
     embedding_last : bool
@@ -42,7 +43,8 @@ class Levelled(nn.Module):
         Returns
         -------
         Tensor [shape=(clips, branches * levels, dims)]
-            See :func:`level_statistics`; what the network gives where ``levels`` is 0.
+            See :func:`level_statistics`, and :func:`beside` for an embedding; what the network gives where ``levels``
+            is 0.
         """
         if not self.levels:
             return self(x)  # type: ignore[no-any-return]

@@ -51,7 +51,10 @@ class Standardise(nn.Module):
 
 
 def centred(x: Tensor) -> Tensor:
-    """Take the mean over the clip away from each band of ``(clips, rows, bands)``: what room and microphone add."""
+    """Take the mean over the clip away from each band of ``(clips, rows, bands)``.
+
+    Of logarithms it is what room and microphone add to all frames.
+    """
     return x - x.mean(dim=1, keepdim=True)
 
 

@@ -37,7 +37,7 @@ class RobustMahalanobis(Scorer):
         self.scales_ = _scales(residuals)
         cut = np.clip(residuals / self.scales_, -ODD, ODD)
         variances, axes = principal_axes(cut)
-        shrinkage = ledoit_wolf(cut, variances)
+        shrinkage = ledoit_wolf_shrinkage(cut, variances)
         mean = variances.sum() / x.shape[1] or 1.0
         self.scatter_ = axes.T, (1 - shrinkage) * variances, (shrinkage + LEAST) * mean
 
@@ -46,10 +46,11 @@ class RobustMahalanobis(Scorer):
         return np.sqrt(np.min([square(own, *self.scatter_) for own in away], axis=0))
 
 
-def ledoit_wolf(x: np.ndarray, variances: np.ndarray) -> float:
-    """Compute Ledoit's and Wolf's share of clips ``(clips, dims)`` about 0 from the variances along their axes.
+def ledoit_wolf_shrinkage(x: np.ndarray, variances: np.ndarray) -> float:
+    """Compute how far Ledoit and Wolf shrink the covariance about 0 of clips ``(clips, dims)``, between 0 and 1.
 
-    As scikit-learn's ``ledoit_wolf_shrinkage``, which goes through all pairs of dimensions: embeddings have thousands.
+    What scikit-learn's function of this name gives, from the ``variances`` along the clips' principal axes: that one
+    goes through all pairs of dimensions, of which embeddings have thousands.
     """
     clips, dims = x.shape
     spread = np.square(variances).sum()  # squared Frobenius norm of the covariance
