@@ -5,7 +5,7 @@ import os
 import sys
 from importlib import import_module
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 COMMANDS = {
     "check": "say how healthy a data set is",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from asd.artifacts import write_with
+from asd.base.artifacts import write_with
 
 ROOT = Path(".asd")
 KEPT = 3  # unfinished works of one stage: those of the variants last tried

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import read_csv, write_csv
-from asd.errors import UserError
+from asd.base.artifacts import read_csv, write_csv
+from asd.base.errors import UserError
 
 CLIPS = Path("data/clips.csv")
 TRAIN_CLIPS = Path("data/train_clips.csv")  # its rows to train on: a larger test set trains nothing anew

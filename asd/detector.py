@@ -9,20 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd import compute
-from asd.artifacts import read_csv, read_json
+from asd.base import compute
+from asd.base.artifacts import read_csv, read_json
+from asd.base.errors import UserError
+from asd.base.section import checked, load, read_params
 from asd.classifiers.task import module
 from asd.clips import read_clips, training
 from asd.datasets.index import decode
 from asd.encoders.registry import load_tensors, recreate
-from asd.errors import UserError
 from asd.features.extraction import extract
 from asd.features.params import FrontEnd, FrontEndParams
 from asd.features.store import FeatureStore
 from asd.scoring.extracted import read_trained
 from asd.scoring.params import ScoreParams, ScorerBlock
 from asd.scoring.table import score_table
-from asd.section import checked, load, read_params
 
 AT_ONCE = 128  # recordings whose features are held at a time
 COLUMNS = ("file", "machine", "score", "threshold", "decision", "nearest")

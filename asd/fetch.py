@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 if TYPE_CHECKING:
     import requests

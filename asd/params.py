@@ -5,18 +5,18 @@ from typing import Any
 
 from pydantic import Field
 
+from asd.base.compute import ComputeParams
+from asd.base.errors import UserError
+from asd.base.section import PARAMS, Section, checked
 from asd.classifiers.params import Classification, Reconstruction, SeedsParams, TrainParams
-from asd.compute import ComputeParams
 from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
 from asd.encoders.params import ADAPTED, TRANSFORMERS, EmbedParams, EncoderParams, MelBands
 from asd.encoders.published import PUBLISHED
-from asd.errors import UserError
 from asd.evaluation.params import EvaluateParams
 from asd.features.mel_params import KaldiFbankParams, LogMelParams
 from asd.features.params import EnvelopeSpectrumParams, FrequenciesParams, FrontEndParams
 from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
-from asd.section import PARAMS, Section, checked
 from asd.selection.params import SelectionParams
 
 WEIGHTLESS = ("pooled_mel", "mel_bands")

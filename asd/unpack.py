@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 RATIO = 200  # times its own size that an archive may hold; recordings pack to a half at best, silence to less
 SMALL = 100 * 2**20  # [bytes] that any archive may hold

@@ -13,10 +13,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from asd.adaptation.batches import Batch, draw
 from asd.adaptation.loop import adapt
 from asd.adaptation.objective import create_objective
+from asd.base.section import load
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import AdaptParams, EncoderParams
 from asd.encoders.registry import create_encoder
-from asd.section import load
 from bench.harness import Row, in_turns
 from bench.products import operations_of, products, wait
 

@@ -7,11 +7,11 @@ import torch
 import yaml
 from torch import nn
 
+from asd.base.section import checked
 from asd.classifiers.losses.adacos import AdaCos
 from asd.encoders.params import EncoderBlock, EncoderParams
 from asd.encoders.registry import create_encoder
 from asd.features.params import FrontEnd
-from asd.section import checked
 from bench.harness import Row, in_turns
 from bench.products import operations_of, products, wait
 

@@ -15,11 +15,11 @@ import pandas as pd
 import soundfile
 from scipy import fft
 
+from asd.base.compute import ComputeParams
+from asd.base.section import checked, read_params
 from asd.clips import COLUMNS
-from asd.compute import ComputeParams
 from asd.features.extraction import extract_all
 from asd.features.params import FrontEnd
-from asd.section import checked, read_params
 from bench.harness import Row, in_turns, peak_memory
 
 CLIPS, SECONDS, RATE = 1000, 10, 16000

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from asd.base.section import load
 from asd.pseudo_labels.label import label
 from asd.pseudo_labels.methods import Clips
 from asd.pseudo_labels.params import PseudoLabelParams
-from asd.section import load
 from bench.harness import Row, in_turns
 
 MACHINES, CLIPS, DIMS, BANDS, FAMILIES, GROUPS = 15, 1000, 768, 256, 6, 8

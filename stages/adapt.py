@@ -5,19 +5,20 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from asd import checkpoints, compute, processes
+from asd import checkpoints, processes
 from asd.adaptation.loop import Step, adapt
 from asd.adaptation.measures import compare, curve, losses
 from asd.adaptation.probes import sample
-from asd.artifacts import publish, write_csv, write_metrics
+from asd.base import compute
+from asd.base.artifacts import publish, write_csv, write_metrics
+from asd.base.section import load, read_params
+from asd.base.stage import run
 from asd.clips import TRAIN_CLIPS, read_clips, training
 from asd.encoders.params import EncoderBlock, EncoderParams
 from asd.encoders.registry import create_encoder, write_encoder
 from asd.encoders.standardise import fit
 from asd.encoders.weights import weights_of
 from asd.features.store import FeatureStore
-from asd.section import load, read_params
-from asd.stage import run
 
 
 def main(name: str) -> str:

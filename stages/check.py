@@ -1,9 +1,9 @@
 """Stage check: refuse a wrong params.yaml before anything runs."""
 
-from asd.artifacts import write_json
+from asd.base.artifacts import write_json
+from asd.base.section import read_params
+from asd.base.stage import run
 from asd.params import check
-from asd.section import read_params
-from asd.stage import run
 
 
 def main() -> str:

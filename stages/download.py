@@ -3,12 +3,12 @@
 import shutil
 from pathlib import Path
 
-from asd.artifacts import publish, write_metrics
+from asd.base.artifacts import publish, write_metrics
+from asd.base.section import load
+from asd.base.stage import run
 from asd.datasets import auxiliary
 from asd.datasets.params import DatasetParams
 from asd.datasets.registry import RAW, TRUTH, dataset
-from asd.section import load
-from asd.stage import run
 
 WORK = Path(".asd/download/work")
 

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from asd import compute
-from asd.artifacts import write_array, write_csv, write_metrics
+from asd.base import compute
+from asd.base.artifacts import write_array, write_csv, write_metrics
+from asd.base.section import load
+from asd.base.stage import run
 from asd.clips import TRAIN_CLIPS, read_clips, training
 from asd.encoders.batches import apply
 from asd.encoders.params import EmbedParams
 from asd.encoders.registry import read_encoder
 from asd.features.store import FeatureStore
-from asd.section import load
-from asd.stage import run
 
 
 def main() -> str:

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.artifacts import read_csv, write_csv, write_metrics
+from asd.base.artifacts import read_csv, write_csv, write_metrics
+from asd.base.section import load, read_params
+from asd.base.stage import run
 from asd.clips import read_clips
 from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.fusion import fuse
 from asd.scoring.params import EnsembleParams, ScoreParams
 from asd.scoring.summary import summary
 from asd.scoring.table import score_table
-from asd.section import load, read_params
 from asd.selection.choice import decide
 from asd.selection.evidence import SystemEvidence, read_evidence, variant
 from asd.selection.params import SelectionParams
 from asd.selection.pseudo_auc import OWN
-from asd.stage import run
 
 TEXT = ("clip_id", "machine", "section", "split", "nearest")
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from asd.artifacts import read_csv, write_csv, write_metrics
+from asd.base.artifacts import read_csv, write_csv, write_metrics
+from asd.base.section import load, read_params
+from asd.base.stage import run
 from asd.clips import FILES, read_clips
 from asd.evaluation import agreement, anchors, attributes, curves, decisions, joined, official, submissions, summary
 from asd.evaluation.params import EvaluateParams
 from asd.evaluation.trade_off import trade_off_table
-from asd.section import load, read_params
-from asd.stage import run
 
 OUTPUT = Path("data/evaluation")
 METRICS = Path("metrics/evaluate.json")

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from asd import compute
-from asd.artifacts import read_json, write_array, write_csv
+from asd.base import compute
+from asd.base.artifacts import read_json, write_array, write_csv
+from asd.base.section import read_params
+from asd.base.stage import run
 from asd.classifiers.task import module
 from asd.clips import read_clips
 from asd.encoders.registry import load_tensors, recreate
 from asd.features.store import FeatureStore
-from asd.section import read_params
-from asd.stage import run
 
 
 def main(name: str) -> str:

@@ -6,17 +6,17 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from asd.artifacts import publish, read_csv, write_metrics
+from asd.base.artifacts import publish, read_csv, write_metrics
+from asd.base.compute import compute_params
+from asd.base.section import load
+from asd.base.stage import run
 from asd.checkpoints import fingerprint, unfinished
 from asd.clips import CLIPS, FILES, read_clips, training
-from asd.compute import compute_params
 from asd.features.extraction import extract_all
 from asd.features.fitting import fitted
 from asd.features.params import FrontEnd, FrontEndParams
 from asd.features.registry import front_end
 from asd.features.store import FeatureStore, describe, is_whole, writer
-from asd.section import load
-from asd.stage import run
 
 STORES = {"train": ("train", "supplemental"), "test": ("test",)}  # the splits that a store holds
 FEATURES = Path("data/features")

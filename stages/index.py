@@ -2,15 +2,15 @@
 
 import pandas as pd
 
-from asd.artifacts import write_csv, write_metrics
+from asd.base.artifacts import write_csv, write_metrics
+from asd.base.section import load
+from asd.base.stage import run
 from asd.clips import CLIPS, FILES, LABELS, TRAIN_CLIPS, TRUTH, training, write_clips
 from asd.datasets import auxiliary, registry
 from asd.datasets.calibration import held_out
 from asd.datasets.index import make_index
 from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
 from asd.features.channels import survey
-from asd.section import load
-from asd.stage import run
 
 
 def main() -> str:

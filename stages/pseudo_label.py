@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from asd.artifacts import read_csv, write_csv, write_metrics
+from asd.base.artifacts import read_csv, write_csv, write_metrics
+from asd.base.errors import UserError
+from asd.base.section import load, read_params
+from asd.base.stage import run
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
-from asd.errors import UserError
 from asd.features.store import FeatureStore
 from asd.pseudo_labels.label import label
 from asd.pseudo_labels.methods import Clips
 from asd.pseudo_labels.params import PseudoLabelParams
 from asd.pseudo_labels.spaces import spectra
-from asd.section import load, read_params
-from asd.stage import run
 
 FEATURES = Path("data/features")
 FIGURES = Path("data/pseudo_labels")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from asd.base.section import read_params
+from asd.base.stage import run
 from asd.report.embeddings import before_and_after
 from asd.report.page import write_report
-from asd.section import read_params
-from asd.stage import run
 
 OUTPUT = Path("data/report/index.html")
 

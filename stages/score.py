@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from asd.artifacts import write_csv, write_metrics
+from asd.base.artifacts import write_csv, write_metrics
+from asd.base.section import load, read_params
+from asd.base.stage import run
 from asd.clips import read_clips
 from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.params import ScoreParams
 from asd.scoring.summary import promise, summary
 from asd.scoring.table import score_table
-from asd.section import load, read_params
-from asd.stage import run
 
 
 def main(name: str) -> str:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from asd.artifacts import write_metrics
-from asd.section import load, read_params
+from asd.base.artifacts import write_metrics
+from asd.base.section import load, read_params
+from asd.base.stage import run
 from asd.selection.evidence import STORED, best_scorer, is_embedded, read_material, scorers_of, write_evidence
 from asd.selection.params import SelectionParams
 from asd.selection.pseudo_auc import pseudo_aucs, pseudo_scores
-from asd.stage import run
 
 
 def main(name: str) -> str:

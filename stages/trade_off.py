@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from asd.artifacts import write_csv
+from asd.base.artifacts import write_csv
+from asd.base.section import read_params
+from asd.base.stage import run
 from asd.clips import read_clips
 from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.trade_off import trade_off
-from asd.section import read_params
-from asd.stage import run
 
 
 def main(name: str) -> str:

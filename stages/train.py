@@ -6,16 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from asd import checkpoints, compute, processes
-from asd.artifacts import publish, read_csv, read_json, significant, write_csv, write_json, write_metrics
+from asd import checkpoints, processes
+from asd.base import compute
+from asd.base.artifacts import publish, read_csv, read_json, significant, write_csv, write_json, write_metrics
+from asd.base.section import load, read_params
+from asd.base.stage import run
 from asd.classifiers.params import SeedsParams, TrainParams
 from asd.classifiers.task import Task, module
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
 from asd.encoders.adaptation_module import described
 from asd.encoders.registry import DESCRIPTION, save_tensors
 from asd.features.store import FeatureStore
-from asd.section import load, read_params
-from asd.stage import run
 
 
 def main(name: str) -> str:

@@ -21,16 +21,16 @@ import yaml
 
 from asd.adaptation.measures import embed
 from asd.adaptation.probes import probe, sample, statistics
-from asd.artifacts import read_json
+from asd.base.artifacts import read_json
+from asd.base.compute import compute_params, rng
+from asd.base.section import load
 from asd.clips import TRAIN_CLIPS, TRUTH, read_clips, training
-from asd.compute import compute_params, rng
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import EncoderParams
 from asd.encoders.registry import create_encoder
 from asd.encoders.standardise import fit
 from asd.encoders.training import crop, warm_cosine
 from asd.features.store import FeatureStore
-from asd.section import load
 from stages import adapt, download, features, index
 from studies.factory import interval, parser, project, silent, table
 

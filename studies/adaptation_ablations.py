@@ -21,14 +21,14 @@ from asd.adaptation.loop import adapt
 from asd.adaptation.measures import embed
 from asd.adaptation.objective import SelfDistillation, Targets, UtteranceFrame, create_objective
 from asd.adaptation.probes import probe, sample
+from asd.base.compute import compute_params
+from asd.base.section import load
 from asd.clips import TRAIN_CLIPS, read_clips, training
-from asd.compute import compute_params
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import AdaptParams, EncoderParams
 from asd.encoders.registry import create_encoder
 from asd.encoders.standardise import fit
 from asd.features.store import FeatureStore
-from asd.section import load
 from studies.adaptation import CPU, ENCODER, prepared
 from studies.factory import parser, silent, table
 

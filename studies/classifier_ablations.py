@@ -19,12 +19,12 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from asd.base.section import checked
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
 from asd.evaluation.sections import LabelledSection
 from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.params import ScoreParams
 from asd.scoring.table import score_table
-from asd.section import checked
 from stages import adapt, extract, features, train
 from studies import comparison
 from studies.factory import silent

@@ -14,10 +14,10 @@ from typing import Any
 
 import pandas as pd
 
+from asd.base.section import checked
 from asd.evaluation.joined import read_truth
 from asd.scoring.params import ScoreParams
 from asd.scoring.table import score_table
-from asd.section import checked
 from studies.pipeline import embeddings, parser, project, tables
 
 NEAR = 0.02  # of the stated rate, in the source domain

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from asd.base.section import read_params
 from asd.classifiers.params import Classification, Reconstruction, Untrained
 from asd.classifiers.reconstruction import gather, vectors
 from asd.classifiers.tuning.groups import of_groups
@@ -33,7 +34,6 @@ from asd.features.params import FrontEndParams
 from asd.features.registry import front_end
 from asd.features.waveform import heard
 from asd.params import Params, check
-from asd.section import read_params
 from studies.factory import table
 
 HEADER = ["system", "front end", "network", "stored", "trained", "MMAC/clip", "hearing, ms/clip", "computing, ms/clip"]

@@ -13,7 +13,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.special import ndtr
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.evaluation.bootstrap import bias_corrected_interval, resampled_scores
 from asd.evaluation.difference import difference, seed_error
 from asd.evaluation.official import YEARS, headline_values, mean, point_values

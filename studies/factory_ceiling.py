@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from asd.compute import ComputeParams, parallel
+from asd.base.compute import ComputeParams, parallel
 from asd.datasets.params import SimulatedParams
 from asd.datasets.simulated.plan import TESTS, Cell, orders
 from asd.datasets.simulated.simulation import MACHINES

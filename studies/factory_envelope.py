@@ -10,7 +10,7 @@ frequency or a harmonic of it within 1 %.
 import numpy as np
 import pandas as pd
 
-from asd.compute import ComputeParams, parallel
+from asd.base.compute import ComputeParams, parallel
 from asd.datasets.params import SimulatedParams
 from asd.datasets.simulated.plan import Cell, Order, orders
 from asd.datasets.simulated.signals import RATE

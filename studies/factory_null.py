@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.evaluation.sections import LabelledSection, measured
 from studies.factory import autoencoder, parser, project, verdict
 

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
+from asd.base.section import load
 from asd.clips import parse_attributes
 from asd.datasets.params import SimulatedParams
 from asd.datasets.simulated.plan import Cell, Order, orders
@@ -22,7 +23,6 @@ from asd.datasets.simulated.signals import RATE
 from asd.datasets.simulated.simulation import MACHINES, Stems, simulate
 from asd.features.mel import log_mel
 from asd.features.params import FrontEnd
-from asd.section import load
 from studies.factory import PARAMS, chosen, parser
 from studies.factory_envelope import envelope_spectrum
 from studies.factory_statistics import recording

@@ -14,7 +14,7 @@ import soundfile
 from scipy.fft import rfft
 from sklearn.metrics import roc_auc_score
 
-from asd.compute import ComputeParams, parallel
+from asd.base.compute import ComputeParams, parallel
 from asd.datasets.params import SimulatedParams
 from asd.datasets.simulated.plan import Cell, Order, orders
 from asd.datasets.simulated.signals import RATE

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from scipy.fft import ifft, irfft, rfft
 
+from asd.base.section import load
 from asd.datasets.simulated.plan import Order
 from asd.datasets.simulated.signals import RATE
 from asd.datasets.simulated.simulation import Stems, quantised, simulate
 from asd.features.mel import log_mel
 from asd.features.params import FrontEnd
-from asd.section import load
 from studies.factory import PARAMS
 
 BANDS = ((200, 1000), (1000, 2000), (2000, 4000), (4000, 7600))  # [Hz] of envelopes

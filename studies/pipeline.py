@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from asd.base.section import read_params
 from asd.clips import read_clips
 from asd.evaluation.sections import LabelledSection
 from asd.scoring.extracted import read_extracted, read_trained
-from asd.section import read_params
 from stages import adapt, download, embed, extract, features, index, pseudo_label, train
 from studies.factory import PARAMS, silent
 

@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 import torch
 
+from asd.base.compute import compute_params
+from asd.base.section import read_params
 from asd.clips import read_clips, training
-from asd.compute import compute_params
 from asd.encoders.batches import apply
 from asd.encoders.registry import read_encoder
 from asd.evaluation.auc import auc, partial_auc
 from asd.evaluation.joined import read_truth, tested
 from asd.evaluation.official import mean
 from asd.features.store import FeatureStore
-from asd.section import read_params
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 

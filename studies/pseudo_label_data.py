@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from asd.base.section import load
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
 from asd.features.store import FeatureStore
 from asd.pseudo_labels.methods import Clips
 from asd.pseudo_labels.params import PseudoLabelParams
 from asd.pseudo_labels.spaces import spectra
-from asd.section import load
 from stages import adapt, download, embed, features, index
 from stages.pseudo_label import FREQUENCY, STRENGTH
 from studies.factory import PARAMS, project, silent

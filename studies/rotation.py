@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from asd.artifacts import write_csv
-from asd.compute import rng
-from asd.errors import UserError
+from asd.base.artifacts import write_csv
+from asd.base.compute import rng
+from asd.base.errors import UserError
 from asd.evaluation.bootstrap import bias_corrected_interval, draw_weights
 from asd.evaluation.sections import LabelledSection, measured
 from asd.scoring.fusion import comparably

@@ -20,13 +20,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from asd.compute import rng
+from asd.base.compute import rng
+from asd.base.section import checked
 from asd.evaluation.official import headline_values, point_values
 from asd.evaluation.sections import LabelledSection
 from asd.scoring.fusion import fuse
 from asd.scoring.params import EnsembleParams, ScoreParams
 from asd.scoring.table import score_table
-from asd.section import checked
 from asd.selection.choice import Choice, decide
 from asd.selection.evidence import SystemEvidence, figures, is_embedded, read_material, scorers_of
 from asd.selection.params import SelectionParams

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from asd.base.section import checked
 from asd.evaluation.official import headline_values, point_values
 from asd.evaluation.sections import LabelledSection
 from asd.scoring.params import ScoreParams
 from asd.scoring.table import score_table
-from asd.section import checked
 from studies import comparison
 from studies.pipeline import embeddings, gathered, parser, tables
 

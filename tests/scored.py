@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import write_json
+from asd.base.artifacts import write_json
+from asd.base.section import read_params
 from asd.clips import COLUMNS
 from asd.report.embeddings import shown
-from asd.section import read_params
 
 DOMAINS = ("source", "target")
 

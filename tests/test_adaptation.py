@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from asd.adaptation.batches import PADDING, clip_at, draw
 from asd.adaptation.masks import visible_patches
 from asd.adaptation.objective import UtteranceFrame, create_objective, recompute
+from asd.base.errors import UserError
+from asd.base.section import checked
 from asd.encoders.beats import BEATs
 from asd.encoders.dasheng import Dasheng
 from asd.encoders.params import EncoderParams
@@ -19,8 +21,6 @@ from asd.encoders.registry import create_encoder
 from asd.encoders.standardise import Standardise
 from asd.encoders.training import crop, warm_cosine
 from asd.encoders.vit import smooth_in_time
-from asd.errors import UserError
-from asd.section import checked
 
 ENCODERS = {
     "tiny": lambda: create_encoder(BLOCK, BANDS),

@@ -12,8 +12,8 @@ import torch
 from adaptation_runs import PARAMS, adapted, killed
 
 from asd.adaptation import loop
+from asd.base.errors import UserError
 from asd.encoders.registry import load_tensors
-from asd.errors import UserError
 
 
 def furthest(some, others) -> float:

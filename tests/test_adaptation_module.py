@@ -6,6 +6,7 @@ import yaml
 from classifier_runs import BANDS, CLASSIFY, CNN, CPU, Store, clips, supplements, task
 from conftest import ROOT
 
+from asd.base.errors import UserError
 from asd.classifiers import classification
 from asd.classifiers.classification import train
 from asd.classifiers.params import Classification
@@ -17,7 +18,6 @@ from asd.encoders.dasheng import Dasheng
 from asd.encoders.params import AdaptationModuleParams, PoolingParams, Tiny
 from asd.encoders.registry import create_encoder, recreate
 from asd.encoders.vit import ViTEncoder
-from asd.errors import UserError
 from asd.params import check
 
 TINY = Tiny(architecture="tiny", features="x", dims=16, depth=3, heads=2, frames=16)

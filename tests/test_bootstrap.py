@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.evaluation.bootstrap import bias_corrected_interval, draw_weights, resampled_scores
 from asd.evaluation.official import ONE_DOMAIN, YEARS, headline_values, point_values
 from asd.evaluation.sections import LabelledSection

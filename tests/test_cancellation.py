@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_index import one_recording
 
+from asd.base.errors import UserError
 from asd.datasets.index import make_index
 from asd.datasets.simulated.signals import RATE
-from asd.errors import UserError
 from asd.features import cancellation
 from asd.features.cancellation import cancelled, noise_weights, packed, unpacked
 from asd.features.channels import one_channel, survey

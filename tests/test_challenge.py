@@ -11,7 +11,7 @@ import pytest
 import yaml
 from challenge_server import Server, Years, zipped
 
-from asd.artifacts import read_json
+from asd.base.artifacts import read_json
 from asd.clips import read_clips
 from asd.datasets import archives, origins
 from asd.datasets.dcase import parse_name

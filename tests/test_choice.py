@@ -10,7 +10,7 @@ import pytest
 from test_selection import KINDS, normal_clips
 
 from asd.__main__ import main
-from asd.errors import UserError
+from asd.base.errors import UserError
 from asd.scoring.params import EnsembleParams, KNNParams
 from asd.selection.choice import Evidence, decide, forward_selection
 from asd.selection.evidence import SystemEvidence, figures

@@ -14,6 +14,7 @@ import pytest
 import torch
 from classifier_runs import BANDS, CLASSIFY, CNN, CPU, SETUPS, Store, clips, killed, supplements, task, whole
 
+from asd.base.errors import UserError
 from asd.classifiers.batches import epoch_order
 from asd.classifiers.classes import class_names, class_targets
 from asd.classifiers.classification import train
@@ -22,7 +23,6 @@ from asd.classifiers.material import gather
 from asd.classifiers.params import Classified
 from asd.classifiers.task import module
 from asd.encoders.registry import create_encoder, load_tensors
-from asd.errors import UserError
 
 
 @pytest.mark.parametrize("objective", LOSSES)

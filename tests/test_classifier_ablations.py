@@ -7,7 +7,7 @@ import yaml
 from conftest import ROOT
 from dvc.utils.hydra import apply_overrides
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 from asd.params import check
 from studies import classifier_ablations, pipeline
 from studies.classifier_ablations import variants

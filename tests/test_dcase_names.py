@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asd.base.errors import UserError
 from asd.datasets.attributes import attributes_of_name, read_attributes, stem
 from asd.datasets.dcase import Name, parse_name, recordings
-from asd.errors import UserError
 
 SECTIONS = st.integers(0, 99).map("{:02d}".format)
 INDICES = st.integers(0, 9999)

@@ -13,9 +13,9 @@ import yaml
 from challenge_server import Server, Years, recording, zipped
 
 from asd import fetch, unpack
-from asd.artifacts import read_json
+from asd.base.artifacts import read_json
+from asd.base.errors import UserError
 from asd.datasets import archives, origins, years
-from asd.errors import UserError
 from stages import download as stage
 
 FAN, VALVE, RECORD = "dev_fan.zip", "dev_valve.zip", 7882613

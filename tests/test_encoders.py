@@ -11,6 +11,8 @@ import yaml
 from conftest import ROOT
 from pydantic import TypeAdapter
 
+from asd.base.errors import UserError
+from asd.base.section import checked
 from asd.encoders.batches import by_length
 from asd.encoders.beats import BEATs
 from asd.encoders.dasheng import Dasheng
@@ -21,11 +23,9 @@ from asd.encoders.precision import at_precision
 from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, network_of, read_encoder, write_encoder
 from asd.encoders.vit import ViTEncoder, frequency_first, positions
-from asd.errors import UserError
 from asd.features.extraction import extract
 from asd.features.params import FrontEnd
 from asd.params import check
-from asd.section import checked
 
 BLOCKS = {
     "pooled_mel": PooledMel(architecture="pooled_mel", features="x"),

@@ -12,6 +12,7 @@ import pytest
 import torch
 from drawn import drawn, features, fingerprint
 
+from asd.base.errors import UserError
 from asd.encoders.beats import BEATs
 from asd.encoders.dasheng import Dasheng
 from asd.encoders.efficientat import EfficientAT
@@ -19,7 +20,6 @@ from asd.encoders.layouts import DASHENG_FRONT_END, to_own
 from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import check_fit, create_encoder, load_weights
 from asd.encoders.vit import ViTEncoder
-from asd.errors import UserError
 
 GOLDEN = Path(__file__).parent / "golden" / "encoders"
 SMALL = {  # of every architecture: a network and the layout of its published file

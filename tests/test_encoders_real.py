@@ -7,12 +7,12 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from asd.base.section import checked
 from asd.encoders import weights
 from asd.encoders.registry import create_encoder
 from asd.features.mel import log_mel
 from asd.features.params import FrontEnd
 from asd.features.waveform import load_waveform
-from asd.section import checked
 
 EFFICIENTAT_MEL = {"kind": "efficientat_mel", "low_rate": "resample"}
 # AudioSet's classes of things that turn: its branches Vehicle and Engine without horns, sirens and what has no motor,

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 import yaml
 
+from asd.base.errors import UserError
 from asd.commands.manifest import main as manifest
-from asd.errors import UserError
 from stages import (
     adapt,
     download,

@@ -8,7 +8,7 @@ import pytest
 import scipy.signal
 import soundfile
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 from asd.features import bands, prewhitening
 from asd.features.envelope import envelope_spectrum, periodogram, squared_envelope
 from asd.features.extraction import extract

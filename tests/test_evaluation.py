@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scored import made_clips, made_scores, write_project
 from sklearn.metrics import roc_auc_score
 
-from asd.artifacts import read_json
-from asd.errors import UserError
+from asd.base.artifacts import read_json
+from asd.base.errors import UserError
 from asd.evaluation.agreement import agreement
 from asd.evaluation.auc import auc, partial_auc
 from asd.evaluation.curves import roc

@@ -18,10 +18,11 @@ import soundfile
 import yaml
 from pydantic import TypeAdapter
 
-from asd.artifacts import write_csv
+from asd.base.artifacts import write_csv
+from asd.base.compute import AHEAD, ComputeParams
+from asd.base.errors import UserError
+from asd.base.section import Section, checked, load, read_params
 from asd.clips import CLIPS, COLUMNS, FILES, training, write_clips
-from asd.compute import AHEAD, ComputeParams
-from asd.errors import UserError
 from asd.features import extraction, filters, mel, spectrum
 from asd.features.envelope import envelope_spectrum
 from asd.features.extraction import extract
@@ -37,7 +38,6 @@ from asd.features.params import EnvelopeSpectrumParams, FrontEnd, FrontEndParams
 from asd.features.registry import FRONT_ENDS, front_end
 from asd.features.store import FeatureStore
 from asd.features.waveform import heard
-from asd.section import Section, checked, load, read_params
 from stages import features as stage
 
 LOG_MEL = {"kind": "log_mel", "sample_rate": 16000, "n_fft": 1024, "hop_length": 512, "n_mels": 128}
@@ -628,7 +628,7 @@ def test_memory_is_bounded_by_few_clips(monkeypatch: pytest.MonkeyPatch) -> None
 def test_freed_memory_is_kept() -> None:
     program = """
 import resource, numpy as np
-from asd.features.memory import keep_freed_memory
+from asd.base.memory import keep_freed_memory
 keep_freed_memory()
 for _ in range(9):
     [np.ones(2**17) for _ in range(8)]

@@ -9,8 +9,8 @@ import soundfile
 import yaml
 from conftest import ROOT
 
-from asd.artifacts import write_csv
-from asd.errors import UserError
+from asd.base.artifacts import write_csv
+from asd.base.errors import UserError
 from stages import score
 from studies.pipeline import make
 from studies.rotation import judged, manifest

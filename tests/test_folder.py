@@ -8,11 +8,11 @@ import pytest
 import soundfile
 import yaml
 
-from asd.artifacts import read_json
+from asd.base.artifacts import read_json
+from asd.base.errors import UserError
 from asd.clips import read_clips
 from asd.commands import manifest
 from asd.datasets.folder import read_manifest
-from asd.errors import UserError
 from stages import download as download_stage
 from stages import index as index_stage
 

@@ -10,8 +10,8 @@ import soundfile
 from machines import MACHINES, coloured_noise, is_found, recording, ring
 
 from asd.__main__ import main
+from asd.base.errors import UserError
 from asd.commands.frequencies import name_fault, parse_geometry
-from asd.errors import UserError
 from asd.features import combs
 from asd.features.frequencies import characteristic_frequencies, frequency_table
 from asd.features.kinds import Candidate, classified

@@ -16,10 +16,11 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asd import checkpoints, compute
-from asd.artifacts import atomic, percent, publish, read_csv, rounded, significant, write_csv, write_metrics
+from asd import checkpoints
+from asd.base import compute
+from asd.base.artifacts import atomic, percent, publish, read_csv, rounded, significant, write_csv, write_metrics
+from asd.base.errors import UserError
 from asd.clips import COLUMNS, content_id, parse_attributes, read_clips, write_clips
-from asd.errors import UserError
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):
@@ -146,7 +147,7 @@ def test_the_fingerprint_knows_the_code(workdir):
 STAGE = """
 import sys, time
 from pathlib import Path
-from asd.stage import run
+from asd.base.stage import run
 def main(*names):
     Path("started").touch()
     {body}
@@ -171,15 +172,15 @@ def start(workdir, body, *, under_dvc=False):
 
 
 def test_an_error_of_the_user_is_one_line_and_two(workdir):
-    process = start(workdir, "from asd.errors import UserError; raise UserError('it is so: do that')")
+    process = start(workdir, "from asd.base.errors import UserError; raise UserError('it is so: do that')")
     assert process.communicate()[1] == "asd: it is so: do that\n"
     assert process.returncode == 2
 
 
 def test_two_writers_are_never_at_the_same_stage(workdir, monkeypatch):
     first = start(workdir, "time.sleep(30)")
-    monkeypatch.setattr("asd.stage.PATIENCE", 0.2)
-    from asd.stage import alone
+    monkeypatch.setattr("asd.base.stage.PATIENCE", 0.2)
+    from asd.base.stage import alone
 
     with pytest.raises(UserError, match="probe is at work in another process"), alone("probe"):
         pass

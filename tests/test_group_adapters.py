@@ -7,11 +7,11 @@ import torch
 from classifier_runs import BANDS, CLASSIFY, CNN, CPU, TINY, Store, clips, supplements, task
 from test_lora import lora, randomised
 
+from asd.base.errors import UserError
 from asd.classifiers.classification import extract, train
 from asd.classifiers.tuning.groups import divide, install, machine_means, of_groups
 from asd.classifiers.tuning.tuned import MEMBER, Groups, restore, stored, tune
 from asd.encoders.registry import create_encoder
-from asd.errors import UserError
 
 MEANS = {
     "fan": np.array([1.0, 0.0]),

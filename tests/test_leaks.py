@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_index import one_recording
 
+from asd.base.errors import UserError
 from asd.datasets import leaks
 from asd.datasets.index import make_index
-from asd.errors import UserError
 
 RATE = 16000
 

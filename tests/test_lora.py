@@ -6,13 +6,13 @@ import pytest
 import torch
 from classifier_runs import BANDS, CLASSIFY, CNN, TINY, clips, task
 
+from asd.base.errors import UserError
 from asd.classifiers import classification
 from asd.classifiers.tuning.lora import LoRA, install, merge, train_mode
 from asd.classifiers.tuning.tuned import restore, stored
 from asd.encoders.adaptation_module import with_module
 from asd.encoders.params import AdaptationModuleParams
 from asd.encoders.registry import create_encoder
-from asd.errors import UserError
 
 ENCODERS = {
     "tiny": 16,

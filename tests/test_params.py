@@ -9,9 +9,9 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from asd.errors import UserError
+from asd.base.errors import UserError
+from asd.base.section import read_params
 from asd.params import check
-from asd.section import read_params
 
 
 def shipped():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scored import write_figures, write_project
 
-from asd.artifacts import read_json, write_json
+from asd.base.artifacts import read_json, write_json
 from asd.report import charts, selection, tables
 from stages import evaluate, report
 

@@ -11,8 +11,8 @@ from conftest import ROOT
 from scored import write_project
 from test_report import made_report
 
+from asd.base.section import read_params
 from asd.report.embeddings import before_and_after, drawn, shown
-from asd.section import read_params
 
 
 def places(path):

@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 
 from asd.__main__ import main
+from asd.base.errors import UserError
 from asd.datasets.label_lists import read_labels
-from asd.errors import UserError
 from asd.evaluation.score_folders import FILE
 
 CELLS = [(domain, label) for domain in ("source", "target") for label in ("normal", "anomaly")]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor as SklearnLOF
 
+from asd.base.section import checked
 from asd.scoring.bands import PerBand
 from asd.scoring.density import DomainDensity, LocalDensity
 from asd.scoring.distances import distances
@@ -25,7 +26,6 @@ from asd.scoring.scorer import folds
 from asd.scoring.smote import SmoteKNN, between
 from asd.scoring.trade_off import VARIANTS
 from asd.scoring.var_min import VarMin
-from asd.section import checked
 
 METRICS = ("cosine", "euclidean")
 CLOSE = {"rtol": 1e-6, "atol": 1e-12}

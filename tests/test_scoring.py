@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 from asd.evaluation.trade_off import trade_off_table
 from asd.scoring import trade_off
 from asd.scoring.fusion import averaged, comparably, fuse, normalised, ranked, standardised

@@ -11,12 +11,12 @@ import pytest
 from scored import made_clips
 from sklearn.metrics import roc_auc_score
 
+from asd.base.compute import rng
+from asd.base.errors import UserError
+from asd.base.section import load, read_params
 from asd.clips import TRAIN_CLIPS, training
-from asd.compute import rng
-from asd.errors import UserError
 from asd.scoring import trade_off
 from asd.scoring.params import KNNParams, ScoreParams
-from asd.section import load, read_params
 from asd.selection import choice, evidence, perturbations, pseudo_auc, trials
 from asd.selection.params import SCORERS, SelectionParams
 from asd.selection.pseudo_auc import NORMAL, OWN, pseudo_aucs, pseudo_scores

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asd.base.section import checked
 from asd.evaluation.sections import LabelledSection
 from asd.scoring.params import EnsembleParams
-from asd.section import checked
 from asd.selection.pseudo_auc import OWN
 from studies.selection import VARIANTS, choices, halves, loss_table, losses
 

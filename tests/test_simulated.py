@@ -10,12 +10,12 @@ import soundfile
 from conftest import ROOT
 from factories import clips, dataset, digests, simulated
 
+from asd.base.errors import UserError
 from asd.clips import parse_attributes
 from asd.datasets import dcase
 from asd.datasets.simulated.factory import download, recordings
 from asd.datasets.simulated.plan import SIZES, plan
 from asd.datasets.simulated.simulation import BAND, LEAKAGE, MACHINES, SEVERITY, SNR, quantised, record, simulate
-from asd.errors import UserError
 
 HIDDEN = {"ToyTrain", "bearing", "slider"}
 

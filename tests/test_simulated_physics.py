@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from factories import clips
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.datasets.simulated.acoustics import Body, ring, room
 from asd.datasets.simulated.machines.bearing import GEOMETRY
 from asd.datasets.simulated.plan import Order

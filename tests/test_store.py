@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 from asd.features.store import FeatureStore, describe, is_whole, writer
 
 

@@ -9,9 +9,9 @@ import yaml
 from scored import write_project
 
 from asd.__main__ import main
-from asd.artifacts import read_json, write_json
+from asd.base.artifacts import read_json, write_json
+from asd.base.errors import UserError
 from asd.commands.table import years_of
-from asd.errors import UserError
 from asd.evaluation.anchors import anchors, said
 from asd.evaluation.submissions import stem
 from stages import evaluate

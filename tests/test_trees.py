@@ -9,12 +9,12 @@ import soundfile
 import yaml
 from test_folder import choose_folder, command, write
 
-from asd.artifacts import read_json
+from asd.base.artifacts import read_json
+from asd.base.errors import UserError
 from asd.clips import read_clips
 from asd.datasets.division import divided
 from asd.datasets.folder import read_manifest
 from asd.datasets.trees import understand
-from asd.errors import UserError
 from asd.features.store import FeatureStore
 from stages import download, features, index
 

@@ -14,11 +14,11 @@ from drawn import drawn
 from safetensors.torch import save_file
 
 from asd.__main__ import main
+from asd.base.errors import UserError
 from asd.encoders import weights
 from asd.encoders.params import PublishedEncoder
 from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import create_encoder
-from asd.errors import UserError
 from asd.fetch import digest_of
 
 FILE = "mn04_as_mAP_432.pt"

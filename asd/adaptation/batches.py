@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from asd.adaptation.masks import visible_patches
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import AdaptParams
 from asd.encoders.training import crop

@@ -11,11 +11,11 @@ from tqdm import tqdm
 from asd import checkpoints, processes
 from asd.adaptation.batches import Batch, Machines, draw
 from asd.adaptation.objective import SelfDistillation, create_objective, recompute
-from asd.compute import rng
+from asd.base.compute import rng
+from asd.base.errors import UserError
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import AdaptParams
 from asd.encoders.training import warm_cosine
-from asd.errors import UserError
 from asd.features.store import FeatureStore
 
 EVERY = 50  # steps between checkpoints

@@ -10,7 +10,7 @@ import torch
 from asd.adaptation.collapse import alignment, signs_of_collapse, spread_of, uniformity
 from asd.adaptation.loop import Step
 from asd.adaptation.probes import probe, statistics
-from asd.artifacts import significant
+from asd.base.artifacts import significant
 from asd.encoders.batches import apply, by_length, stack
 from asd.encoders.encoder import Encoder
 from asd.features.store import FeatureStore

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from asd.adaptation.batches import Batch
+from asd.base.errors import UserError
 from asd.encoders.beats import BEATs
 from asd.encoders.dasheng import Dasheng
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import AdaptParams
 from asd.encoders.vit import ViTEncoder
-from asd.errors import UserError
 
 EPSILON = 1e-5
 GROUPS = 16  # of the decoder's convolutions

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.features.store import FeatureStore
 
 MOST = 1000  # clips a machine that are probed

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asd.base.compute import rng, torch_rng
 from asd.classifiers.augmentations.noise import add_noise, unit_of
 from asd.classifiers.augmentations.registry import OF_FEATURES, augment
 from asd.classifiers.material import Material
 from asd.classifiers.params import Classification
 from asd.classifiers.sampler import arranged
 from asd.classifiers.task import Task
-from asd.compute import rng, torch_rng
 from asd.encoders.training import crop
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from asd import checkpoints, processes
+from asd.base.compute import rng, torch_rng
 from asd.classifiers.augmentations.registry import OF_EMBEDDINGS, augment, label_classes
 from asd.classifiers.batches import batches
 from asd.classifiers.losses.registry import create_loss
@@ -18,7 +19,6 @@ from asd.classifiers.task import Task
 from asd.classifiers.tuning.groups import centres_of, divide, machine_means, of_groups
 from asd.classifiers.tuning.lora import train_mode
 from asd.classifiers.tuning.tuned import Groups, extract, stored, tune
-from asd.compute import rng, torch_rng
 from asd.encoders.adaptation_module import freeze
 from asd.encoders.training import warm_cosine
 

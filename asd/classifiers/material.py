@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from asd.base.errors import UserError
 from asd.classifiers.augmentations.registry import label_classes
 from asd.classifiers.classes import class_names, class_targets
 from asd.classifiers.params import Classification
 from asd.classifiers.task import Task
-from asd.errors import UserError
 
 SWITCHES = "statex, featex, noise_class, dataset.auxiliary, or labels that divide it"
 

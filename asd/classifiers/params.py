@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel, field_validator, model_validator
 
+from asd.base.section import Section
 from asd.encoders.params import AdaptationModuleParams
-from asd.section import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Objective = Literal[

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from asd import checkpoints
+from asd.base.compute import torch_rng
 from asd.classifiers.params import Reconstruction
 from asd.classifiers.task import Task
-from asd.compute import torch_rng
 from asd.encoders.dense import FRAMES
 from asd.encoders.training import warm_cosine
 from asd.features.store import FeatureStore

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from asd.base.errors import UserError
 from asd.datasets.folder import read_manifest
 from asd.datasets.health import findings, measured, summary
 from asd.datasets.trees import recordings_below, understand
-from asd.errors import UserError
 
 NAMED = 30  # findings that are printed
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from asd.base.errors import UserError
 from asd.commands.results import markdown, plain
-from asd.errors import UserError
 from asd.evaluation import joined, official
 from asd.evaluation.bootstrap import resampled_scores
 from asd.evaluation.difference import ENOUGH, MARGIN, Difference, difference, seed_error

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.artifacts import atomic, publish
-from asd.errors import UserError
+from asd.base.artifacts import atomic, publish
+from asd.base.errors import UserError
 from asd.evaluation.score_folders import FILE, read_folder
 from asd.scoring.fusion import FUSIONS, averaged
 

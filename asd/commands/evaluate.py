@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from asd.artifacts import percent, significant
+from asd.base.artifacts import percent, significant
+from asd.base.errors import UserError
 from asd.datasets.label_lists import read_labels
-from asd.errors import UserError
 from asd.evaluation import decisions, joined, official, summary
 from asd.evaluation.bootstrap import bias_corrected_interval, resampled_scores
 from asd.evaluation.organisers import FIRST_INTERVAL, organisers_ci95

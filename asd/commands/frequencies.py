@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 from asd.features.frequencies import FALSE_ALARMS, characteristic_frequencies, views
 from asd.features.kinds import Candidate
 from asd.features.recordings import read_recording

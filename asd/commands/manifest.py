@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.artifacts import write_csv
+from asd.base.artifacts import write_csv
+from asd.base.errors import UserError
 from asd.datasets.division import divided
 from asd.datasets.trees import SUFFIXES, sanitised, understand
-from asd.errors import UserError
 
 ALWAYS = ["path", "machine", "split", "anomaly"]  # columns; others are written where anything stands in them
 NAMED = 20  # files without a place that are named

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from asd.artifacts import read_json
-from asd.errors import UserError
+from asd.base.artifacts import read_json
+from asd.base.errors import UserError
 
 METRICS, REPORT = Path("metrics/evaluate.json"), Path("data/report/index.html")
 HEADLINES = ("official", "score_one_domain")

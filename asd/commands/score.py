@@ -5,11 +5,11 @@ import json
 import sys
 from pathlib import Path
 
-from asd.artifacts import write_csv
+from asd.base.artifacts import write_csv
+from asd.base.errors import UserError
 from asd.datasets.dcase import parse_name
 from asd.datasets.trees import recordings_below
 from asd.detector import Detector, Recording, load_detector
-from asd.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from asd.artifacts import read_json
+from asd.base.artifacts import read_json
+from asd.base.errors import UserError
 from asd.commands.results import markdown, plain
 from asd.commands.table import git
-from asd.errors import UserError
 from asd.selection.pseudo_auc import OWN
 
 METRICS = PurePosixPath("metrics/ensemble.json")

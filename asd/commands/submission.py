@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from asd.artifacts import atomic, publish, read_csv, read_json
+from asd.base.artifacts import atomic, publish, read_csv, read_json
+from asd.base.errors import UserError
+from asd.base.section import read_params
 from asd.clips import FILES, read_clips
-from asd.errors import UserError
 from asd.evaluation.joined import tested
 from asd.evaluation.score_folders import read_folder
-from asd.section import read_params
 
 OFFICIAL, METRICS = Path("data/evaluation/official"), Path("metrics/evaluate.json")
 ENSEMBLE = Path("metrics/ensemble.json")

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from asd.artifacts import read_json
+from asd.base.artifacts import read_json
+from asd.base.errors import UserError
 from asd.commands.results import headline, markdown, plain, score
-from asd.errors import UserError
 from asd.evaluation.anchors import MODES, published
 from asd.evaluation.official import YEARS, year_of
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from asd.base.errors import UserError
 from asd.encoders.published import PUBLISHED
-from asd.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

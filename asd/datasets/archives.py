@@ -13,10 +13,10 @@ from typing import Any
 from tqdm import tqdm
 
 from asd import fetch
-from asd.artifacts import atomic
+from asd.base.artifacts import atomic
+from asd.base.errors import UserError
 from asd.datasets.origins import Origin, is_url, offered, offers, page
 from asd.datasets.years import Archive, Table, address
-from asd.errors import UserError
 from asd.unpack import unpack
 
 STORE = Path(".asd/archives")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.compute import parallel
+from asd.base.compute import parallel
 from asd.datasets import dcase
 from asd.datasets.params import SimulatedParams
 from asd.datasets.simulated.factory import make

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from asd.artifacts import Metrics
+from asd.base.artifacts import Metrics
 from asd.datasets import dcase, truth
 from asd.datasets.archives import folder_of, provide
 from asd.datasets.attributes import SUFFIX

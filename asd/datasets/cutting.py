@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import soundfile
 
-from asd.artifacts import write_with
-from asd.compute import parallel
+from asd.base.artifacts import write_with
+from asd.base.compute import parallel
+from asd.base.errors import UserError
 from asd.datasets import audio
-from asd.errors import UserError
 
 KEPT = 0.5  # of a clip's length: a shorter rest is left out
 CUT = "cut:"  # before the paths of clips, which stand below the folder given

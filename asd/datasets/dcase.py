@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from asd.base.errors import UserError
 from asd.datasets.attributes import HIDDEN, SUFFIX, attributes_of_name, read_attributes, rows, stem
-from asd.errors import UserError
 
 __all__ = ["HIDDEN", "Name", "parse_name", "recordings", "stem"]
 

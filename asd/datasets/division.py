@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 
 def divided(table: pd.DataFrame, share: float, folder: Path) -> pd.DataFrame:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.artifacts import Metrics, read_csv, write_csv
-from asd.compute import parallel
+from asd.base.artifacts import Metrics, read_csv, write_csv
+from asd.base.compute import parallel
+from asd.base.errors import UserError
 from asd.datasets.cutting import CUT, cut_long
 from asd.datasets.params import DatasetParams
 from asd.datasets.selection import selected
-from asd.errors import UserError
 
 LISTED = "recordings.csv"
 REQUIRED = ("path", "machine", "split")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from asd.base.compute import parallel
 from asd.clips import content_id
-from asd.compute import parallel
 from asd.datasets import audio, leaks
 
 SPREAD = 20.0  # [dB] between the levels of one machine's recordings from which on it is named

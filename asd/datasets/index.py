@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from asd.base.compute import parallel
+from asd.base.errors import UserError
 from asd.clips import content_id, training
-from asd.compute import parallel
 from asd.datasets import audio, leaks
-from asd.errors import UserError
 
 KNOWN = ["machine", "section", "split", "domain", "kind", "attributes", "recording", "time", "speed_hz"]
 BAD = ("nan", "silent")  # problems of samples that make a recording unfit; a clipped one is still used

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from asd.base.errors import UserError
 from asd.datasets.attributes import attributes_of_name
 from asd.datasets.dcase import parse_name
-from asd.errors import UserError
 
 COLUMNS = ("machine", "section", "name", "true_name", "anomaly", "domain", "attributes")
 ANOMALY = {"normal": 0, "anomaly": 1, "0": 0, "1": 1}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from asd import fetch
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 ZENODO = "https://zenodo.org"
 SUMS = "md5sums.txt"  # of a mirror, as md5sum writes it

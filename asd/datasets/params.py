@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from asd.section import Section
+from asd.base.section import Section
 
 
 class SimulatedParams(Section):

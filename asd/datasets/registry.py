@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 import pandas as pd
 
-from asd.artifacts import Metrics
+from asd.base.artifacts import Metrics
 from asd.datasets.params import DatasetParams
 
 RAW = Path("data/raw")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 
 def selected(wanted: str, known: Iterable[str]) -> list[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from asd.base.errors import UserError
 from asd.datasets import dcase
 from asd.datasets.attributes import attributes_of_name, read_attributes, stem
-from asd.errors import UserError
 
 SUFFIXES = {
     ".wav",

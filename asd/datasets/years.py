@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 import yaml
 from pydantic import Field
 
+from asd.base.errors import UserError
+from asd.base.section import Section
 from asd.datasets.selection import selected
-from asd.errors import UserError
-from asd.section import Section
 
 FILE = Path(__file__).with_name("years.yaml")
 PartName = Literal["dev", "additional", "eval"]

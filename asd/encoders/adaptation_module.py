@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asd.compute import rng
+from asd.base.compute import rng
+from asd.base.errors import UserError
 from asd.encoders.encoder import Encoder, Grid
 from asd.encoders.levels import Levelled
 from asd.encoders.params import AdaptationModuleParams
 from asd.encoders.pooling import create_pooling
-from asd.errors import UserError
 
 
 class AdaptationModule(Levelled):

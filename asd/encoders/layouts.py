@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 EAT_NAMES = (  # pattern in the published file, our name
     (r"^model\.", ""),

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, RootModel, model_validator
 
-from asd.section import Section
+from asd.base.section import Section
 
 ADAPTED = ("tiny", "small", "eat_", "sslam", "beats_", "dasheng_")  # what the names of encoders that can be begin with
 TRANSFORMERS = (*ADAPTED, "wavlm_", "hubert_")  # likewise

@@ -8,8 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from asd.artifacts import read_json, write_json, write_with
-from asd.compute import rng
+from asd.base.artifacts import read_json, write_json, write_with
+from asd.base.compute import rng
+from asd.base.errors import UserError
+from asd.base.section import checked
 from asd.encoders.adaptation_module import with_module
 from asd.encoders.encoder import Encoder
 from asd.encoders.params import (
@@ -25,8 +27,6 @@ from asd.encoders.params import (
 )
 from asd.encoders.pooling import create_pooling
 from asd.encoders.published import PUBLISHED
-from asd.errors import UserError
-from asd.section import checked
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "encoder.json"
 TRAINED = ("attentive_statistics",)  # kinds of pooling that have weights

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from asd.artifacts import read_json, write_json
+from asd.base.artifacts import read_json, write_json
+from asd.base.errors import UserError
 from asd.encoders.layouts import to_own
 from asd.encoders.params import EncoderBlock, PublishedEncoder
 from asd.encoders.published import PUBLISHED, Published
 from asd.encoders.registry import check_fit, create_encoder, save_tensors
-from asd.errors import UserError
 from asd.fetch import digest_of, fetch
 
 CONVERTED, RECORD = "weights.safetensors", "record.json"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.artifacts import read_csv
+from asd.base.artifacts import read_csv
 from asd.clips import LABELS
 
 METHODS = ("hierarchical", "frequency", "spectrum", "gmm", "hdbscan", "auto")

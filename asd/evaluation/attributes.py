@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import percent
+from asd.base.artifacts import percent
 from asd.clips import parse_attributes
 from asd.evaluation.auc import auc
 

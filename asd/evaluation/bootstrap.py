@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.evaluation.official import Metric, section_weights, summand
 from asd.evaluation.sections import LabelledSection, measured
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import read_csv
+from asd.base.artifacts import read_csv
+from asd.base.errors import UserError
 from asd.clips import TRUTH
-from asd.errors import UserError
 from asd.evaluation.sections import LabelledSection
 
 SCORES = Path("data/scores")

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from asd.section import Section
+from asd.base.section import Section
 
 
 class EvaluateParams(Section):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from asd.base.errors import UserError
 from asd.datasets.attributes import stem
-from asd.errors import UserError
 from asd.evaluation.joined import JOINED
 
 # anomaly_score_fan_id_01.csv (2020), anomaly_score_fan_section_03_source_test.csv (2021),

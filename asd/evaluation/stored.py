@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import yaml
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 WORKSPACE = "workspace"
 METRICS = "metrics/evaluate.json"

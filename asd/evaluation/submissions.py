@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.artifacts import atomic
+from asd.base.artifacts import atomic
 from asd.evaluation.joined import averaged
 
 CONTENTS = {"anomaly_score": "score", "decision_result": "decision"}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import percent
+from asd.base.artifacts import percent
 from asd.evaluation.bootstrap import Resampled, bias_corrected_interval, resampled_scores
 from asd.evaluation.decisions import BY_DOMAIN, F1_EV
 from asd.evaluation.difference import difference, seed_error

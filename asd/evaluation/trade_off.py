@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import percent, read_csv
+from asd.base.artifacts import percent, read_csv
 from asd.evaluation import joined
 from asd.evaluation.curves import ROWS
 from asd.evaluation.official import averaged, headlines, point_values

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import fft
 from scipy.signal import get_window
 
-from asd.artifacts import significant
+from asd.base.artifacts import significant
 
 WINDOW = 0.064  # [s]
 TAPS = 3  # frames of the far channel that explain one of the near: what room and delay spread over time

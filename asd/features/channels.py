@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asd.compute import parallel
+from asd.base.compute import parallel
+from asd.base.errors import UserError
 from asd.datasets.audio import read
-from asd.errors import UserError
 from asd.features.cancellation import cancelled
 
 SURVEYED = 100  # training clips of a machine that are looked at

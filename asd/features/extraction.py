@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from asd.compute import ComputeParams, parallel
-from asd.errors import UserError
-from asd.features.memory import keep_freed_memory
+from asd.base.compute import ComputeParams, parallel
+from asd.base.errors import UserError
+from asd.base.memory import keep_freed_memory
 from asd.features.params import FrontEndParams
 from asd.features.registry import front_end
 from asd.features.waveform import load_waveform

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, FiniteFloat, ValidationInfo, field_validator
 
-from asd.section import Section
+from asd.base.section import Section
 
 
 class Heard(Section):

@@ -186,7 +186,7 @@ FrontEndParams = Annotated[
 
 
 class FrontEnd(RootModel[FrontEndParams]):
-    """One block of ``features``, for :func:`asd.section.load`: its ``root`` is the section of its kind."""
+    """One block of ``features``, for :func:`asd.base.section.load`: its ``root`` is the section of its kind."""
 
 
 def _whole(value: float) -> bool:

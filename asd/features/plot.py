@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from asd.artifacts import write_with
-from asd.errors import UserError
+from asd.base.artifacts import write_with
+from asd.base.errors import UserError
 from asd.features.frequencies import View
 from asd.features.kinds import Candidate
 

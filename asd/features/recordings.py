@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from asd.base.errors import UserError
 from asd.datasets.audio import RecordingError, read
-from asd.errors import UserError
 
 LEAST_SECONDS = 1.0
 

@@ -17,8 +17,8 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import atomic, read_csv, read_json, write_csv, write_json
-from asd.errors import UserError
+from asd.base.artifacts import atomic, read_csv, read_json, write_csv, write_json
+from asd.base.errors import UserError
 
 DESCRIPTION = "front_end.json"
 DTYPES: dict[str, np.dtype] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from asd.base.errors import UserError
 from asd.datasets.audio import read
-from asd.errors import UserError
 from asd.features.cancellation import unpacked
 from asd.features.channels import one_channel
 from asd.features.filters import high_pass

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist, squareform
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.pseudo_labels.evidence import resamples, stability
 from asd.pseudo_labels.mixture import bic
 from asd.pseudo_labels.spaces import principal

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asd.compute import rng
+from asd.base.compute import rng
 
 RESAMPLES = 10
 KEPT = 0.8  # share of the clips in a resample

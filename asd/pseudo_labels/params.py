@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from asd.section import Section
+from asd.base.section import Section
 
 Linkage = Literal["ward", "average", "complete"]
 Rule = Literal["gap", "silhouette", "gap_statistic", "bic", "stability"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import read_csv
+from asd.base.artifacts import read_csv
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips
 from asd.pseudo_labels.spaces import space
 from asd.report import tables

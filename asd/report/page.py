@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from asd.artifacts import atomic, read_csv, read_json
+from asd.base.artifacts import atomic, read_csv, read_json
 from asd.report import charts, selection, tables
 from asd.report.embeddings import Trained
 from asd.report.groups import Groups, groups

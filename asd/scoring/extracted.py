@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import read_csv
+from asd.base.artifacts import read_csv
+from asd.base.errors import UserError
 from asd.clips import TRAIN_CLIPS, read_clips, training
-from asd.errors import UserError
 
 
 def read_extracted(folder: Path, clips: pd.DataFrame) -> dict[int, np.ndarray]:

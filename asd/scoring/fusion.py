@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 from asd.scoring.params import ThresholdParams
 from asd.scoring.table import COLUMNS, KEYS, decided
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainValidator, RootModel, model_validator
 
-from asd.section import Section
+from asd.base.section import Section
 
 Metric = Literal["cosine", "euclidean"]
 Count = Annotated[int, Field(ge=1)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.scoring.distances import nearest_others
 from asd.scoring.knn import KNN
 from asd.scoring.scorer import Scorer

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 from asd.scoring.distances import distances
 from asd.scoring.params import ScorerBlock, ThresholdParams
 from asd.scoring.registry import create_scorer

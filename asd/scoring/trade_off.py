@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asd.base.section import checked
 from asd.scoring.params import ScoreParams
 from asd.scoring.registry import create_scorer
 from asd.scoring.table import MachineSection, sections
 from asd.scoring.value import VALUES
-from asd.section import checked
 
 COLUMNS = ("scorer", "seed", "clip_id", "machine", "section", "split", "score")
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import percent
-from asd.errors import UserError
+from asd.base.artifacts import percent
+from asd.base.errors import UserError
 from asd.scoring.fusion import comparably, equal, normalised
 from asd.scoring.params import EnsembleParams
 from asd.selection.evidence import SystemEvidence, by_kind, harmonic

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.artifacts import percent, read_csv, write_csv
+from asd.base.artifacts import percent, read_csv, write_csv
+from asd.base.errors import UserError
+from asd.base.section import checked
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
-from asd.errors import UserError
 from asd.scoring.params import ScoreParams, ScorerBlock
 from asd.scoring.trade_off import VARIANTS, variants
-from asd.section import checked
 from asd.selection.params import SelectionParams
 from asd.selection.pseudo_auc import MEASURES, OWN, pseudo_aucs, pseudo_scores
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
-from asd.section import Section
+from asd.base.section import Section
 
 Kind = Literal["machine", "attribute", "domain", "mixed", "shuffled", "scattered", "stretched"]
 SCORERS = (  # those of asd.scoring.trade_off

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.compute import rng
-from asd.errors import UserError
+from asd.base.compute import rng
+from asd.base.errors import UserError
 from asd.evaluation.auc import auc, partial_auc
 from asd.scoring.params import ScorerBlock
 from asd.scoring.registry import create_scorer

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.scoring.scorer import folds
 
 LEAST = 3  # clips of a group that is left out

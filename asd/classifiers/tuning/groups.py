@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from scipy.cluster.hierarchy import fcluster, linkage
 from torch import Tensor, nn
 
+from asd.base.compute import torch_rng
+from asd.base.errors import UserError
 from asd.classifiers.tuning.lora import BLOCK
-from asd.compute import torch_rng
 from asd.encoders.batches import apply
-from asd.errors import UserError
 from asd.features.store import FeatureStore
 
 LAST = re.compile(f"{BLOCK}(?:mlp\\.2|mlp\\.fc2|fc2)$")  # layer of a block's perceptron

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asd.base.compute import torch_rng
+from asd.base.errors import UserError
 from asd.classifiers.params import Tuned
-from asd.compute import torch_rng
 from asd.encoders.encoder import Encoder
-from asd.errors import UserError
 
 BLOCK = r"(?:^|\.)(?:blocks|layers)\.\d+\."
 ATTENTION = r"qkv|project|attn\.(?:qkv|proj)|self_attn\.(?:[qkv]|out)_proj"

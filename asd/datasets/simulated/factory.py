@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import soundfile
 
-from asd.artifacts import Metrics, atomic, write_csv
-from asd.compute import parallel
+from asd.base.artifacts import Metrics, atomic, write_csv
+from asd.base.compute import parallel
 from asd.datasets import dcase
 from asd.datasets.params import DatasetParams
 from asd.datasets.selection import selected

@@ -6,7 +6,7 @@ A clip is named by (seed, machine, cell, index), so a larger size only adds clip
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from asd.compute import rng
+from asd.base.compute import rng
 from asd.datasets import dcase
 from asd.datasets.params import SimulatedParams
 from asd.datasets.simulated.machine import Machine

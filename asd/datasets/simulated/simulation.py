@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.fft import irfft, rfft
 
-from asd.artifacts import significant
-from asd.compute import rng
+from asd.base.artifacts import significant
+from asd.base.compute import rng
 from asd.datasets.simulated.acoustics import gain, response, room
 from asd.datasets.simulated.machine import Machine, Operation, Sound
 from asd.datasets.simulated.machines import bearing, fan, gearbox, slider, toy_car, toy_train, valve

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 PARAMS = Path("params.yaml")
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from asd.errors import UserError
-from asd.section import Section, load
+from asd.base.errors import UserError
+from asd.base.memory import keep_freed_memory
+from asd.base.section import Section, load
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +44,7 @@ def device(params: ComputeParams | None = None) -> "torch.device":
     import torch
 
     params = params or compute_params()
+    keep_freed_memory()
     torch.set_num_threads(params.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     cuda = torch.cuda.is_available()

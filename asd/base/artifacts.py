@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 Metrics = Mapping[str, Any]
 

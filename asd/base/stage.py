@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from asd.errors import UserError
+from asd.base.errors import UserError
 
 LOCKS = Path(".asd")
 TIMINGS = Path("data/timings.csv")
