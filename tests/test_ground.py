@@ -94,10 +94,23 @@ def test_draws_depend_on_their_keys_alone():
     assert not np.array_equal(first, compute.rng(1, "fan", "7").normal(size=5))
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.parametrize("backend", ["auto", "threading", "loky"])
 def test_workers_keep_the_order(backend):
     params = compute.ComputeParams(jobs=2, backend=backend)
     assert list(compute.parallel(abs, range(-9, 0), params)) == list(range(9, 0, -1))
+
+
+def test_processes_are_taken_where_they_pay():
+    def workers(**asked):
+        params = compute.ComputeParams(jobs=2, backend=asked.pop("backend", "auto"))
+        return set(compute.parallel(_process, range(8), params, **asked))
+
+    assert workers() == workers(processes=True, backend="threading") == {os.getpid()}
+    assert os.getpid() not in workers(processes=True)
+
+
+def _process(_):
+    return os.getpid()
 
 
 def test_no_cuda_is_one_line(monkeypatch):

@@ -25,7 +25,9 @@ class ComputeParams(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(2, ge=1, description="threads of one process; results are the same bytes for the same number")
     jobs: int = Field(2, ge=1, description="workers over clips and machines; never changes a result")
-    backend: Literal["threading", "loky", "dask"] = "threading"
+    backend: Literal["auto", "threading", "loky", "dask"] = Field(
+        "auto", description="of the workers; auto: threads, or processes (loky) where much work holds Python's lock"
+    )
 
 
 def compute_params() -> ComputeParams:
@@ -71,15 +73,25 @@ def torch_rng(*keys: int | str) -> "torch.Generator":
 
 
 def parallel(
-    function: Callable[[Any], Any], items: Iterable[Any], params: ComputeParams | None = None
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    params: ComputeParams | None = None,
+    processes: bool = False,
 ) -> Iterator[Any]:
-    """Map a function over items by ``compute.jobs`` workers, yielding results in order as they come."""
-    params = params or compute_params()
-    if params.backend == "threading":
-        return _by_threads(function, items, params.jobs)
-    from joblib import Parallel, delayed
+    """Map a function over items by ``compute.jobs`` workers, yielding results in order as they come.
 
-    workers = Parallel(n_jobs=params.jobs, backend=params.backend, return_as="generator")
+    ``processes`` says that the work holds Python's lock and is long enough to pay for starting processes (2 s):
+    ``backend: auto`` then takes them.
+    """
+    params = params or compute_params()
+    backend = ("loky" if processes and params.jobs > 1 else "threading") if params.backend == "auto" else params.backend
+    if backend == "threading":
+        return _by_threads(function, items, params.jobs)
+    from joblib import Parallel, delayed, parallel_config
+
+    own = {"inner_max_num_threads": 1} if backend == "loky" else {}  # the workers are the threads
+    with parallel_config(backend, n_jobs=params.jobs, **own):
+        workers = Parallel(return_as="generator")
     return iter(workers(delayed(function)(item) for item in items))
 
 

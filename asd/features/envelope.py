@@ -1,6 +1,7 @@
 """Envelope spectrum: the rhythm of a machine - strokes, blades, bearing faults - freed of its carrier."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft
@@ -40,7 +41,7 @@ def envelope_spectrum(waveform: np.ndarray, params: EnvelopeSpectrumParams) -> n
         squared envelope re its square. After pre-whitening no longer re full scale.
     """
     envelope = _envelope(_prewhitened(waveform, params), params)
-    window = hann(len(envelope), sym=False)
+    window = _window(len(envelope))
     points = round(params.sample_rate / params.resolution)
     finer = -(-len(envelope) // points)  # times the resolution asked for
     spectrum = np.abs(fft.rfft((envelope - envelope.mean()) * window, finer * points)) * (2 / window.sum())
@@ -104,7 +105,7 @@ def periodogram(signal: np.ndarray, sample_rate: int, highest: float) -> np.ndar
     np.ndarray [shape=(cells,)]
         At 0, 1 / T, 2 / T ... for a signal of T seconds.
     """
-    spectrum = fft.rfft((signal - signal.mean()) * hann(len(signal), sym=False))
+    spectrum = fft.rfft((signal - signal.mean()) * _window(len(signal)))
     part = spectrum[: int(highest * len(signal) / sample_rate) + 1]
     power: np.ndarray = part.real**2 + part.imag**2
     return power
@@ -117,3 +118,10 @@ def _coarse(spectrum: np.ndarray, finer: int, bands: int) -> np.ndarray:
     cells[finer // 2 : finer // 2 + len(part)] = part
     largest: np.ndarray = cells.reshape(bands, finer).max(axis=1)
     return largest
+
+
+@lru_cache(maxsize=4)
+def _window(length: int) -> np.ndarray:
+    window: np.ndarray = hann(length, sym=False)
+    window.setflags(write=False)
+    return window

@@ -22,6 +22,8 @@ from asd.datasets.simulated.plan import SECTION, Order, plan
 from asd.datasets.simulated.signals import RATE
 from asd.datasets.simulated.simulation import MACHINES, VERSION, record
 
+FEW = 500  # clips that are made before processes would have started
+
 
 def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
     """Simulate the factory; see :class:`asd.datasets.registry.Dataset`."""
@@ -29,14 +31,15 @@ def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
     orders = [order for machine in wanted for order in plan(machine, params.simulated)]
     for folder in sorted({(raw / order.file).parent for order in orders}):
         folder.mkdir(parents=True)
-    facts = pd.DataFrame(list(parallel(partial(make, raw), orders))).sort_values("file")
+    made = parallel(partial(make, raw), orders, processes=len(orders) > FEW)
+    facts = pd.DataFrame(list(made)).sort_values("file")
     for machine in wanted:
         _write_attributes(raw, machine, facts[facts["machine"] == machine.name])
     hidden = facts["machine"].isin([machine.name for machine in wanted if machine.hidden])
     write_csv(truth / "attributes.csv", facts.loc[hidden & (facts["attributes"] != ""), ["file", "attributes"]])
     write_csv(truth / "simulated.csv", facts)
-    made = facts.groupby("machine")["seconds"].agg(["size", "sum"])
-    machines = {name: {"files": int(files), "seconds": float(seconds)} for name, files, seconds in made.itertuples()}
+    sums = facts.groupby("machine")["seconds"].agg(["size", "sum"])
+    machines = {name: {"files": int(files), "seconds": float(seconds)} for name, files, seconds in sums.itertuples()}
     return {"name": "simulated", "version": VERSION, **params.simulated.model_dump(), "machines": machines}
 
 
