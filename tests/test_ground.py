@@ -105,8 +105,9 @@ def test_processes_are_taken_where_they_pay():
         params = compute.ComputeParams(jobs=2, backend=asked.pop("backend", "auto"))
         return set(compute.parallel(_process, range(8), params, **asked))
 
-    assert workers() == workers(processes=True, backend="threading") == {os.getpid()}
-    assert os.getpid() not in workers(processes=True)
+    much = 2 * compute.PAYS
+    assert workers() == workers(locked=compute.PAYS / 2) == workers(locked=much, backend="threading") == {os.getpid()}
+    assert os.getpid() not in workers(locked=much)
 
 
 def _process(_):
@@ -211,9 +212,31 @@ def test_a_killed_dvc_leaves_no_stage_behind(workdir):
     stage = int((workdir / "pid").read_text())
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert_ends(stage)
+
+
+def test_a_killed_stage_leaves_no_worker_behind(workdir):
+    """The worker is idle: it has given its result, and waits for more."""
+    (workdir / "work.py").write_text(
+        "import os, time\n"
+        "from asd.base.compute import ComputeParams, parallel\n"
+        "print(*parallel(lambda _: os.getpid(), [0], ComputeParams(backend='loky')), flush=True)\n"
+        "time.sleep(30)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "work.py"], stdout=subprocess.PIPE, env=environment)
+    worker = int(process.stdout.readline())
+    assert worker != process.pid
+    assert alive(worker)
+    process.kill()
+    process.wait()
+    assert_ends(worker)
+
+
+def assert_ends(pid):
     deadline = time.monotonic() + 5
-    while alive(stage):
-        assert time.monotonic() < deadline, "the stage outlived its dvc"
+    while alive(pid):
+        assert time.monotonic() < deadline, "it outlived what started it"
         time.sleep(0.05)
 
 

@@ -4,12 +4,14 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from asd.base.errors import UserError
+from asd.base.follow import follow_parent
 from asd.base.memory import keep_freed_memory
 from asd.base.section import Section, load
 
@@ -17,16 +19,20 @@ if TYPE_CHECKING:
     import torch
 
 AHEAD = 4  # items a worker
+PAYS = 8.0  # [s] of work that holds the lock, from which on processes pay for starting them (2 s)
 
 
 class ComputeParams(Section):
     """The section ``compute`` of params.yaml."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int = Field(2, ge=1, description="threads of one process; results are the same bytes for the same number")
-    jobs: int = Field(2, ge=1, description="workers over clips and machines; never changes a result")
+    threads: int = Field(
+        default=2, ge=1, description="threads of one process; results are the same bytes for the same number"
+    )
+    jobs: int = Field(default=2, ge=1, description="workers over clips and machines; never changes a result")
     backend: Literal["auto", "threading", "loky", "dask"] = Field(
-        "auto", description="of the workers; auto: threads, or processes (loky) where much work holds Python's lock"
+        default="auto",
+        description="of the workers; auto: threads, or processes (loky) where much work holds Python's lock",
     )
 
 
@@ -49,6 +55,8 @@ def device(params: ComputeParams | None = None) -> "torch.device":
     keep_freed_memory()
     torch.set_num_threads(params.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # else a twentieth of a step, for numbers that nobody reads
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     cuda = torch.cuda.is_available()
     if params.device == "cuda" and not cuda:
         raise UserError("compute.device is cuda, but torch sees no CUDA device: set it to auto or cpu")
@@ -76,15 +84,17 @@ def parallel(
     function: Callable[[Any], Any],
     items: Iterable[Any],
     params: ComputeParams | None = None,
-    processes: bool = False,
+    locked: float = 0.0,
 ) -> Iterator[Any]:
     """Map a function over items by ``compute.jobs`` workers, yielding results in order as they come.
 
-    ``processes`` says that the work holds Python's lock and is long enough to pay for starting processes (2 s):
-    ``backend: auto`` then takes them.
+    ``locked`` is for how many seconds, about, all of the work holds Python's lock, so that threads would wait for one
+    another: where that is long, ``backend: auto`` takes processes.
     """
     params = params or compute_params()
-    backend = ("loky" if processes and params.jobs > 1 else "threading") if params.backend == "auto" else params.backend
+    backend = params.backend
+    if backend == "auto":
+        backend = "loky" if locked > PAYS and params.jobs > 1 else "threading"
     if backend == "threading":
         return _by_threads(function, items, params.jobs)
     from joblib import Parallel, delayed, parallel_config
@@ -92,7 +102,14 @@ def parallel(
     own = {"inner_max_num_threads": 1} if backend == "loky" else {}  # the workers are the threads
     with parallel_config(backend, n_jobs=params.jobs, **own):
         workers = Parallel(return_as="generator")
-    return iter(workers(delayed(function)(item) for item in items))
+    work = partial(_in_worker, function) if backend == "loky" else function
+    return iter(workers(delayed(work)(item) for item in items))
+
+
+def _in_worker(function: Callable[[Any], Any], item: Any) -> Any:
+    follow_parent()
+    keep_freed_memory()
+    return function(item)
 
 
 def _by_threads(function: Callable[[Any], Any], items: Iterable[Any], jobs: int) -> Iterator[Any]:

@@ -3,13 +3,13 @@
 import csv
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from asd.base.errors import UserError
+from asd.base.follow import follow_dvc
 
 LOCKS = Path(".asd")
 TIMINGS = Path("data/timings.csv")
@@ -28,7 +28,7 @@ def run(name: str, main: Callable[..., str]) -> None:
     """
     arguments = sys.argv[1:]
     full = "@".join([name, *arguments])
-    follow_parent()
+    follow_dvc()
     start = time.monotonic()
     try:
         with alone(full):
@@ -63,29 +63,6 @@ def alone(stage: str) -> Iterator[None]:
             yield
     except Timeout:
         raise UserError(f"{stage} is at work in another process: wait for it or end it") from None
-
-
-def follow_parent(interval: float = 0.5) -> None:
-    """End this process when the dvc that started it is gone, so that a killed dvc leaves no second writer.
-
-    Started by hand, a stage has no dvc above it and is left alone.
-    """
-    import psutil
-
-    try:
-        above = psutil.Process().parents()[:3]  # dvc, perhaps behind a shell
-        dvc = next((p for p in above if any("dvc" in Path(word).name for word in p.cmdline()[:3])), None)
-    except psutil.Error:
-        return
-    if dvc is None:
-        return
-
-    def watch() -> None:
-        while dvc.is_running() and dvc.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(interval)
-        os._exit(3)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _note_timing(stage: str, seconds: float) -> None:

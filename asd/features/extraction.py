@@ -11,11 +11,10 @@ from asd.base.compute import ComputeParams, parallel
 from asd.base.errors import UserError
 from asd.base.memory import keep_freed_memory
 from asd.features.params import FrontEndParams
-from asd.features.registry import PYTHON, front_end
+from asd.features.registry import LOCKED, front_end
 from asd.features.waveform import load_waveform
 
 TOGETHER = 16, 2**23  # [clips], [bytes of files] of one task: handing it out costs as much as a short clip
-FEW = 8  # tasks that are done before processes would have started
 
 
 def extract(path: Path | str, params: FrontEndParams) -> np.ndarray:
@@ -55,8 +54,8 @@ def extract_all(
     """
     work, tasks = partial(_extract_some, params=params), list(_tasks(files))
     with threadpool_limits(1, "blas"):  # the workers are the threads: each with threads of its own is ten times slower
-        processes = params.kind in PYTHON and len(tasks) > FEW
-        done = parallel(work, ([files[clip_id] for clip_id in task] for task in tasks), compute, processes)
+        locked = LOCKED.get(params.kind, 0.0) * len(files)
+        done = parallel(work, ([files[clip_id] for clip_id in task] for task in tasks), compute, locked)
         for task, rows in zip(tasks, done, strict=True):
             yield from zip(task, rows, strict=True)
 
