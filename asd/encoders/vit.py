@@ -67,7 +67,7 @@ class ViTEncoder(Encoder, Levelled):
         super().__init__()
         self.dims, self.bands, self.depth, self.frames = dims, bands // PATCH, depth, frames
         self.width, self.levels = width, levels
-        self.stem = nn.Sequential(nn.Conv2d(1, width, 7, 2, 3), nn.ReLU()) if width else None
+        self.stem = nn.Sequential(nn.Conv2d(1, width, 7, 2, 3), nn.ReLU(inplace=True)) if width else None
         if self.stem is not None:
             self.stem.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         side = PATCH // 2 if width else PATCH
