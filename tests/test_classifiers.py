@@ -75,6 +75,16 @@ def test_autoencoder_resumes_at_the_machine(clips, tmp_path, capsys):
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
+def test_autoencoders_trained_side_by_side_are_those_trained_one_after_the_other(clips, workdir, monkeypatch):
+    params = Reconstruction(objective="reconstruction", epochs=2, batch=16, learning_rate=0.001)
+    block = Dense(architecture="dense", features="x")
+    alone, _ = module("reconstruction").train(task(clips, params, block, workdir, "alone"))
+    monkeypatch.setattr("asd.classifiers.reconstruction.PAYS", 0.0)
+    monkeypatch.setattr("asd.base.compute.PAYS", 0.0)
+    beside, _ = module("reconstruction").train(task(clips, params, block, workdir, "beside"))
+    assert all(torch.equal(alone[k], beside[k]) for k in alone)
+
+
 @pytest.mark.parametrize("anneal", [False, True])
 def test_the_rate_of_the_autoencoder_is_constant_or_falls(clips, tmp_path, monkeypatch, anneal):
     rates, step = [], torch.optim.Adam.step

@@ -1,6 +1,7 @@
 """The organisers' autoencoder: one for each machine, scored by its reconstruction error."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from asd import checkpoints
-from asd.base.compute import torch_rng
+from asd.base.compute import PAYS, ComputeParams, parallel, torch_rng
 from asd.classifiers.params import Reconstruction
 from asd.classifiers.task import Task
 from asd.encoders.dense import FRAMES
@@ -20,6 +21,7 @@ from asd.features.store import FeatureStore
 
 VALUES = ("mse", "mahalanobis")  # columns of what extract gives
 HELD_OUT = 0.1  # share of the vectors whose loss is watched, not trained on
+STEP = 0.01  # [s] of one step: its layers are so small that a second thread gains nothing
 
 
 def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -32,20 +34,41 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     dict
         Loss on held-out vectors for each machine, and ``losses`` of all epochs, means over machines.
     """
-    tensors: dict[str, Tensor] = {}
-    held_out, losses = {}, []
-    for machine, clips in tqdm(list(task.clips.groupby("machine")), disable=None, desc="autoencoder"):
-        path = task.work / f"{machine}.pt"
-        state = checkpoints.restore(path)
-        if state is None:
-            state = _train_machine(task, str(machine), clips)
-            checkpoints.save(path, state)
-        else:
-            print(f"resumed: {machine} was there", flush=True)
-        held_out[str(machine)] = state["loss"]
-        losses.append(state["losses"])
-        tensors |= {f"{machine}/{name}": tensor for name, tensor in state["tensors"].items()}
+    machines = {str(machine): clips for machine, clips in task.clips.groupby("machine")}
+    threads = torch.get_num_threads()
+    trained = parallel(partial(_trained, task), machines.items(), *_workers(task))
+    shown = tqdm(trained, total=len(machines), disable=None, desc="autoencoder")
+    states = dict(zip(machines, shown, strict=True))
+    torch.set_num_threads(threads)
+    tensors = {
+        f"{machine}/{name}": tensor for machine, state in states.items() for name, tensor in state["tensors"].items()
+    }
+    held_out = {machine: state["loss"] for machine, state in states.items()}
+    losses = [state["losses"] for state in states.values()]
     return tensors, {"held_out_loss": held_out, "losses": np.mean(losses, axis=0).tolist()}
+
+
+def _workers(task: Task) -> tuple[ComputeParams | None, float]:
+    """Train machines side by side where there is much to do, one after the other on a GPU; see :func:`parallel`."""
+    assert isinstance(task.params, Reconstruction)
+    seconds = STEP * task.params.epochs * sum(map(task.store.rows, task.clips["clip_id"])) / task.params.batch
+    aside = task.device.type == "cpu" and seconds > PAYS
+    return None if aside else ComputeParams(jobs=1), seconds
+
+
+def _trained(task: Task, one: tuple[str, pd.DataFrame]) -> dict[str, Any]:
+    """Train a machine's autoencoder, or read what is there of it; on a CPU by one thread, whoever else is at work."""
+    machine, clips = one
+    if task.device.type == "cpu":
+        torch.set_num_threads(1)
+    path = task.work / f"{machine}.pt"
+    state: dict[str, Any] | None = checkpoints.restore(path)
+    if state is None:
+        state = _train_machine(task, machine, clips)
+        checkpoints.save(path, state)
+    else:
+        print(f"resumed: {machine} was there", flush=True)
+    return state
 
 
 def _train_machine(task: Task, machine: str, clips: pd.DataFrame) -> dict[str, Any]:
