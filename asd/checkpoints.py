@@ -16,11 +16,12 @@ from typing import Any
 from asd.base.artifacts import write_with
 
 ROOT = Path(".asd")
+HOUSE = Path(__file__).parent
 KEPT = 3  # unfinished works of one stage: those of the variants last tried
 
 
 def fingerprint(params: Any, *inputs: Path | str) -> str:
-    """Hash what a piece of work depends on: params, the bytes of its inputs, the code that is loaded.
+    """Hash what a piece of work depends on: params, the bytes of its inputs, the code of the rooms that are loaded.
 
     Parameters
     ----------
@@ -51,9 +52,11 @@ def _digest(file: Path) -> bytes:
 
 
 def _loaded_code() -> list[Path]:
-    """List our own modules that this process has imported."""
+    """List our own modules that this process has imported, and those beside them in a room, for tables."""
     modules = [m for name, m in sys.modules.items() if name.split(".")[0] in ("asd", "stages", "__main__")]
     files = {Path(f) for m in modules if (f := getattr(m, "__file__", None))}
+    rooms = {f.parent for f in files if HOUSE in f.parent.parents}
+    files |= {f for room in rooms for f in room.glob("*.py")}
     return sorted(f for f in files if f.suffix == ".py" and f.is_file() and f.stat().st_size)
 
 

@@ -15,7 +15,6 @@ from asd.clips import CLIPS, FILES, read_clips, training
 from asd.features.extraction import extract_all
 from asd.features.fitting import fitted
 from asd.features.params import FrontEnd, FrontEndParams
-from asd.features.registry import front_end
 from asd.features.store import FeatureStore, describe, is_whole, writer
 
 STORES = {"train": ("train", "supplemental"), "test": ("test",)}  # the splits that a store holds
@@ -27,7 +26,6 @@ Part = tuple[str, str]  # machine, store
 def main(name: str) -> str:
     """Compute the front end ``features.<name>``."""
     params, compute = load(FrontEnd, "features", name).root, compute_params()
-    front_end(params.kind)  # loads its module, so that its code is part of the fingerprint
     rate = {} if params.rows_per_second is None else {"rows_per_second": params.rows_per_second}
     clips = read_clips().merge(read_csv(FILES, ("clip_id", "path")), on="clip_id")
     parts = _parts(clips if params.clips == "all" else training(clips))

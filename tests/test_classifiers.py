@@ -81,7 +81,11 @@ def test_autoencoders_trained_side_by_side_are_those_trained_one_after_the_other
     alone, _ = module("reconstruction").train(task(clips, params, block, workdir, "alone"))
     monkeypatch.setattr("asd.classifiers.reconstruction.PAYS", 0.0)
     monkeypatch.setattr("asd.base.compute.PAYS", 0.0)
+    monkeypatch.setattr("asd.classifiers.reconstruction._train_machine", None)  # workers have their own
+    threads = torch.get_num_threads()
     beside, _ = module("reconstruction").train(task(clips, params, block, workdir, "beside"))
+    assert torch.get_num_threads() == threads
+    assert alone.keys() == beside.keys()
     assert all(torch.equal(alone[k], beside[k]) for k in alone)
 
 

@@ -21,6 +21,7 @@ from asd.base import compute
 from asd.base.artifacts import atomic, percent, publish, read_csv, rounded, significant, write_csv, write_metrics
 from asd.base.errors import UserError
 from asd.clips import COLUMNS, content_id, parse_attributes, read_clips, write_clips
+from asd.datasets.audio import RecordingError
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):
@@ -102,12 +103,23 @@ def test_workers_keep_the_order(backend):
 
 def test_processes_are_taken_where_they_pay():
     def workers(**asked):
-        params = compute.ComputeParams(jobs=2, backend=asked.pop("backend", "auto"))
+        params = compute.ComputeParams(jobs=asked.pop("jobs", 2), backend=asked.pop("backend", "auto"))
         return set(compute.parallel(_process, range(8), params, **asked))
 
     much = 2 * compute.PAYS
     assert workers() == workers(locked=compute.PAYS / 2) == workers(locked=much, backend="threading") == {os.getpid()}
     assert os.getpid() not in workers(locked=much)
+    assert workers(locked=much, jobs=1) == workers(backend="loky", jobs=1) == {os.getpid()}
+
+
+def test_an_error_in_a_worker_is_the_users_own_one():
+    with pytest.raises(RecordingError, match=r"^a\.wav is missing$") as caught:
+        list(compute.parallel(_refused, [1, 2], compute.ComputeParams(jobs=2, backend="loky")))
+    assert caught.value.reason == "missing"
+
+
+def _refused(_):
+    raise RecordingError("missing", "a.wav", "is missing")
 
 
 def _process(_):
@@ -144,18 +156,21 @@ def test_only_the_works_last_tried_are_kept(workdir):
     assert sorted(p.name for p in (workdir / ".asd" / "train@x").iterdir()) == ["d", "e", "f"]
 
 
-def test_the_fingerprint_knows_the_code(workdir):
-    script = "from asd import checkpoints; {more}; print(checkpoints.fingerprint(1))"
-    marks = {
-        subprocess.run(
-            [sys.executable, "-c", script.format(more=more)],
-            env={"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for more in ("pass", "import asd.clips")
-    }
-    assert len(marks) == 2
+def mark_after(imports):
+    command = [
+        sys.executable,
+        "-c",
+        f"import {imports}; from asd import checkpoints; print(checkpoints.fingerprint(1))",
+    ]
+    return subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=True).stdout
+
+
+def test_the_fingerprint_knows_the_code():
+    assert mark_after("asd.base.errors") != mark_after("asd.clips")
+
+
+def test_the_fingerprint_knows_the_code_that_a_table_imports_later():
+    assert mark_after("asd.classifiers.task") == mark_after("asd.classifiers.task, asd.classifiers.reconstruction")
 
 
 STAGE = """

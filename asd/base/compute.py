@@ -1,6 +1,8 @@
 """How things are computed: device, threads, workers, generators. Never a reason to re-run a stage."""
 
 import hashlib
+import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from asd.base.errors import UserError
-from asd.base.follow import follow_parent
+from asd.base.follow import follow
 from asd.base.memory import keep_freed_memory
 from asd.base.section import Section, load
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 AHEAD = 4  # items a worker
-PAYS = 8.0  # [s] of work that holds the lock, from which on processes pay for starting them (2 s)
+PAYS = 3.0  # [s] of work that holds the lock, from which on processes pay for being started (2 s, once a stage)
 
 
 class ComputeParams(Section):
@@ -86,30 +88,34 @@ def parallel(
     params: ComputeParams | None = None,
     locked: float = 0.0,
 ) -> Iterator[Any]:
-    """Map a function over items by ``compute.jobs`` workers, yielding results in order as they come.
+    """Map a function over items by ``compute.jobs`` workers; one worker is this process itself.
 
-    ``locked`` is for how many seconds, about, all of the work holds Python's lock, so that threads would wait for one
-    another: where that is long, ``backend: auto`` takes processes.
+    Parameters
+    ----------
+    function : callable
+        For processes it, the items and what it gives are pickled.
+    items : iterable
+    params : ComputeParams, optional
+        Those of params.yaml by default.
+    locked : float
+        [s] For how long, about, all of the work holds Python's lock, so that threads would wait for one another. With
+        ``backend: auto`` it is done by processes where that is longer than :data:`PAYS`.
+
+    Yields
+    ------
+    Any
+        In the order of items, as they come.
     """
     params = params or compute_params()
+    keep_freed_memory()
+    if params.jobs == 1:
+        return map(function, items)
     backend = params.backend
     if backend == "auto":
-        backend = "loky" if locked > PAYS and params.jobs > 1 else "threading"
+        backend = "loky" if locked > PAYS else "threading"
     if backend == "threading":
         return _by_threads(function, items, params.jobs)
-    from joblib import Parallel, delayed, parallel_config
-
-    own = {"inner_max_num_threads": 1} if backend == "loky" else {}  # the workers are the threads
-    with parallel_config(backend, n_jobs=params.jobs, **own):
-        workers = Parallel(return_as="generator")
-    work = partial(_in_worker, function) if backend == "loky" else function
-    return iter(workers(delayed(work)(item) for item in items))
-
-
-def _in_worker(function: Callable[[Any], Any], item: Any) -> Any:
-    follow_parent()
-    keep_freed_memory()
-    return function(item)
+    return _by_processes(function, items, params.jobs, backend)
 
 
 def _by_threads(function: Callable[[Any], Any], items: Iterable[Any], jobs: int) -> Iterator[Any]:
@@ -124,3 +130,25 @@ def _by_threads(function: Callable[[Any], Any], items: Iterable[Any], jobs: int)
             yield ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _by_processes(function: Callable[[Any], Any], items: Iterable[Any], jobs: int, backend: str) -> Iterator[Any]:
+    from joblib import Parallel, delayed, parallel_config
+
+    own = {"inner_max_num_threads": 1} if backend == "loky" else {}  # the workers are the threads
+    with parallel_config(backend, n_jobs=jobs, **own):
+        workers = Parallel(return_as="generator")
+    work = partial(_in_worker, os.getpid(), function) if backend == "loky" else function
+    done = workers(delayed(work)(item) for item in items)
+    try:
+        for one in done:  # noqa: UP028 - closed by "yield from", joblib warns of results that nobody took
+            yield one
+    finally:
+        with warnings.catch_warnings(action="ignore"):
+            done.close()
+
+
+def _in_worker(starter: int, function: Callable[[Any], Any], item: Any) -> Any:
+    follow(starter)
+    keep_freed_memory()
+    return function(item)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import psutil
 
 INTERVAL = 0.5  # [s] between two looks
+ENDED = 3  # exit status
 
 
 def follow_dvc() -> None:
@@ -23,35 +24,35 @@ def follow_dvc() -> None:
     except psutil.Error:
         return
     if dvc is not None:
-        _follow(dvc)
+        _end_after(dvc)
 
 
 @lru_cache
-def follow_parent() -> None:
-    """End this process, a worker, when its parent is gone."""
+def follow(pid: int) -> None:
+    """End this process, a worker, when the process that handed it its work is gone, or already is."""
     import psutil
 
     try:
-        parent = psutil.Process().parent()
-    except psutil.Error:
-        return
-    if parent is not None:
-        _follow(parent)
+        _end_after(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        os._exit(ENDED)
 
 
-def _follow(process: "psutil.Process") -> None:
-    """Watch a process in a thread of its own."""
+def _end_after(process: "psutil.Process") -> None:
+    """Watch a process from a thread, which ends this one when that is gone."""
     import psutil
 
     def there() -> bool:
         try:
             return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
+        except psutil.NoSuchProcess:
             return False
+        except psutil.Error:  # it is there, but nobody may look
+            return True
 
     def watch() -> None:
         while there():
             time.sleep(INTERVAL)
-        os._exit(3)
+        os._exit(ENDED)
 
     threading.Thread(target=watch, daemon=True).start()

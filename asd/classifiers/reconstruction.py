@@ -1,6 +1,6 @@
 """The organisers' autoencoder: one for each machine, scored by its reconstruction error."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from asd.features.store import FeatureStore
 
 VALUES = ("mse", "mahalanobis")  # columns of what extract gives
 HELD_OUT = 0.1  # share of the vectors whose loss is watched, not trained on
-STEP = 0.01  # [s] of one step: its layers are so small that a second thread gains nothing
+STEP = 0.01  # [s] of one training step on a CPU, about
 
 
 def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -36,31 +36,30 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     machines = {str(machine): clips for machine, clips in task.clips.groupby("machine")}
     threads = torch.get_num_threads()
-    trained = parallel(partial(_trained, task), machines.items(), *_workers(task))
-    shown = tqdm(trained, total=len(machines), disable=None, desc="autoencoder")
-    states = dict(zip(machines, shown, strict=True))
-    torch.set_num_threads(threads)
-    tensors = {
-        f"{machine}/{name}": tensor for machine, state in states.items() for name, tensor in state["tensors"].items()
-    }
-    held_out = {machine: state["loss"] for machine, state in states.items()}
+    shown = tqdm(_side_by_side(task, machines), total=len(machines), disable=None, desc="autoencoder")
+    try:
+        states = dict(zip(machines, shown, strict=True))
+    finally:
+        torch.set_num_threads(threads)
+    tensors = {f"{name}/{key}": tensor for name, state in states.items() for key, tensor in state["tensors"].items()}
+    held_out = {name: state["loss"] for name, state in states.items()}
     losses = [state["losses"] for state in states.values()]
     return tensors, {"held_out_loss": held_out, "losses": np.mean(losses, axis=0).tolist()}
 
 
-def _workers(task: Task) -> tuple[ComputeParams | None, float]:
-    """Train machines side by side where there is much to do, one after the other on a GPU; see :func:`parallel`."""
+def _side_by_side(task: Task, machines: Mapping[str, pd.DataFrame]) -> Iterator[dict[str, Any]]:
+    """Train machines by several processes where that pays, or one after the other; so on a GPU."""
     assert isinstance(task.params, Reconstruction)
-    seconds = STEP * task.params.epochs * sum(map(task.store.rows, task.clips["clip_id"])) / task.params.batch
-    aside = task.device.type == "cpu" and seconds > PAYS
-    return None if aside else ComputeParams(jobs=1), seconds
+    steps = task.params.epochs * sum(map(task.store.rows, task.clips["clip_id"])) / task.params.batch
+    alone = task.device.type != "cpu" or STEP * steps <= PAYS
+    return parallel(partial(_trained, task), machines.items(), ComputeParams(jobs=1) if alone else None, STEP * steps)
 
 
 def _trained(task: Task, one: tuple[str, pd.DataFrame]) -> dict[str, Any]:
-    """Train a machine's autoencoder, or read what is there of it; on a CPU by one thread, whoever else is at work."""
+    """Train a machine's autoencoder, or read what is there of it."""
     machine, clips = one
     if task.device.type == "cpu":
-        torch.set_num_threads(1)
+        torch.set_num_threads(1)  # layers so small gain nothing by a second one; nor has the number of jobs any say
     path = task.work / f"{machine}.pt"
     state: dict[str, Any] | None = checkpoints.restore(path)
     if state is None:

@@ -18,8 +18,11 @@ class RecordingError(UserError):
     """A recording that can't be read; ``reason`` is one of missing, empty, unreadable, truncated."""
 
     def __init__(self, reason: str, path: Path | str, what: str) -> None:
-        super().__init__(f"{path} {what}")
-        self.reason = reason
+        super().__init__(reason, path, what)  # all of them, so that it comes back from another process
+        self.reason, self.path, self.what = reason, path, what
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.what}"
 
 
 def read(path: Path | str) -> tuple[np.ndarray, int]:

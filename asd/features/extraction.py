@@ -9,7 +9,6 @@ from threadpoolctl import threadpool_limits
 
 from asd.base.compute import ComputeParams, parallel
 from asd.base.errors import UserError
-from asd.base.memory import keep_freed_memory
 from asd.features.params import FrontEndParams
 from asd.features.registry import LOCKED, front_end
 from asd.features.waveform import load_waveform
@@ -61,7 +60,6 @@ def extract_all(
 
 
 def _extract_some(paths: Sequence[str], params: FrontEndParams) -> list[np.ndarray]:
-    keep_freed_memory()
     return [extract(path, params) for path in paths]
 
 

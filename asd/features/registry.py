@@ -19,7 +19,7 @@ FRONT_ENDS = {
     "statistics": "asd.features.statistics:statistics",
     "characteristic_frequencies": "asd.features.frequencies:frequency_table",
 }
-LOCKED = {"statistics": 0.02, "characteristic_frequencies": 0.07}  # [s] of a clip, in many small steps of Python
+LOCKED = {"statistics": 0.02, "characteristic_frequencies": 0.07}  # [s] for a clip of ten, in small steps of Python
 
 
 def front_end(kind: str) -> Callable[[np.ndarray, Any], np.ndarray]:

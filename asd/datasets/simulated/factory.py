@@ -22,7 +22,7 @@ from asd.datasets.simulated.plan import SECTION, Order, plan
 from asd.datasets.simulated.signals import RATE
 from asd.datasets.simulated.simulation import MACHINES, VERSION, record
 
-LOCKED = 0.02  # [s] of a clip, in many small steps of Python
+LOCKED = 0.003  # [s] for a second of sound, in many small steps of Python
 
 
 def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
@@ -31,7 +31,7 @@ def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
     orders = [order for machine in wanted for order in plan(machine, params.simulated)]
     for folder in sorted({(raw / order.file).parent for order in orders}):
         folder.mkdir(parents=True)
-    made = parallel(partial(make, raw), orders, locked=LOCKED * len(orders))
+    made = parallel(partial(make, raw), orders, locked=LOCKED * sum(order.seconds for order in orders))
     facts = pd.DataFrame(list(made)).sort_values("file")
     for machine in wanted:
         _write_attributes(raw, machine, facts[facts["machine"] == machine.name])
