@@ -6,6 +6,7 @@ import torch
 from classifier_runs import CPU, Store, task
 from classifier_runs import clips as table
 
+from asd.base.errors import UserError
 from asd.classifiers.params import Reconstruction, Untrained
 from asd.classifiers.reconstruction import vectors
 from asd.classifiers.task import module
@@ -87,6 +88,13 @@ def test_autoencoders_trained_side_by_side_are_those_trained_one_after_the_other
     assert torch.get_num_threads() == threads
     assert alone.keys() == beside.keys()
     assert all(torch.equal(alone[k], beside[k]) for k in alone)
+
+
+def test_autoencoders_are_not_for_torchrun(clips, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    params = Reconstruction(objective="reconstruction", epochs=1, batch=16, learning_rate=0.001)
+    with pytest.raises(UserError, match="start their stage without torchrun"):
+        module("reconstruction").train(task(clips, params, Dense(architecture="dense", features="x"), tmp_path))
 
 
 @pytest.mark.parametrize("anneal", [False, True])

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from asd import checkpoints
+from asd import checkpoints, processes
 from asd.base.compute import PAYS, ComputeParams, parallel, torch_rng
+from asd.base.errors import UserError
 from asd.classifiers.params import Reconstruction
 from asd.classifiers.task import Task
 from asd.encoders.dense import FRAMES
@@ -33,7 +34,14 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ``<machine>/<name>``: weights, and the precision matrices of the error, ``source`` and ``target``.
     dict
         Loss on held-out vectors for each machine, and ``losses`` of all epochs, means over machines.
+
+    Raises
+    ------
+    UserError
+        Under ``torchrun``, each process of which would train them all.
     """
+    if processes.size() > 1:
+        raise UserError("autoencoders are trained by compute.jobs workers: start their stage without torchrun")
     machines = {str(machine): clips for machine, clips in task.clips.groupby("machine")}
     threads = torch.get_num_threads()
     shown = tqdm(_side_by_side(task, machines), total=len(machines), disable=None, desc="autoencoder")
