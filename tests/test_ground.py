@@ -170,7 +170,9 @@ def test_the_fingerprint_knows_the_code():
 
 
 def test_the_fingerprint_knows_the_code_that_a_table_imports_later():
-    assert mark_after("asd.classifiers.task") == mark_after("asd.classifiers.task, asd.classifiers.reconstruction")
+    train = "stages.train, asd.classifiers.classification"
+    assert mark_after(train) == mark_after(f"{train}, asd.encoders.vit, asd.classifiers.losses.arcface")
+    assert mark_after(train) != mark_after("stages.train")
 
 
 STAGE = """
