@@ -52,11 +52,11 @@ def _digest(file: Path) -> bytes:
 
 
 def _loaded_code() -> list[Path]:
-    """List our own modules that this process has imported, and those beside them in a room, for tables."""
+    """List our own modules that this process has imported, and those in their rooms, for tables."""
     modules = [m for name, m in sys.modules.items() if name.split(".")[0] in ("asd", "stages", "__main__")]
     files = {Path(f) for m in modules if (f := getattr(m, "__file__", None))}
     rooms = {f.parent for f in files if HOUSE in f.parent.parents}
-    files |= {f for room in rooms for f in room.glob("*.py")}
+    files |= {f for room in rooms for f in room.rglob("*.py")}
     return sorted(f for f in files if f.suffix == ".py" and f.is_file() and f.stat().st_size)
 
 

@@ -28,7 +28,6 @@ def main(name: str) -> str:
     encoder = Path("data/encoders") / system["encoder"]
     labels = LABELS / f"{system['labels']}.csv"
     clips, supplements = _material(labels)
-    objective = module(params.objective)  # loads what it needs, so that its code is part of the fingerprint
     mark = checkpoints.fingerprint((params, seeds, content["seed"]), TRAIN_CLIPS, features, labels, encoder)
     metrics: dict[str, Any] = {}
     losses: list[tuple[str, int, int, float]] = []
@@ -38,7 +37,7 @@ def main(name: str) -> str:
         for seed in seeds:
             place = work / f"seed_{seed}"
             task = Task(params, encoder, store, clips, content["seed"] + seed, device, place, supplements)
-            tensors, found = objective.train(task)
+            tensors, found = module(params.objective).train(task)
             losses += [(name, seed, epoch, loss) for epoch, loss in enumerate(found.pop("losses", []), start=1)]
             metrics[f"seed_{seed}"] = found
             if first:

@@ -56,7 +56,7 @@ def device(params: ComputeParams | None = None) -> "torch.device":
     params = params or compute_params()
     keep_freed_memory()
     torch.set_num_threads(params.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms does so, too, but loads the compiler: 1 s
     # else a twentieth of a step, for numbers that nobody reads
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     cuda = torch.cuda.is_available()
@@ -107,15 +107,25 @@ def parallel(
         In the order of items, as they come.
     """
     params = params or compute_params()
-    keep_freed_memory()
-    if params.jobs == 1:
-        return map(function, items)
     backend = params.backend
     if backend == "auto":
         backend = "loky" if locked > PAYS else "threading"
-    if backend == "threading":
-        return _by_threads(function, items, params.jobs)
-    return _by_processes(function, items, params.jobs, backend)
+    if params.jobs == 1:
+        done: Iterator[Any] = map(function, items)
+    elif backend == "threading":
+        done = _by_threads(function, items, params.jobs)
+    else:
+        done = _by_processes(function, items, params.jobs, backend)
+    return _one_thread_each(done)
+
+
+def _one_thread_each(done: Iterator[Any]) -> Iterator[Any]:
+    """Compute products of matrices by one thread a worker: faster, and the same bytes for any number of workers."""
+    from threadpoolctl import threadpool_limits
+
+    keep_freed_memory()
+    with threadpool_limits(1, "blas"):
+        yield from done
 
 
 def _by_threads(function: Callable[[Any], Any], items: Iterable[Any], jobs: int) -> Iterator[Any]:

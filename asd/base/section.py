@@ -12,7 +12,7 @@ from asd.base.errors import UserError
 PARAMS = Path("params.yaml")
 
 
-class Loader(yaml.SafeLoader):
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # ten times as fast
     """Reads ``5e-05`` as a number, as YAML 1.2 does: it is what ``dvc exp run -S`` writes for 5.0e-5."""
 
 

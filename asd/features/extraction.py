@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from asd.base.compute import ComputeParams, parallel
 from asd.base.errors import UserError
@@ -52,11 +51,10 @@ def extract_all(
     rows : np.ndarray [shape=(rows, bands)]
     """
     work, tasks = partial(_extract_some, params=params), list(_tasks(files))
-    with threadpool_limits(1, "blas"):  # the workers are the threads: each with threads of its own is ten times slower
-        locked = LOCKED.get(params.kind, 0.0) * len(files)
-        done = parallel(work, ([files[clip_id] for clip_id in task] for task in tasks), compute, locked)
-        for task, rows in zip(tasks, done, strict=True):
-            yield from zip(task, rows, strict=True)
+    locked = LOCKED.get(params.kind, 0.0) * len(files)
+    done = parallel(work, ([files[clip_id] for clip_id in task] for task in tasks), compute, locked)
+    for task, rows in zip(tasks, done, strict=True):
+        yield from zip(task, rows, strict=True)
 
 
 def _extract_some(paths: Sequence[str], params: FrontEndParams) -> list[np.ndarray]:

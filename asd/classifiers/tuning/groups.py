@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from scipy.cluster.hierarchy import fcluster, linkage
 from torch import Tensor, nn
 
 from asd.base.compute import torch_rng
@@ -140,6 +139,8 @@ def _clusters(means: np.ndarray, count: int) -> list[int]:
     """Cluster directions; numbers are in the order of first members."""
     if len(means) == 1:
         return [0]
+    from scipy.cluster.hierarchy import fcluster, linkage  # all that train or embed start a third of a second sooner
+
     found = fcluster(linkage(means, "ward"), count, "maxclust").tolist()
     order = list(dict.fromkeys(found))
     return [order.index(own) for own in found]
