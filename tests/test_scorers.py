@@ -12,9 +12,10 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor as SklearnLOF
 
 from asd.base.section import checked
+from asd.scoring import distances as measuring
 from asd.scoring.bands import PerBand
 from asd.scoring.density import DomainDensity, LocalDensity
-from asd.scoring.distances import distances
+from asd.scoring.distances import distances, measured_once, nearest_others
 from asd.scoring.gmm import GMM
 from asd.scoring.kmeans import KMeans
 from asd.scoring.knn import KNN
@@ -22,7 +23,7 @@ from asd.scoring.mahalanobis import Mahalanobis
 from asd.scoring.outlier_factor import LocalOutlierFactor
 from asd.scoring.params import ScoreParams
 from asd.scoring.registry import SCORERS, create_scorer
-from asd.scoring.scorer import folds
+from asd.scoring.scorer import folds, unlike
 from asd.scoring.smote import SmoteKNN, between
 from asd.scoring.trade_off import VARIANTS
 from asd.scoring.var_min import VarMin
@@ -364,3 +365,40 @@ def test_distances_are_as_exact_as_differences(metric, seed, offset, scale):
         u, v = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (x, y))
         expected = ((u[:, None] - v[None]) ** 2).sum(axis=2) / 2
     np.testing.assert_allclose(distances(x, y, metric), expected, rtol=1e-6, atol=1e-15 * (scale * offset + 1))
+
+
+def test_scorers_of_the_same_clips_share_what_they_measure(monkeypatch):
+    memory, domain, asked = clips(bands=(2,))
+    alone = {name: scorer(name).fit(memory, domain).score(asked) for name in VARIANTS}
+    measured = []
+    real = measuring._distances
+    monkeypatch.setattr(measuring, "_distances", lambda x, y, metric: measured.append(metric) or real(x, y, metric))
+    for name in VARIANTS:
+        scorer(name).fit(memory, domain).score(asked)
+    apart, measured[:] = len(measured), []
+    with measured_once():
+        for name in VARIANTS:
+            np.testing.assert_array_equal(scorer(name).fit(memory, domain).score(asked), alone[name], err_msg=name)
+    assert len(measured) < apart / 2
+    distances(memory[:, 0], memory[:, 0], "cosine")[0, 0] = 1  # again one's own
+
+
+def test_what_was_measured_is_kept_for_a_while_and_nobody_may_change_it(monkeypatch):
+    monkeypatch.setattr(measuring, "KEPT", 200)
+    x = np.random.default_rng(0).normal(size=(40, 10, 3))
+    with measured_once():
+        kept = distances(x[0], x[0], "euclidean")
+        assert distances(x[0], x[0], "euclidean") is kept
+        with pytest.raises(ValueError, match="read-only"):
+            kept[0, 0] = 1
+        assert nearest_others(x[0], 2, "euclidean")[0].shape == (10, 2)
+        assert (np.diag(kept) == 0).all()
+        for one in x:
+            np.testing.assert_allclose(distances(one, one, "euclidean"), np.linalg.norm(one[:, None] - one, axis=2))
+        assert sum(own.size for _, found in measuring._known.get().values() for own in found) <= 200
+        assert distances(x[0], x[0], "euclidean") is not kept
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, -0.0, 1.0, 2.0]), min_size=2, max_size=2), min_size=1, max_size=9))
+def test_different_clips_are_counted(rows):
+    assert unlike(np.array(rows)) == len(np.unique(np.array(rows), axis=0))

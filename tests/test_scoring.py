@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asd.base import compute
 from asd.base.errors import UserError
 from asd.evaluation.trade_off import trade_off_table
 from asd.scoring import trade_off
@@ -239,6 +240,20 @@ def test_trade_off_scores_test_clips_by_every_scorer_that_fits():
     table = trade_off.trade_off(clips, set(clips["clip_id"]), {0: values.reshape(-1, 1, 2)})
     ours = table[table["scorer"] == "knn_cosine"].set_index("clip_id")["score"]
     np.testing.assert_array_equal(ours, knn[knn["split"] == "test"].set_index("clip_id")["score"][ours.index])
+
+
+def test_the_number_of_workers_changes_no_score(monkeypatch):
+    clips = two_machines()
+    values = np.random.default_rng(0).normal(size=(len(clips), 2, 300)).astype(np.float32)
+    found = []
+    for jobs in (1, 2):
+        monkeypatch.setattr(compute, "compute_params", lambda jobs=jobs: compute.ComputeParams(jobs=jobs))
+        block = KNNParams(scorer="knn", whiten=True, metric="euclidean")
+        found.append(
+            [trade_off.trade_off(clips, set(clips["clip_id"]), {0: values}), scored(clips, {0: values}, block)]
+        )
+    for one, two in zip(*found, strict=True):
+        pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
 def test_trade_off_is_evaluated_as_a_system_is(workdir):

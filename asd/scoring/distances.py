@@ -1,13 +1,48 @@
 """Distances between clips as matrix products, in blocks of bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
 BLOCK = 2**22  # numbers of one block: 32 MiB
+KEPT = 4 * BLOCK  # numbers that are kept for other scorers at most
 CLOSE = 1e-8  # of squared lengths: where two clips are nearer, their product has lost too many digits
 
 Reduction = Callable[[np.ndarray], np.ndarray]
+Arrays = tuple[np.ndarray, ...]
+_known: ContextVar[dict[Hashable, tuple[Arrays, Arrays]] | None] = ContextVar("known", default=None)
+
+
+@contextmanager
+def measured_once() -> Iterator[None]:
+    """Measure the same clips once for all scorers within, in this thread.
+
+    What is known of arrays is found by where they lie in memory: within, they must not change.
+    """
+    mark = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(mark)
+
+
+def _once(what: Hashable, arrays: Arrays, measure: Callable[[], Arrays]) -> Arrays:
+    """Look up what was measured of arrays, or measure it; kept arrays stay where they are, and are read-only."""
+    known = _known.get()
+    if known is None:
+        return measure()
+    key = what, *((a.__array_interface__["data"][0], a.shape, a.strides, a.dtype.str) for a in arrays)
+    if key not in known:
+        found = measure()
+        for own in found:
+            own.flags.writeable = False
+        known[key] = arrays, found
+        while sum(own.size for _, kept in known.values() for own in kept) > KEPT:
+            del known[next(iter(known))]
+        return found
+    return known[key][1]
 
 
 def distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
@@ -28,7 +63,12 @@ def distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(clips, others)]
+        Read-only within :func:`measured_once`.
     """
+    return _once(metric, (x, y), lambda: (_distances(x, y, metric),))[0]
+
+
+def _distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
     x = x.astype(np.float64, copy=False)
     lengths = np.sqrt(_squares(x))
     result = np.empty((len(x), len(y)))
@@ -68,12 +108,23 @@ def nearest_others(memory: np.ndarray, count: int, metric: str) -> tuple[np.ndar
         Distances, nearest first, and the others' places in the memory.
     """
     count = min(count, len(memory) - 1)
+    far, place = _once((metric, count), (memory,), lambda: _nearest_others(memory, count, metric))
+    return far, place
+
+
+def _nearest_others(memory: np.ndarray, count: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
     far, place = np.empty((len(memory), count)), np.empty((len(memory), count), dtype=np.intp)
     for here, block in row_blocks(memory, memory, metric):
+        block = writeable(block)
         block[np.arange(len(block)), np.arange(here.start, here.start + len(block))] = np.inf
         place[here] = np.argsort(block, axis=1, kind="stable")[:, :count]
         far[here] = np.take_along_axis(block, place[here], axis=1)
     return far, place
+
+
+def writeable(block: np.ndarray) -> np.ndarray:
+    """Give distances that may be changed: a copy of those that others look at, too."""
+    return block if block.flags.writeable else block.copy()
 
 
 def nearest_mean(block: np.ndarray, count: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asd.scoring.scorer import Scorer
+from asd.scoring.scorer import Scorer, unlike
 
 FLOOR = 1e-2  # of the standardised variances of a component
 
@@ -41,7 +41,7 @@ class GMM(Scorer):
         deviation = x.std(axis=0)
         self.mean_, self.deviation_ = x.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
         z = self._standard(x)
-        count = min(self.components, len(np.unique(z, axis=0)))
+        count = min(self.components, unlike(z))
         self.mixture_ = GaussianMixture(count, covariance_type="diag", reg_covar=FLOOR, random_state=self.random_state)
         with threadpool_limits(1):  # sums of several threads differ in the last digit
             self.mixture_.fit(z if len(z) > 1 else np.repeat(z, 2, axis=0))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asd.scoring.distances import distances
-from asd.scoring.scorer import Scorer
+from asd.scoring.scorer import Scorer, unlike
 
 
 @dataclass
@@ -54,9 +54,8 @@ class KMeans(Scorer):
 
 def centres(x: np.ndarray, count: int, random_state: int) -> np.ndarray:
     """Find centres of clips ``(clips, dims)`` by k-means; the clips themselves where no more are different."""
-    different = np.unique(x, axis=0)
-    if len(different) <= count:
-        return different
+    if unlike(x) <= count:
+        return np.unique(x, axis=0)
     from sklearn.cluster import KMeans as SklearnKMeans
     from threadpoolctl import threadpool_limits
 

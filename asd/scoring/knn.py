@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asd.scoring.distances import nearest_mean, reduced, row_blocks
+from asd.scoring.distances import nearest_mean, reduced, row_blocks, writeable
 from asd.scoring.scorer import Scorer, rows
 
 
@@ -37,7 +37,8 @@ class KNN(Scorer):
 
     def _fit(self, x: np.ndarray, domain: np.ndarray) -> None:
         self.memory_ = x
-        self.domain_ = domain if self.domains == "apart" else np.zeros(len(x))
+        apart = self.domains == "apart"
+        self.groups_ = [domain == name for name in np.unique(domain)] if apart else [np.ones(len(x), dtype=bool)]
 
     def _score(self, x: np.ndarray) -> np.ndarray:
         return reduced(x, self.memory_, self.metric, self._smallest)
@@ -47,10 +48,10 @@ class KNN(Scorer):
         x, scores = rows(embeddings), np.empty(len(embeddings))
         self.fit(x, domain)
         for here, block in row_blocks(x, x, self.metric):
+            block = writeable(block)
             block[recording[here, None] == recording] = np.inf
             scores[here] = self._smallest(block)
         return scores
 
     def _smallest(self, block: np.ndarray) -> np.ndarray:
-        names = np.unique(self.domain_)
-        return np.min([nearest_mean(block[:, self.domain_ == name], self.neighbours) for name in names], axis=0)
+        return np.min([nearest_mean(block[:, own], self.neighbours) for own in self.groups_], axis=0)

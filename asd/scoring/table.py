@@ -1,10 +1,12 @@
 """From what a system extracted to one table of scores, thresholds, decisions and p-values."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from asd.base.compute import parallel
 from asd.base.errors import UserError
 from asd.scoring.distances import distances
 from asd.scoring.params import ScorerBlock, ThresholdParams
@@ -103,15 +105,17 @@ def score_table(
         ``p_source`` and ``p_target`` say how rare such a score is among a domain's normal clips (test clips only,
         empty where the domain has none).
     """
-    parts = [
-        _scored(section, params, training_seed, seed + training_seed)
+    asked = [
+        (section, training_seed, seed + training_seed)
         for training_seed, values in extracted.items()
         for section in sections(clips, trained, values)
     ]
+    parts = list(parallel(partial(_scored, params), asked))
     return pd.concat(parts).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
-def _scored(section: MachineSection, params: ScorerBlock, training_seed: int, seed: int) -> pd.DataFrame:
+def _scored(params: ScorerBlock, one: tuple[MachineSection, int, int]) -> pd.DataFrame:
+    section, training_seed, seed = one
     if len(section.domain) < 2 and not section.held_out.any():
         raise UserError(f"{section.clips['machine'].iloc[0]} has one normal training clip: its threshold needs two")
     scorer = create_scorer(params, seed)

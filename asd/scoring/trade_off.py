@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asd.base.compute import parallel
 from asd.base.section import checked
+from asd.scoring.distances import measured_once
 from asd.scoring.params import ScoreParams
 from asd.scoring.registry import create_scorer
 from asd.scoring.table import MachineSection, sections
@@ -49,21 +51,25 @@ def trade_off(clips: pd.DataFrame, trained: set[str], extracted: dict[int, np.nd
     pd.DataFrame
         The columns :data:`COLUMNS`.
     """
-    parts = [
-        _scored(name, block, training_seed, section, seed + training_seed)
+    asked = [
+        (section, training_seed, seed + training_seed)
         for training_seed, values in extracted.items()
         for section in sections(clips, trained, values)
-        for name, block in variants(values).items()
         if section.test.any()
     ]
+    parts = list(parallel(_scored, asked))
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.concat(parts).sort_values(["scorer", "seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
-def _scored(name: str, block: dict[str, Any], training_seed: int, section: MachineSection, seed: int) -> pd.DataFrame:
-    scorer = create_scorer(checked(ScoreParams, block).root, seed)
-    scorer.fit(section.embeddings[section.memory], section.domain)
-    score = scorer.score(section.embeddings[section.test])
-    table = section.clips.loc[section.test, ["clip_id", "machine", "section", "split"]]
-    return table.assign(scorer=name, seed=training_seed, score=score)
+def _scored(one: tuple[MachineSection, int, int]) -> pd.DataFrame:
+    section, training_seed, seed = one
+    memory, test = section.embeddings[section.memory], section.embeddings[section.test]
+    table = section.clips.loc[section.test, ["clip_id", "machine", "section", "split"]].assign(seed=training_seed)
+    with measured_once():
+        parts = []
+        for name, block in variants(section.embeddings).items():
+            scorer = create_scorer(checked(ScoreParams, block).root, seed).fit(memory, section.domain)
+            parts.append(table.assign(scorer=name, score=scorer.score(test)))
+    return pd.concat(parts)

@@ -48,7 +48,10 @@ class Whitened(Scorer):
     def _whitened(self, x: np.ndarray) -> np.ndarray:
         centred = x - self.mean_
         along = centred @ self.axes_
-        whitened = self.rest_ * centred + (along * (self.gains_ - self.rest_)) @ self.axes_.T
+        along *= self.gains_ - self.rest_
+        whitened = along @ self.axes_.T
+        centred *= self.rest_
+        whitened += centred
         return whitened.astype(np.float32)  # a product of one row is rounded unlike one of many: equal clips stay equal
 
 

@@ -5,14 +5,16 @@ trials and means are a reconstruction, described in docs/selection.md.
 """
 
 from collections.abc import Hashable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from asd.base.compute import rng
+from asd.base.compute import parallel, rng
 from asd.base.errors import UserError
 from asd.evaluation.auc import auc, partial_auc
+from asd.scoring.distances import measured_once
 from asd.scoring.params import ScorerBlock
 from asd.scoring.registry import create_scorer
 from asd.scoring.scorer import rows
@@ -75,25 +77,24 @@ def pseudo_scores(
     """
     if not all(np.isfinite(values).all() for values in extracted.values()):
         raise UserError("an embedding of a training clip is not finite: look at its training")
-    parts = [
-        _scored(clips, values, trial, scorers, params, (seed, training_seed, machine, section))
+    asked = [
+        (values, trial, (seed, training_seed, machine, section))
         for machine, section in sorted(set(zip(clips["machine"], clips["section"], strict=True)))
         for trial in trials(clips, machine, section, params.folds, seed)
         for training_seed, values in extracted.items()
         if scorers
     ]
+    parts = list(parallel(partial(_scored, clips, scorers, params), asked))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
 def _scored(
     clips: pd.DataFrame,
-    values: np.ndarray,
-    trial: Trial,
     scorers: dict[str, ScorerBlock],
     params: SelectionParams,
-    whose: tuple[int, int, str, str],
+    one: tuple[np.ndarray, Trial, tuple[int, int, str, str]],
 ) -> pd.DataFrame:
-    seed, training_seed, machine, section = whose
+    values, trial, (seed, training_seed, machine, section) = one
     asked = ask(clips, values, trial, params, (seed, machine, section, trial.number))
     domain, memory = clips["domain"].to_numpy(), values[trial.memory]
     about = pd.DataFrame(
@@ -107,10 +108,11 @@ def _scored(
             "domain": domain[asked.place],
         }
     )
-    parts = []
-    for name, block in scorers.items():
-        scorer = create_scorer(block, seed + training_seed).fit(memory, domain[trial.memory])
-        parts.append(about.assign(scorer=name, score=scorer.score(asked.embeddings)))
+    with measured_once():
+        parts = []
+        for name, block in scorers.items():
+            scorer = create_scorer(block, seed + training_seed).fit(memory, domain[trial.memory])
+            parts.append(about.assign(scorer=name, score=scorer.score(asked.embeddings)))
     return pd.concat(parts)
 
 
