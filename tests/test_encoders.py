@@ -22,7 +22,7 @@ from asd.encoders.params import Dense, DualBranch, EncoderParams, MelBands, Pool
 from asd.encoders.precision import at_precision
 from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, network_of, read_encoder, write_encoder
-from asd.encoders.vit import ViTEncoder, frequency_first, positions
+from asd.encoders.vit import ViTEncoder, frequency_first, in_patches, positions
 from asd.features.extraction import extract
 from asd.features.params import FrontEnd
 from asd.params import check
@@ -229,6 +229,18 @@ def test_pooled_mel_is_mean_and_deviation():
     pooled = create_encoder(BLOCKS["pooled_mel"], BANDS)(x)[:, 0].numpy()
     np.testing.assert_allclose(pooled[:, :BANDS], x.numpy().mean(axis=1), atol=1e-6)
     np.testing.assert_allclose(pooled[:, BANDS:], x.numpy().std(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("channels", "side"), [(1, 16), (5, 8)])
+def test_patches_are_those_of_the_convolution(channels, side):
+    convolution = torch.nn.Conv2d(channels, 7, side, side)
+    x = torch.randn(3, channels, 4 * side, 2 * side, requires_grad=True)
+    want, got = convolution(x).flatten(2).transpose(1, 2), in_patches(x, convolution)
+    torch.testing.assert_close(got, want)
+    which = [x, *convolution.parameters()]
+    torch.testing.assert_close(
+        torch.autograd.grad(got.square().sum(), which), torch.autograd.grad(want.square().sum(), which)
+    )
 
 
 def test_positions_tell_every_patch_apart():

@@ -77,7 +77,7 @@ def adapt(
     model = _model(encoder, params, seed, objective).to(own)
     undo = recompute(model.student) if params.recompute else lambda: None
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, params.learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
+    optimiser = torch.optim.AdamW(trained, params.learning_rate, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
     history = _resume(work / "adapt.pt", model, optimiser)
     quiet = None if processes.rank() == 0 else True
     for step in tqdm(range(len(history), params.steps), "adapt", params.steps, disable=quiet, initial=len(history)):

@@ -88,9 +88,8 @@ class ViTEncoder(Encoder, Levelled):
         Rows beyond a multiple of 16 are left out; columns that are not ``real`` ``(clips, time)`` have no say in the
         level of a clip.
         """
-        tokens = self.patches(self._first(x, real))  # (clips, dims, time, bands')
-        time = tokens.shape[2]
-        tokens = tokens.flatten(2).transpose(1, 2)
+        tokens = in_patches(self._first(x, real), self.patches)
+        time = tokens.shape[1] // self.bands
         if self.positions is not None:
             return tokens + self.positions[:, : time * self.bands]
         return tokens + positions(time, self.bands, self.dims).to(tokens)
@@ -160,6 +159,19 @@ class Block(nn.Module):
         attended = F.scaled_dot_product_attention(q, k, v, seen).transpose(1, 2).reshape(clips, n, dims)
         x = self.norm1(x + self.project(attended))
         return self.norm2(x + self.mlp(x))
+
+
+def in_patches(x: Tensor, patches: nn.Conv2d) -> Tensor:
+    """Apply a convolution whose stride is its size to ``(clips, channels, rows, bands)``, row after row of patches.
+
+    As one product of matrices, whose gradient takes a third of the time on a CPU: ``(clips, time * bands', dims)``.
+    """
+    clips, channels, rows, bands = x.shape
+    side = patches.stride[0]
+    last = x.permute(0, 2, 3, 1)  # as it lies in memory, and as its gradient should
+    cut = last.reshape(clips, rows // side, side, bands // side, side, channels).transpose(2, 3)
+    weight = patches.weight.permute(0, 2, 3, 1).flatten(1)
+    return F.linear(cut.reshape(clips, -1, weight.shape[1]), weight, patches.bias)
 
 
 def positions(time: int, bands: int, dims: int) -> Tensor:
