@@ -1,12 +1,13 @@
 """Families of lines: a fundamental, its harmonics and their side bands, found by a comb and taken away in turn."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import maximum_filter
 
 from asd.features.fundamentals import ORDERS, SCREEN, STRONG, TRIED, refined, true_fundamental
-from asd.features.lines import SEEN, SPREADS, Lines, at, cells_of, lines_of, look_up, remove
+from asd.features.lines import SEEN, SPREADS, Lines, cells_of, lines_of, look_up, remove
 from asd.features.surprise import combined, largest
 
 FINENESS = 8  # candidates per cell of the spectrum
@@ -90,10 +91,10 @@ def families(
 
 def _strongest(lines: Lines, lowest: float, highest: float, false_alarms: float, least: int) -> Family | None:
     """Find the strongest family that noise does not explain, and remove it."""
-    fundamentals = np.arange(lowest, highest, lines.step / FINENESS)
+    fundamentals, cells = _grid(lowest, highest, lines.step)
     trials = np.log(max(len(fundamentals), 1) * len(SPREADS) * len(TRIED))
     bound = trials - np.log(false_alarms)
-    comb, tone = _best_comb(lines, fundamentals, bound, least), _best_tone(lines, highest)
+    comb, tone = _best_comb(lines, fundamentals, cells, bound, least), _best_tone(lines, highest)
     if tone.surprise >= bound and (comb is None or tone.strength > comb.strength):
         comb = tone
     elif comb is None:
@@ -115,24 +116,30 @@ def _best_tone(lines: Lines, highest: float) -> _Comb:
     return _Comb(float(np.log(max(lines.tone[cell], 1))), cell * lines.step, 0, float(lines.tone[cell]))
 
 
-def _best_comb(lines: Lines, fundamentals: np.ndarray, bound: float, least: int) -> _Comb | None:
+@lru_cache(8)
+def _grid(lowest: float, highest: float, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lay out the fundamentals [Hz] that are tried, and the cells of their harmonics ``(orders, fundamentals)``."""
+    fundamentals = np.arange(lowest, highest, step / FINENESS)
+    return fundamentals, cells_of(np.outer(np.arange(1, ORDERS + 1), fundamentals), step)
+
+
+def _best_comb(lines: Lines, fundamentals: np.ndarray, cells: np.ndarray, bound: float, least: int) -> _Comb | None:
     """Choose the strongest comb more surprising than the bound."""
-    first = lines.nats.max(axis=0)
-    few = np.any([at(first, order * fundamentals, lines.step) >= SCREEN for order in (1, 2, 3)], axis=0)
-    places = np.outer(np.arange(1, ORDERS + 1), fundamentals[few])
-    cells = cells_of(places, lines.step)
+    loud = np.append(lines.nats.max(axis=0) >= SCREEN, False)
+    few = np.flatnonzero(np.any(loud.take(cells[:3], mode="clip"), axis=0))
+    cells = cells.take(few, axis=1)
     best = None
     for spread in range(len(SPREADS)):
         nats = look_up(lines.nats[spread], cells)
         seen = np.flatnonzero((nats > SEEN).sum(axis=0) >= least)
         if not len(seen):
             continue
-        surprise = largest(nats[:, seen], TRIED[1:])
-        strength = lines.strength(places[:STRONG, seen], spread).sum(axis=0)
+        surprise = largest(nats.take(seen, axis=1), TRIED[1:])
+        strength = lines.strength_in(cells[:STRONG].take(seen, axis=1), spread).sum(axis=0)
         strength[surprise < bound] = 0
         top = int(strength.argmax())
         if strength[top] > (best.strength if best else 0):
-            best = _Comb(float(strength[top]), float(places[0, seen[top]]), spread, float(surprise[top]))
+            best = _Comb(float(strength[top]), float(fundamentals[few[seen[top]]]), spread, float(surprise[top]))
     return best
 
 

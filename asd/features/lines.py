@@ -41,7 +41,11 @@ class Lines:
 
     def strength(self, frequencies: np.ndarray, spread: int) -> np.ndarray:
         """Look up log levels over the floor [nats] at frequencies [Hz]."""
-        return np.log(np.maximum(at(self.mean[spread], frequencies, self.step), 1))
+        return self.strength_in(cells_of(frequencies, self.step), spread)
+
+    def strength_in(self, cells: np.ndarray, spread: int) -> np.ndarray:
+        """Look up log levels over the floor [nats] in cells."""
+        return np.log(np.maximum(look_up(self.mean[spread], cells), 1))
 
     def surprise(self, frequencies: np.ndarray, spread: int) -> np.ndarray:
         """Look up how surprising [nats] the levels at frequencies [Hz] are."""

@@ -24,13 +24,18 @@ def combined(nats: np.ndarray) -> np.ndarray:
     np.ndarray [shape=(...)]
         ``-ln`` of the probability that noise has such a sum.
     """
-    return np.interp(np.minimum(nats, CAP).sum(axis=0), *_tail(len(nats)))
+    return _of_sum(np.minimum(nats, CAP).sum(axis=0), len(nats))
 
 
 def largest(nats: np.ndarray, tried: tuple[int, ...]) -> np.ndarray:
     """Give the largest of the combined surprises of the first ``tried`` lines, (...); zeros of no lines."""
-    found: list[np.ndarray] = [combined(nats[:count]) for count in tried if count <= len(nats)]
+    sums = np.cumsum(np.minimum(nats, CAP), axis=0)
+    found = [_of_sum(sums[count - 1], count) for count in tried if count <= len(nats)]
     return np.max(found, axis=0) if found else np.zeros(nats.shape[1:])
+
+
+def _of_sum(nats: np.ndarray, lines: int) -> np.ndarray:
+    return np.interp(nats, *_tail(lines))
 
 
 @lru_cache
