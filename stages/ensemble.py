@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.base.artifacts import read_csv, write_csv, write_metrics
+from asd.base.artifacts import read_csv, write_csv, write_json, write_metrics
 from asd.base.section import load, read_params
 from asd.base.stage import run
 from asd.clips import read_clips
@@ -29,6 +29,7 @@ def main() -> str:
     members = {name: _scores(name, scorer, clips) for name, scorer in choice.scorers.items()}
     table = fuse(members, clips, params, params.fusion, choice.weights)
     write_csv("data/ensemble/scores.csv", table)
+    write_json("data/ensemble/systems.json", list(read_params()["systems"].items()))  # those that follow read it here
     machines = summary(table, clips, params, trained=set(clips["clip_id"]))  # scores were standardised by them
     chosen = {"fusion": params.fusion, "machines": machines} | choice.figures()
     shown = {name: {scorer: of["pseudo_auc"] for scorer, of in own.figures.items()} for name, own in evidence.items()}

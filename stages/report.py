@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from asd.base.artifacts import read_json
 from asd.base.section import read_params
 from asd.base.stage import run
 from asd.report.embeddings import before_and_after
@@ -11,9 +12,9 @@ OUTPUT = Path("data/report/index.html")
 
 
 def main() -> str:
-    """Show what all systems of params.yaml achieved."""
-    params = read_params()
-    systems, trained = list(params["systems"]), before_and_after(params["systems"], params["embed"]["encoder"])
+    """Show what all systems achieved."""
+    blocks = dict(read_json("data/ensemble/systems.json"))
+    systems, trained = list(blocks), before_and_after(blocks, read_params()["embed"]["encoder"])
     write_report(OUTPUT, systems, Path("metrics"), Path("data/evaluation"), Path("data/pseudo_labels"), trained)
     return f"{len(systems) + 1} systems in {OUTPUT}"
 

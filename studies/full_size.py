@@ -84,9 +84,9 @@ def stages(params: dict[str, Any]) -> dict[str, Callable[[], object]]:
     steps |= {f"features@{name}": lambda name=name: features.main(name) for name in params["features"]}
     steps |= {f"adapt@{encoder}": lambda: adapt.main(encoder), "embed": embed.main, "pseudo_label": pseudo_label.main}
     for system in params["systems"]:
-        for stage in (train, extract, score, trade_off, select):
+        for stage in (train, extract, score, select):
             steps[f"{stage.__name__.removeprefix('stages.')}@{system}"] = lambda s=system, stage=stage: stage.main(s)
-    return steps | {"ensemble": ensemble.main, "evaluate": evaluate.main, "report": report.main}
+    return steps | {s.__name__.removeprefix("stages."): s.main for s in (trade_off, ensemble, evaluate, report)}
 
 
 def run(encoder: str, threads: int, say: Callable[[str], object] = print, **step: int) -> tuple[float, float]:

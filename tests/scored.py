@@ -69,6 +69,7 @@ def write_project(seeds=(0,), **how):
         by_scorer = [other.assign(scorer="knn_cosine"), other.assign(scorer="gmm", score=-other["score"])]
         pd.concat(by_scorer).to_csv(f"data/trade_off/{system}/scores.csv", index=False)
     made_scores(clips, truth, "ensemble", seeds, gain=3).to_csv("data/ensemble/scores.csv", index=False)
+    write_json("data/ensemble/systems.json", list(read_params()["systems"].items()))
     write_labels(clips, truth)
     write_embeddings(clips, seeds)
     write_choice(systems)

@@ -94,12 +94,12 @@ def prepare(systems) -> None:
         train.main(system)
         extract.main(system)
         score.main(system)
-        trade_off.main(system)
         select.main(system)
 
 
 def everything() -> dict:
     prepare(yaml.safe_load(Path("params.yaml").read_text())["systems"])
+    trade_off.main()
     ensemble.main()
     evaluate.main()
     report.main()
