@@ -29,7 +29,7 @@ def main() -> str:
     members = {name: _scores(name, scorer, clips) for name, scorer in choice.scorers.items()}
     table = fuse(members, clips, params, params.fusion, choice.weights)
     write_csv("data/ensemble/scores.csv", table)
-    write_json("data/ensemble/systems.json", list(read_params()["systems"].items()))  # those that follow read it here
+    write_json("data/ensemble/systems.json", list(read_params()["systems"].items()))  # for what follows, in order
     machines = summary(table, clips, params, trained=set(clips["clip_id"]))  # scores were standardised by them
     chosen = {"fusion": params.fusion, "machines": machines} | choice.figures()
     shown = {name: {scorer: of["pseudo_auc"] for scorer, of in own.figures.items()} for name, own in evidence.items()}

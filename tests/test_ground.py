@@ -112,6 +112,21 @@ def test_a_worker_has_one_thread_for_products_of_matrices(jobs):
     assert threads() == before
 
 
+def test_a_library_that_a_worker_loads_has_one_thread_too():
+    script = """
+from threadpoolctl import threadpool_info
+from asd.base.compute import ComputeParams, parallel
+def threads(_):
+    import sklearn.cluster
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+print(*parallel(threads, [0], ComputeParams(jobs=2)))
+"""
+    found = subprocess.check_output(
+        [sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True
+    )
+    assert found == "{1}\n"
+
+
 def test_processes_are_taken_where_they_pay():
     def workers(**asked):
         params = compute.ComputeParams(jobs=asked.pop("jobs", 2), backend=asked.pop("backend", "auto"))

@@ -119,7 +119,10 @@ def test_lock_and_metrics_hold_nothing_of_stages_that_are_gone():
 
 
 def test_another_list_of_systems_reruns_the_ensemble_and_what_follows_alone():
-    """A stage of one system names its own block; ``check`` runs, but what it writes never changes."""
+    """A stage of one system names its own block; ``check`` runs, but what it writes never changes.
+
+    A system more is more in ``data/extracted``, of which ``trade_off`` scores all; a system less stays there.
+    """
     keys = {name: {p for d in s.deps for p in getattr(d, "params", [])} for name, s in STAGES.items()}
     listing = {name.split("@")[0] for name, own in keys.items() if "systems" in own}
     assert listing == {"ensemble"}  # which writes them down for those that follow

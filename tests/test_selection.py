@@ -3,6 +3,7 @@
 import ast
 import builtins
 import inspect
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from scored import made_clips
 from sklearn.metrics import roc_auc_score
 
+from asd.base.artifacts import read_csv
 from asd.base.compute import rng
 from asd.base.errors import UserError
 from asd.base.section import load, read_params
@@ -21,6 +23,7 @@ from asd.selection import choice, evidence, perturbations, pseudo_auc, trials
 from asd.selection.params import SCORERS, SelectionParams
 from asd.selection.pseudo_auc import NORMAL, OWN, pseudo_aucs, pseudo_scores
 from stages import select
+from stages import trade_off as of_all
 
 KINDS = ["machine", "attribute", "domain", "mixed", "shuffled", "scattered", "stretched"]
 PARAMS = SelectionParams(labels="auto", kinds=KINDS)
@@ -234,6 +237,17 @@ def test_the_stage_reads_training_clips_alone(project, monkeypatch):
     np.save("data/extracted/frozen/seed_0.npy", values)
     select.main("frozen")
     assert outputs() == before
+
+
+def test_the_trade_off_is_of_all_embeddings_of_these_clips(project):
+    shutil.copytree("data/extracted/frozen", "data/extracted/gone")  # no longer in params.yaml
+    shutil.copytree("data/extracted/frozen", "data/extracted/older")
+    project[["clip_id"]][:-1].to_csv("data/extracted/older/clips.csv", index=False)
+    Path("data/extracted/.gitignore").touch()
+    assert of_all.main().startswith("3 systems")
+    found = {name: read_csv(f"data/trade_off/{name}/scores.csv") for name in ("autoencoder", "frozen", "gone")}
+    assert [path.name for path in sorted(Path("data/trade_off").iterdir())] == list(found)
+    pd.testing.assert_frame_equal(found["frozen"], found["gone"])
 
 
 def read(name):

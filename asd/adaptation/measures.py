@@ -17,7 +17,7 @@ from asd.features.store import FeatureStore
 
 LAST = 0.05  # share of the steps whose mean loss is noted
 POINTS = 200  # of a curve
-FEW = 256  # clips, or somewhat more, whose halves are compared
+FEW = 256  # clips, evenly spread, whose halves are compared
 
 
 @torch.inference_mode()
@@ -56,7 +56,7 @@ def compare(
     found = {name: embed(encoder, store, clips, device) for name, encoder in encoders.items()}
     spreads = {name: spread_of(found[name]) for name in ("start", "adapted")}
     filled: dict[str, Any] = {}
-    some = clips.iloc[:: max(1, len(clips) // FEW)]
+    some = clips.iloc[np.unique(np.linspace(0, len(clips) - 1, FEW).astype(int))]
     for name, spread in spreads.items():
         aligned = alignment(*halves(encoders[name], store, some, device))
         filled[name] = spread.as_metrics() | {"alignment": aligned, "uniformity": uniformity(found[name])}

@@ -120,7 +120,11 @@ def parallel(
 
 
 def _one_thread_each(done: Iterator[Any]) -> Iterator[Any]:
-    """Compute products of matrices by one thread a worker: faster, and the same bytes for any number of workers."""
+    """Compute products of matrices by one thread a worker: faster, and the same bytes for any number of workers.
+
+    Those of dask are left as they are.
+    """
+    import scipy.linalg  # noqa: F401 - its library of products is one of its own, and must be there to be limited
     from threadpoolctl import threadpool_limits
 
     keep_freed_memory()

@@ -171,7 +171,7 @@ def in_patches(x: Tensor, patches: nn.Conv2d) -> Tensor:
     last = x.permute(0, 2, 3, 1)  # as it lies in memory, and as its gradient should
     cut = last.reshape(clips, rows // side, side, bands // side, side, channels).transpose(2, 3)
     weight = patches.weight.permute(0, 2, 3, 1).flatten(1)
-    return F.linear(cut.reshape(clips, -1, weight.shape[1]), weight, patches.bias)
+    return F.linear(cut.reshape(clips, rows // side * (bands // side), -1), weight, patches.bias)
 
 
 def positions(time: int, bands: int, dims: int) -> Tensor:

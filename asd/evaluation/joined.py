@@ -34,7 +34,7 @@ def read_scores(systems: list[str], clips: pd.DataFrame, average: bool = False) 
     Parameters
     ----------
     systems : list of str
-        Those of params.yaml; ``ensemble`` is added.
+        All there are; ``ensemble`` is added.
     clips : pd.DataFrame
         The clip table.
     average : bool

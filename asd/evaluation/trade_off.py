@@ -22,7 +22,7 @@ def trade_off_table(systems: list[str], clips: pd.DataFrame, truth: pd.DataFrame
     Parameters
     ----------
     systems : list of str
-        Those of params.yaml; what the stage ``trade_off`` made of them is read.
+        All there are; what the stage ``trade_off`` made of them is read.
     clips, truth : pd.DataFrame
     year : int
         Whose metric it is.

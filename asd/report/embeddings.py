@@ -60,7 +60,7 @@ def before_and_after(systems: dict[str, Any], encoder: str, data: Path = Path("d
     Parameters
     ----------
     systems : dict
-        The section of params.yaml.
+        Their blocks of params.yaml.
     encoder : str
         ``embed.encoder``.
     data : Path

@@ -37,7 +37,7 @@ def write_report(
     output : Path
         ``index.html``.
     systems : list of str
-        Those of params.yaml; ``ensemble`` is added.
+        All there are; ``ensemble`` is added.
     metrics, evaluation, pseudo : Path
         The folders of the metric files and of what the stages ``evaluate`` and ``pseudo_label`` made.
     trained : list of Trained

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import chain
 
 import numpy as np
 
 BLOCK = 2**22  # numbers of one block: 32 MiB
-KEPT = 4 * BLOCK  # numbers that are kept for other scorers at most
+KEPT = 8 * BLOCK  # numbers that are kept for other scorers at most, those they were measured from among them
 CLOSE = 1e-8  # of squared lengths: where two clips are nearer, their product has lost too many digits
 
 Reduction = Callable[[np.ndarray], np.ndarray]
@@ -33,16 +34,21 @@ def _once(what: Hashable, arrays: Arrays, measure: Callable[[], Arrays]) -> Arra
     known = _known.get()
     if known is None:
         return measure()
-    key = what, *((a.__array_interface__["data"][0], a.shape, a.strides, a.dtype.str) for a in arrays)
+    key = what, *((_place(own), own.shape, own.strides, own.dtype.str) for own in arrays)
     if key not in known:
         found = measure()
         for own in found:
             own.flags.writeable = False
         known[key] = arrays, found
-        while sum(own.size for _, kept in known.values() for own in kept) > KEPT:
+        while sum({_place(own): own.size for kept in known.values() for own in chain(*kept)}.values()) > KEPT:
             del known[next(iter(known))]
         return found
     return known[key][1]
+
+
+def _place(array: np.ndarray) -> int:
+    """Say where an array lies in memory."""
+    return int(array.__array_interface__["data"][0])
 
 
 def distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:

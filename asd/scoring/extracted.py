@@ -18,10 +18,15 @@ def read_extracted(folder: Path, clips: pd.DataFrame) -> dict[int, np.ndarray]:
     UserError
         Where they are those of other clips.
     """
-    if list(read_csv(folder / "clips.csv", ("clip_id",))["clip_id"]) != list(clips["clip_id"]):
+    if not are_of(folder, clips):
         raise UserError(f"{folder} holds other clips than data/clips.csv: run dvc repro")
     seeds = sorted(int(path.stem.removeprefix("seed_")) for path in folder.glob("seed_*.npy"))
     return {seed: np.load(folder / f"seed_{seed}.npy") for seed in seeds}
+
+
+def are_of(folder: Path, clips: pd.DataFrame) -> bool:
+    """Say whether a system's embeddings or values are those of these clips."""
+    return list(read_csv(folder / "clips.csv", ("clip_id",))["clip_id"]) == list(clips["clip_id"])
 
 
 def read_trained() -> set[str]:

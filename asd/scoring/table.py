@@ -105,11 +105,11 @@ def score_table(
         ``p_source`` and ``p_target`` say how rare such a score is among a domain's normal clips (test clips only,
         empty where the domain has none).
     """
-    asked = [
+    asked = (
         (section, training_seed, seed + training_seed)
         for training_seed, values in extracted.items()
         for section in sections(clips, trained, values)
-    ]
+    )
     parts = list(parallel(partial(_scored, params), asked))
     return pd.concat(parts).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 

@@ -51,12 +51,12 @@ def trade_off(clips: pd.DataFrame, trained: set[str], extracted: dict[int, np.nd
     pd.DataFrame
         The columns :data:`COLUMNS`.
     """
-    asked = [
+    asked = (
         (section, training_seed, seed + training_seed)
         for training_seed, values in extracted.items()
         for section in sections(clips, trained, values)
         if section.test.any()
-    ]
+    )
     parts = list(parallel(_scored, asked))
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))

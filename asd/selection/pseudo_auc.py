@@ -77,13 +77,13 @@ def pseudo_scores(
     """
     if not all(np.isfinite(values).all() for values in extracted.values()):
         raise UserError("an embedding of a training clip is not finite: look at its training")
-    asked = [
+    asked = (
         (values, trial, (seed, training_seed, machine, section))
         for machine, section in sorted(set(zip(clips["machine"], clips["section"], strict=True)))
         for trial in trials(clips, machine, section, params.folds, seed)
         for training_seed, values in extracted.items()
         if scorers
-    ]
+    )
     parts = list(parallel(partial(_scored, clips, scorers, params), asked))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
 
