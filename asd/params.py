@@ -19,7 +19,7 @@ from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
 from asd.selection.params import SelectionParams
 
-WEIGHTLESS = ("pooled_mel", "mel_bands")
+WEIGHTLESS = ("texture", "pooled_mel", "mel_bands")
 ONE_DIMENSIONAL = ("waveform", "magnitude_spectrum")  # kinds of front ends
 OF_SPECTROGRAMS = ("statex", "spec_augment")
 LABELS = ("given", "hierarchical", "frequency", "spectrum", "gmm", "hdbscan", "auto")

@@ -18,7 +18,7 @@ from asd.encoders.beats import BEATs
 from asd.encoders.dasheng import Dasheng
 from asd.encoders.efficientat import EfficientAT
 from asd.encoders.encoder import windows
-from asd.encoders.params import Dense, DualBranch, EncoderParams, MelBands, PooledMel, SEResNet18, Small, Tiny
+from asd.encoders.params import Dense, DualBranch, EncoderParams, MelBands, PooledMel, SEResNet18, Small, Texture, Tiny
 from asd.encoders.precision import at_precision
 from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, network_of, read_encoder, write_encoder
@@ -28,6 +28,7 @@ from asd.features.params import FrontEnd
 from asd.params import check
 
 BLOCKS = {
+    "texture": Texture(architecture="texture", features="x"),
     "pooled_mel": PooledMel(architecture="pooled_mel", features="x"),
     "mel_bands": MelBands(architecture="mel_bands", features="x"),
     "dense": Dense(architecture="dense", features="x"),
@@ -69,7 +70,7 @@ def test_embeddings_have_bands_and_dims_and_ignore_the_batch(name, rows):
     x = noise(3, rows, BANDS)
     with torch.inference_mode():
         together, alone = network(x), network(x[1:2])
-    assert together.shape == (3, 1, network.dims)
+    assert together.shape == (3, 2 if name == "texture" else 1, network.dims)
     assert torch.isfinite(together).all()
     torch.testing.assert_close(together[1:2], alone, rtol=1e-5, atol=1e-5)
 
@@ -222,6 +223,20 @@ def test_dense_is_the_baseline():
 def test_se_resnet18_of_width_64_has_the_size_of_the_published_network():
     network = create_encoder(SEResNet18(architecture="se_resnet18", features="x"), 128)
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(11.3e6, rel=0.01)
+
+
+def test_texture_is_mean_and_variogram():
+    x = noise(2, 100, BANDS)
+    mean, changes = create_encoder(BLOCKS["texture"], BANDS)(x).numpy().transpose(1, 0, 2)
+    np.testing.assert_allclose(mean[:, :BANDS], x.numpy().mean(axis=1), atol=1e-6)
+    assert not mean[:, BANDS:].any()
+    for i, lag in enumerate((1, 2, 4, 8, 16, 32, 64)):
+        pairs = [(x[:, t + lag] - x[:, t]).numpy() ** 2 for t in range(100 - lag)]
+        np.testing.assert_allclose(changes[:, i * BANDS : (i + 1) * BANDS], np.log(np.mean(pairs, axis=0)), atol=1e-4)
+    for number, banks in enumerate(("mean", "variogram")):
+        (alone,) = create_encoder(Texture(architecture="texture", features="x", banks=banks), BANDS)(x).transpose(0, 1)
+        both = (mean, changes)[number]
+        np.testing.assert_array_equal(alone.numpy(), both[:, : alone.shape[1]])
 
 
 def test_pooled_mel_is_mean_and_deviation():

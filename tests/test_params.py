@@ -27,7 +27,7 @@ def put(content, key, value):
 
 def test_what_is_shipped_is_right():
     systems = {"autoencoder", "frozen", "statistics", "attribute_cnn", "noise_aware_cnn", "noise_aware_ssl"}
-    assert set(check(shipped()).systems) == systems | {"domain_adapted", "group_lora"}
+    assert set(check(shipped()).systems) == systems | {"domain_adapted", "group_lora", "texture"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from sklearn import covariance
 from asd.features.params import StatisticsParams
 from asd.features.statistics import statistics
 from asd.scoring.robust_mahalanobis import RobustMahalanobis, ledoit_wolf_shrinkage
+from asd.scoring.shrunk_mahalanobis import ShrunkMahalanobis
 from asd.scoring.whitening import principal_axes
 
 RATE, SAMPLES = 16000, 5 * 16000
@@ -85,6 +86,25 @@ def test_robust_mahalanobis_follows_its_words(copies):
     np.testing.assert_allclose(scorer.score(test), expected, rtol=1e-4)
     without = RobustMahalanobis().fit(x[1:], domain[1:])
     np.testing.assert_allclose(scorer.score(test), without.score(test), rtol=0.3)  # it hardly moves the others
+
+
+@pytest.mark.parametrize("copies", [1, 30], ids=["more clips", "more dimensions"])
+@pytest.mark.parametrize("constant", [0, 7])
+def test_shrunk_mahalanobis_follows_its_words(copies, constant):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4 * copies)) * np.tile([1, 10, 0.1, 1], copies)
+    domain = np.repeat(["source", "target"], [50, 10])
+    x[domain == "target", 0] += 3
+    test = rng.normal(size=(5, 4 * copies))
+    means = {d: x[domain == d].mean(axis=0) for d in ("source", "target")}
+    residuals = np.array([row - means[d] for row, d in zip(x, domain, strict=True)])
+    scale = residuals.std(axis=0)
+    inverse = np.linalg.inv(covariance.ledoit_wolf(residuals / scale, assume_centered=True)[0])
+    away = {d: (test - mean) / scale for d, mean in means.items()}
+    expected = np.min([[row @ inverse @ row for row in own] for own in away.values()], axis=0)
+    unused = [np.full((len(each), constant), 5.0) for each in (x, test)]  # dimensions that never vary
+    scorer = ShrunkMahalanobis().fit(np.hstack([x, unused[0]]), domain)
+    np.testing.assert_allclose(scorer.score(np.hstack([test, unused[1]])), expected, rtol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:Only one sample")

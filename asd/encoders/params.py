@@ -87,6 +87,13 @@ class PooledMel(EncoderBlock):
     architecture: Literal["pooled_mel"]
 
 
+class Texture(EncoderBlock):
+    """Mean and variogram of each log-mel band: no weights."""
+
+    architecture: Literal["texture"]
+    banks: Literal["both", "mean", "variogram"] = Field("both", description="memory banks")
+
+
 class MelBands(TokenBlock):
     """Log-mel itself as tokens: no weights."""
 
@@ -179,7 +186,7 @@ class EncoderParams(RootModel):
     """One block of ``encoders:``, told apart by its architecture."""
 
     root: Annotated[
-        PooledMel | MelBands | Dense | SEResNet18 | DualBranch | Tiny | Small | PublishedEncoder,
+        Texture | PooledMel | MelBands | Dense | SEResNet18 | DualBranch | Tiny | Small | PublishedEncoder,
         Field(discriminator="architecture"),
     ]
 

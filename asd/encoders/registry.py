@@ -22,6 +22,7 @@ from asd.encoders.params import (
     MelBands,
     PublishedEncoder,
     SEResNet18,
+    Texture,
     Tiny,
     TokenBlock,
 )
@@ -31,6 +32,7 @@ from asd.encoders.published import PUBLISHED
 WEIGHTS, DESCRIPTION = "weights.safetensors", "encoder.json"
 TRAINED = ("attentive_statistics",)  # kinds of pooling that have weights
 NETWORKS = {
+    "texture": "asd.encoders.texture:Texture",
     "pooled_mel": "asd.encoders.pooled_mel:PooledMelEncoder",
     "mel_bands": "asd.encoders.mel_bands:MelBands",
     "dense": "asd.encoders.dense:DenseAutoencoder",
@@ -99,6 +101,8 @@ def network_of(params: EncoderBlock) -> tuple[str, dict[str, Any]]:
         return "eat", params.model_dump(exclude={"architecture", *TokenBlock.model_fields})
     if isinstance(params, MelBands):
         return "mel_bands", {"tokens": params.tokens}
+    if isinstance(params, Texture):
+        return "texture", {"banks": params.banks}
     if isinstance(params, SEResNet18):
         return "se_resnet18", {key: getattr(params, key) for key in ("width", "levels", "centre")}
     if isinstance(params, DualBranch):

@@ -70,6 +70,12 @@ class RobustMahalanobisParams(ScorerBlock):
     scorer: Literal["robust_mahalanobis"]
 
 
+class ShrunkMahalanobisParams(ScorerBlock):
+    """Squared Mahalanobis distance to the nearer domain, one covariance shrunk by Ledoit's and Wolf's estimate."""
+
+    scorer: Literal["shrunk_mahalanobis"]
+
+
 class LocalOutlierFactorParams(ScorerBlock):
     """Local outlier factor."""
 
@@ -125,6 +131,7 @@ Block = (
     | KMeansParams
     | MahalanobisParams
     | RobustMahalanobisParams
+    | ShrunkMahalanobisParams
     | LocalOutlierFactorParams
     | LocalDensityParams
     | DomainDensityParams

@@ -13,6 +13,7 @@ SCORERS = {
     "kmeans": "asd.scoring.kmeans:KMeans",
     "mahalanobis": "asd.scoring.mahalanobis:Mahalanobis",
     "robust_mahalanobis": "asd.scoring.robust_mahalanobis:RobustMahalanobis",
+    "shrunk_mahalanobis": "asd.scoring.shrunk_mahalanobis:ShrunkMahalanobis",
     "local_outlier_factor": "asd.scoring.outlier_factor:LocalOutlierFactor",
     "local_density": "asd.scoring.density:LocalDensity",
     "domain_density": "asd.scoring.density:DomainDensity",

@@ -23,6 +23,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "kmeans": {"scorer": "kmeans"},
     "mahalanobis": {"scorer": "mahalanobis"},
     "robust_mahalanobis": {"scorer": "robust_mahalanobis"},
+    "shrunk_mahalanobis": {"scorer": "shrunk_mahalanobis"},
     "local_outlier_factor": {"scorer": "local_outlier_factor"},
     "density_ratio": {"scorer": "local_density"},
     "density_difference": {"scorer": "local_density", "form": "difference"},
@@ -32,6 +33,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "var_min": {"scorer": "var_min"},
     "gmm": {"scorer": "gmm"},
     "knn_bands": {"scorer": "knn", "domains": "together", "per_band": True},
+    "shrunk_mahalanobis_bands": {"scorer": "shrunk_mahalanobis", "per_band": True},
     "var_min_bands": {"scorer": "var_min", "per_band": True},
 }
 
