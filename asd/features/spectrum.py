@@ -1,4 +1,4 @@
-"""Linear spectra: frame by frame, and of a whole clip, as the two branches of seed 003 hear."""
+"""Linear spectra: frame by frame, and of a whole clip, the inputs of the two branches of Wang 2025."""
 
 import numpy as np
 from scipy import fft
@@ -11,7 +11,7 @@ def stft_magnitude(waveform: np.ndarray, params: StftParams) -> np.ndarray:
     """Compute the magnitude of the short-time Fourier transform, zero beyond ``f_min`` ... ``f_max``.
 
     As ``abs(librosa.stft(y, n_fft, hop_length))`` with its defaults. All ``n_fft // 2 + 1`` bins are kept, for that
-    is how seed 003 counts them (513), and those out of its range (200-8000 Hz) are silenced.
+    is how Wang 2025 counts them (513), and those out of its range (200-8000 Hz) are silenced.
 
     Parameters
     ----------
