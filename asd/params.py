@@ -26,8 +26,9 @@ LABELS = ("given", "hierarchical", "frequency", "spectrum", "gmm", "hdbscan", "a
 
 
 class System(Section):
-    """One block of ``systems:``, a recipe: encoder, front end, labels, training, scoring."""
+    """One block of ``systems:``, a recipe: encoder, front end, labels, training, scoring, and the paper it follows."""
 
+    paper: str = Field("", description="whom the system follows, any text: shown in result tables, changes no result")
     encoder: str
     features: str
     labels: str

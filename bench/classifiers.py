@@ -16,7 +16,7 @@ from bench.harness import Row, in_turns
 from bench.products import operations_of, products, wait
 
 THREADS, RUNS, BATCH, CLASSES, SECONDS = 2, 3, 16, 40, 10
-WIDTHS = {"se_resnet18": (32, 64), "dual_branch": (8, 16)}  # of each the last is the seed's
+WIDTHS = {"se_resnet18": (32, 64), "dual_branch": (8, 16)}  # of each the last is the paper's
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8"))
 
 

@@ -1,6 +1,7 @@
 """Stage ensemble: one score from several systems, chosen without a label."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -29,13 +30,18 @@ def main() -> str:
     members = {name: _scores(name, scorer, clips) for name, scorer in choice.scorers.items()}
     table = fuse(members, clips, params, params.fusion, choice.weights)
     write_csv("data/ensemble/scores.csv", table)
-    write_json("data/ensemble/systems.json", list(read_params()["systems"].items()))  # for what follows, in order
+    write_json("data/ensemble/systems.json", recipes(read_params()["systems"]))  # for what follows, in order
     machines = summary(table, clips, params, trained=set(clips["clip_id"]))  # scores were standardised by them
     chosen = {"fusion": params.fusion, "machines": machines} | choice.figures()
     shown = {name: {scorer: of["pseudo_auc"] for scorer, of in own.figures.items()} for name, own in evidence.items()}
     found = {name: own.figures[choice.scorers.get(name, OWN)] for name, own in evidence.items()}
     write_metrics("metrics/ensemble.json", chosen | {"evidence": found, "scorers": shown})
     return f"{', '.join(members)} fused in data/ensemble/scores.csv"
+
+
+def recipes(systems: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """List the systems' blocks without the key ``paper``, which must not make evaluate and report run again."""
+    return [(name, {key: value for key, value in own.items() if key != "paper"}) for name, own in systems.items()]
 
 
 def _evidence(name: str) -> SystemEvidence | None:

@@ -200,7 +200,7 @@ def test_params_that_do_not_fit_are_refused_in_one_line(system, changes, says):
 
 
 def test_several_instances_stand_side_by_side():
-    """Seed 003 submitted three: a further block of ``systems:`` each."""
+    """Wang 2025 submitted three: a further block of ``systems:`` each."""
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
     content["features"] |= {"beats_fbank": {"kind": "beats_fbank"}, "dasheng_mel": {"kind": "dasheng_mel"}}
     for name, heard in (("beats_iter3_plus", "beats_fbank"), ("dasheng_base", "dasheng_mel")):

@@ -1,4 +1,4 @@
-"""The two views of seed 003 against the front ends of the same name, their standardisation, attention, branches."""
+"""The two views of Wang 2025 against the front ends of the same name, their standardisation, attention, branches."""
 
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def test_attention_weighs_each_dimension_by_itself():
     torch.testing.assert_close(ratio, torch.zeros_like(ratio), atol=1e-5, rtol=0)
 
 
-def test_the_seeds_width_has_the_sizes_of_its_reference():
+def test_the_papers_width_has_the_sizes_of_its_reference():
     network = DualBranch(320)
     assert network.dims == 2 * 128
     (stages,) = (part for part in network.branches["stft"].body if isinstance(part, torch.nn.Sequential))

@@ -74,6 +74,8 @@ def test_what_is_shipped_is_right():
         ("systems.domain_adapted.train.learning_rate", "fast", "learning_rate is 'fast'"),
         ("systems.domain_adapted.score.neighbours", 0, "systems.domain_adapted.score.neighbours is 0"),
         ("systems.domain_adapted.score.quantile", 1, "systems.domain_adapted.score.quantile is 1"),
+        ("systems.frozen.paper", 2025, "systems.frozen.paper is 2025: input should be a valid string"),
+        ("systems.frozen.papers", "BEAM", "systems.frozen.papers is unknown"),
         ("systems.frozen.train.objective", "reconstruction", "systems.frozen.train"),
         ("systems.frozen.score", {"scorer": "value"}, "systems.frozen.score.scorer is 'value'"),
         ("ensemble.members", ["nobody"], "ensemble.members is 'nobody': one of autoencoder"),
@@ -117,6 +119,14 @@ def test_options_of_another_objective_are_refused_in_one_line():
     ) as caught:
         check(content)
     assert "\n" not in str(caught.value)
+
+
+def test_a_system_may_name_no_paper():
+    content = shipped()
+    del content["systems"]["frozen"]["paper"]
+    params = check(content)
+    assert params.systems["frozen"].paper == ""
+    assert params.systems["statistics"].paper == "hand-crafted"
 
 
 def test_a_missing_key_is_named():

@@ -69,7 +69,7 @@ def test_every_system_goes_on_published_encoders_and_real_data_with_one_command(
     assert weights == {"published"}
 
 
-def test_seed_003s_further_instance_stands_beside(workdir):
+def test_the_papers_further_instance_stands_beside(workdir):
     params = applied(PUBLISHED_ONES, ROOT / "presets" / "noise_aware_dasheng.txt")
     own, other = params.systems["noise_aware_dasheng"], params.systems["noise_aware_ssl"]
     assert params.encoders[own.encoder].root.architecture == "dasheng_base"

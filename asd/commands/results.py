@@ -8,9 +8,11 @@ from typing import Any
 
 from asd.base.artifacts import read_json
 from asd.base.errors import UserError
+from asd.base.section import read_params
 
 METRICS, REPORT = Path("metrics/evaluate.json"), Path("data/report/index.html")
 HEADLINES = ("official", "score_one_domain")
+AFTER = "after"  # heading of the only column of text behind the first
 COLUMNS = {  # heading -> key
     "AUC source": "auc_source",
     "AUC target": "auc_target",
@@ -30,22 +32,36 @@ def main(arguments: argparse.Namespace) -> int:
     if not METRICS.is_file():
         raise UserError(f"{METRICS} is missing: run dvc repro")
     metrics = read_json(METRICS)
-    rows = table(metrics)
+    rows = table(metrics, papers(read_params()))
     print("\n".join(markdown(rows) if arguments.markdown else plain(rows)))
     if not arguments.markdown:
         print(said(metrics, committed()))
     return 0
 
 
-def table(metrics: dict[str, Any]) -> list[list[str]]:
-    """Arrange the systems' figures in rows, heading first; figures that nobody has get no column."""
+def papers(params: dict[str, Any]) -> dict[str, str]:
+    """Read whom each system follows from the content of params.yaml; those that say nothing are left out."""
+    named = {name: block["paper"] for name, block in params["systems"].items() if "paper" in block}
+    return {"ensemble": "fusion"} | named
+
+
+def table(metrics: dict[str, Any], after: dict[str, str]) -> list[list[str]]:
+    """Arrange the systems' figures in rows, heading first; figures that nobody has get no column.
+
+    Parameters
+    ----------
+    metrics : dict
+        The content of ``metrics/evaluate.json``.
+    after : dict of str
+        System -> the paper it follows, see :func:`papers`; the cell of a system that is not in it is empty.
+    """
     systems = {name: own for name, own in metrics.items() if isinstance(own, dict) and "seeds" in own}
     where = metrics["data"]["name"]
     used = {heading: key for heading, key in COLUMNS.items() if any(key in own for own in systems.values())}
-    rows = [["system", "score [95 %]", *used, "against the autoencoder"]]
+    rows = [["system", AFTER, "score [95 %]", *used, "against the autoencoder"]]
     for name, own in sorted(systems.items(), key=lambda item: -item[1].get(headline(item[1]), 0)):
         figures = [f"{own[key]:.2f}" if key in own else "" for key in used.values()]
-        rows.append([f"{where}/{name}", score(own, headline(own)), *figures, against(own)])
+        rows.append([f"{where}/{name}", after.get(name, ""), score(own, headline(own)), *figures, against(own)])
     return rows
 
 
@@ -69,9 +85,10 @@ def against(own: dict[str, Any]) -> str:
 
 
 def markdown(rows: list[list[str]]) -> list[str]:
-    """Write rows as a markdown table."""
+    """Write rows as a markdown table; the first column and that of papers are flush left."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return [lines[0], "| --- |" + " ---: |" * (len(rows[0]) - 1), *lines[1:]]
+    rules = ["---" if i == 0 or heading == AFTER else "---:" for i, heading in enumerate(rows[0])]
+    return [lines[0], "| " + " | ".join(rules) + " |", *lines[1:]]
 
 
 def plain(rows: list[list[str]]) -> list[str]:

@@ -19,7 +19,7 @@ class AdaptationModule(Levelled):
     """Embed clips by the last layers of an encoder, which may be frozen.
 
     Tokens ``z_l`` of the last layers become ``h = GELU(sum_l W_l norm(z_l) + b_l)``, are pooled and go through one more
-    linear layer. That there are linear and pooling layers behind the last few layers is seed 003's; how many, of what
+    linear layer. Linear and pooling layers behind the last few layers are the paper's (Wang 2025); how many, of what
     size and in which order is ours.
 
     Parameters

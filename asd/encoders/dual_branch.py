@@ -123,7 +123,7 @@ class Spectrum(Branch):
 class DualBranch(Viewer, Levelled):
     """Embed a waveform by its spectrogram, by the spectrum of the whole clip, or by both side by side.
 
-    Both branches are Wilkinghoff's, as seed 003 says, with the attention of its other reference behind the stem.
+    Both branches are Wilkinghoff's, as Wang 2025 says, with the attention of its other reference behind the stem.
     At the width 16 they have his sizes: residual stages of 16 to 128 channels, 128 filters, 2 x 128 dimensions.
 
     Parameters

@@ -22,7 +22,7 @@ class Block(NamedTuple):
 
 
 def log_mel(waveform: np.ndarray, params: MelParams) -> np.ndarray:
-    """Compute a log-mel spectrogram: that of the DCASE baseline, of seed 002, of Dasheng or of EfficientAT.
+    """Compute a log-mel spectrogram: of the DCASE baseline, Chu and Qian 2025, Dasheng or EfficientAT.
 
     By default as ``10 log10(max(librosa.feature.melspectrogram(y, sr, n_fft, hop_length, n_mels, fmin, fmax), eps))``:
     periodic Hann window, frames centred on multiples of the hop with zeros beyond the ends, power, Slaney's mel scale

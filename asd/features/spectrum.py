@@ -1,4 +1,4 @@
-"""Linear spectra: frame by frame, and of a whole clip, as the two branches of seed 003 hear."""
+"""Linear spectra: frame by frame, and of a whole clip, the inputs of the two branches of Wang 2025."""
 
 import numpy as np
 from scipy import fft
@@ -10,8 +10,8 @@ from asd.features.params import SpectrumParams, StftParams
 def stft_magnitude(waveform: np.ndarray, params: StftParams) -> np.ndarray:
     """Compute the magnitude of the short-time Fourier transform, zero beyond ``f_min`` ... ``f_max``.
 
-    As ``abs(librosa.stft(y, n_fft, hop_length))`` with its defaults. All ``n_fft // 2 + 1`` bins are kept, for that
-    is how seed 003 counts them (513), and those out of its range (200-8000 Hz) are silenced.
+    As ``abs(librosa.stft(y, n_fft, hop_length))`` with its defaults. All ``n_fft // 2 + 1`` bins are kept,
+    as in Wang 2025 (513 bins), and those out of the range (there 200-8000 Hz) are set to zero.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pseudo-attributes by characteristic frequency, as in seed 002: the states of a machine exclude each other."""
+"""Pseudo-attributes by mutually exclusive characteristic frequencies, as in Chu and Qian 2025."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Pseudo-attributes by agglomerative clustering, as in seed 000."""
+"""Pseudo-attributes by agglomerative clustering, as in Fang et al. 2025."""
 
 from typing import NamedTuple
 
