@@ -1,7 +1,7 @@
-"""Simple references for studies/real.py, and what tells clips apart that says nothing of a machine: traps.
+"""Simple references for studies/real.py, and traps: level, length and header, which say nothing of a machine.
 
-A reference is a few numbers a clip and the squared Mahalanobis distance to a machine-section's normal training clips;
-a trap is one that a fault does not change, and how far it is from the median of those.
+A reference is some numbers a clip and their squared Mahalanobis distance to a machine-section's normal training clips;
+a trap is one or a few numbers that no fault should change, and how far they are from the median of these clips.
 """
 
 from collections.abc import Callable
@@ -80,7 +80,7 @@ TRAPS = {"level": (level,), "length": (length,), "header": (header,)}
 
 
 def extracted(files: pd.Series) -> dict[str, np.ndarray]:
-    """Compute what references and traps look at: (clips, dimensions) by name, in the order of the files."""
+    """Compute the features of references and traps: (clips, dimensions) by name, in the order of the files."""
     by_function = {function: np.array([function(file) for file in files], dtype=float) for function in FEATURES}
     return {
         name: np.hstack([by_function[function] for function in functions])
@@ -94,7 +94,7 @@ def reference_scores(fold: pd.DataFrame, values: dict[str, np.ndarray]) -> pd.Da
     Parameters
     ----------
     fold : pd.DataFrame
-        Machine clips: ``machine, section, split, recording`` and what else is to be kept.
+        Machine clips: ``machine, section, split, recording`` and any other columns.
     values : dict of np.ndarray [shape=(clips, dimensions)]
         Of :func:`extracted`, its rows those of the table.
 

@@ -213,7 +213,7 @@ def test_a_difference_of_equal_systems_is_not_resolved_and_intervals_hold_the_va
     found = judged(pd.concat([better, better.assign(system="same")]), resamples=200)
     assert summary(found).loc["same", "AUC less that of mean + variogram [95 %]"] == "+0.0 [+0.0, +0.0] not resolved"
     for values in found["same"].values():
-        low, high = values.interval()
+        low, high = values.centred().interval()
         assert low <= values.mean <= high
 
 
@@ -222,6 +222,12 @@ def test_resamples_are_of_recordings():
     one = scores.assign(recording=np.where(scores["anomaly"] == 1, "x", "y"))
     for values in judged(one, resamples=50)["worse"].values():
         assert np.allclose(values.resampled, values.sections.to_numpy()[:, None])
+
+
+def test_the_partial_aucs_resamples_are_centred_on_it():
+    pauc = judged(scores_by_hand(), resamples=200)["worse"]["pauc"]
+    assert pauc.resampled.mean() > pauc.mean + 0.01  # a third of them lacks the highest normal clip
+    assert np.allclose(pauc.centred().resampled.mean(axis=1), pauc.sections)
 
 
 def test_scores_without_anomalies_are_one_line():
