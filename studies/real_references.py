@@ -5,7 +5,7 @@ a trap is one or a few numbers that no fault should change, and how far they are
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ def variogram(path: str) -> np.ndarray:
 
 def level(path: str) -> np.ndarray:
     """Measure a clip's level: RMS in dB re full scale."""
-    samples, _ = read(path)
+    samples, _ = _read(path)
     return 10 * np.log10(np.mean(samples.astype(float) ** 2, keepdims=True)[0] + 1e-20)
 
 
@@ -81,9 +81,9 @@ TRAPS = {"level": (level,), "length": (length,), "header": (header,)}
 
 def extracted(files: pd.Series) -> dict[str, np.ndarray]:
     """Compute the features of references and traps: (clips, dimensions) by name, in the order of the files."""
-    by_function = {function: np.array([function(file) for file in files], dtype=float) for function in FEATURES}
+    clips = [{function: function(file) for function in FEATURES} for file in files]
     return {
-        name: np.hstack([by_function[function] for function in functions])
+        name: np.array([np.concatenate([clip[function] for function in functions]) for clip in clips], dtype=float)
         for name, functions in (REFERENCES | TRAPS).items()
     }
 
@@ -135,4 +135,7 @@ def left_out(distance: Distance, train: np.ndarray, recording: np.ndarray) -> np
 
 
 def _log_mel(path: str, params: LogMelParams) -> np.ndarray:
-    return log_mel(heard(*read(path), params), params).astype(float)
+    return log_mel(heard(*_read(path), params), params).astype(float)
+
+
+_read = lru_cache(maxsize=1)(read)  # several features of one clip, decoded once

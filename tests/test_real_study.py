@@ -256,6 +256,14 @@ def test_from_manifest_to_tables_and_again_from_the_scores(recordings, tmp_path,
     assert run(monkeypatch, capsys, "--scores", out).out == printed.out
 
 
+def test_of_several_systems_the_ensemble_is_a_row(recordings, monkeypatch, capsys):
+    arguments = (recordings / "manifest.csv", "--systems", "statistics", "frozen")
+    brief = ("-S", "encoders.tiny_adapted.adapt.steps=1", "-S", "compute.jobs=1", "-S", "compute.threads=1")
+    table = run(monkeypatch, capsys, *arguments, *brief).out.split("\n\n")[0]
+    rows = {line.split("|")[1].strip() for line in table.splitlines()[2:]}
+    assert rows == {"statistics", "frozen", "ensemble", *REFERENCES}
+
+
 def test_no_label_reaches_the_pipeline(recordings, monkeypatch):
     listed = read_manifests([recordings / "manifest.csv"])
     seen = {}
