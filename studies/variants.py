@@ -120,7 +120,11 @@ def _group_lora(own: str) -> dict[str, Changes]:
 
 
 def _autoencoder(own: str) -> dict[str, Changes]:
-    return {"the baseline's training": trained(own, epochs=100, learning_rate=0.001, anneal=False)}
+    baseline = {"epochs": 100, "learning_rate": 0.001, "anneal": False, "fresh_statistics": False}
+    return {
+        "the baseline's training": trained(own, **baseline),
+        "running statistics": trained(own, fresh_statistics=False),
+    }
 
 
 VARIANTS: dict[str, dict[str, Changes]] = {
