@@ -27,6 +27,7 @@ YEAR = 2025
 SYSTEM = "autoencoder"  # the only one that a study of the factory looks at
 TRAINING = {  # as it was trained when the factory was set
     "epochs": 20,
+    "batch": 256,
     "learning_rate": 0.001,
     "anneal": False,
     "fresh_statistics": False,
