@@ -25,7 +25,13 @@ from stages import adapt, download, extract, features, index, score, train
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 YEAR = 2025
 SYSTEM = "autoencoder"  # the only one that a study of the factory looks at
-TRAINING = {"epochs": 20, "learning_rate": 0.001, "anneal": False}  # as it was trained when the factory was set
+TRAINING = {  # as it was trained when the factory was set
+    "epochs": 20,
+    "batch": 256,
+    "learning_rate": 0.001,
+    "anneal": False,
+    "fresh_statistics": False,
+}
 
 
 def parser(doc: str | None, seeds: list[int] | None = None) -> argparse.ArgumentParser:

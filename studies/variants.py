@@ -120,7 +120,12 @@ def _group_lora(own: str) -> dict[str, Changes]:
 
 
 def _autoencoder(own: str) -> dict[str, Changes]:
-    return {"the baseline's training": trained(own, epochs=100, learning_rate=0.001, anneal=False)}
+    baseline = {"epochs": 100, "batch": 256, "learning_rate": 0.001, "anneal": False, "fresh_statistics": False}
+    return {
+        "the baseline's training": trained(own, **baseline),
+        "batches of 256": trained(own, epochs=18, batch=256),
+        "running statistics": trained(own, fresh_statistics=False),
+    }
 
 
 VARIANTS: dict[str, dict[str, Changes]] = {

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from adaptation_runs import BANDS, BLOCK, PARAMS, Store, adapted
-from conftest import ROOT
+from committed_run import committed, committed_names
 
 from asd.adaptation.collapse import alignment, signs_of_collapse, spread_of, uniformity
 from asd.adaptation.loop import Step
@@ -58,7 +58,7 @@ def test_what_is_adapted_is_measured_without_levels():
 
 
 def test_no_encoder_of_the_committed_run_has_collapsed():
-    found = [json.loads(file.read_text()) for file in sorted((ROOT / "metrics" / "adapt").glob("*.json"))]
+    found = [json.loads(committed(name)) for name in committed_names("metrics/adapt")]
     adapted_ones = [metrics["collapse"] for metrics in found if metrics["steps"]]
     assert len(adapted_ones) == 2
     assert not any(sign for collapse in adapted_ones for sign in collapse.values())

@@ -8,7 +8,7 @@ from classifier_runs import clips as table
 
 from asd.base.errors import UserError
 from asd.classifiers.params import Reconstruction, Untrained
-from asd.classifiers.reconstruction import vectors
+from asd.classifiers.reconstruction import refresh, vectors
 from asd.classifiers.task import module
 from asd.encoders.params import Dense, PooledMel
 from asd.encoders.registry import create_encoder
@@ -67,7 +67,7 @@ def test_autoencoder_scores_agree_with_a_straightforward_implementation(clips, t
 
 
 def test_autoencoder_resumes_at_the_machine(clips, tmp_path, capsys):
-    params = Reconstruction(objective="reconstruction", epochs=1, batch=16, learning_rate=0.001)
+    params = Reconstruction(objective="reconstruction", epochs=1, batch=16, learning_rate=0.001, fresh_statistics=True)
     block = Dense(architecture="dense", features="x")
     whole, _ = module("reconstruction").train(task(clips, params, block, tmp_path, "one"))
     (tmp_path / "one" / "valve.pt").unlink()
@@ -77,7 +77,7 @@ def test_autoencoder_resumes_at_the_machine(clips, tmp_path, capsys):
 
 
 def test_autoencoders_trained_side_by_side_are_those_trained_one_after_the_other(clips, workdir, monkeypatch):
-    params = Reconstruction(objective="reconstruction", epochs=2, batch=16, learning_rate=0.001)
+    params = Reconstruction(objective="reconstruction", epochs=2, batch=16, learning_rate=0.001, fresh_statistics=True)
     block = Dense(architecture="dense", features="x")
     alone, _ = module("reconstruction").train(task(clips, params, block, workdir, "alone"))
     monkeypatch.setattr("asd.classifiers.reconstruction.PAYS", 0.0)
@@ -115,3 +115,55 @@ def test_the_rate_of_the_autoencoder_is_constant_or_falls(clips, tmp_path, monke
         assert rates[-1] < 0.001
     else:
         assert set(rates) == {0.01}
+
+
+def test_fresh_statistics_change_nothing_but_statistics(clips, tmp_path):
+    options = {"objective": "reconstruction", "epochs": 2, "batch": 16, "learning_rate": 0.01}
+    block = Dense(architecture="dense", features="x")
+    running, fresh = (
+        module("reconstruction").train(
+            task(clips, Reconstruction(**options, fresh_statistics=fresh), block, tmp_path, f"{fresh}")
+        )
+        for fresh in (False, True)
+    )
+    assert running[1]["losses"] == fresh[1]["losses"]
+    assert running[1]["held_out_loss"] != fresh[1]["held_out_loss"]
+    learnt = {f"{machine}/{n}" for machine in ("fan", "valve") for n, _ in create_encoder(block, 16).named_parameters()}
+    assert all(torch.equal(running[0][name], fresh[0][name]) for name in learnt)
+    assert all(not torch.equal(running[0][n], fresh[0][n]) for n in fresh[0] if n.endswith(("mean", "var", "source")))
+
+
+def test_fresh_statistics_are_means_over_batches_of_equal_size(clips):
+    frames, starts = vectors(list(Store(clips).clips.values()))
+    network = create_encoder(Dense(architecture="dense", features="x"), 16, seed=2)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm1d):
+            torch.nn.init.normal_(layer.weight)
+            torch.nn.init.normal_(layer.bias)
+            layer.running_mean += 7.0
+    refresh(network, frames, starts, 50)
+    assert not network.training
+
+    batches = []
+    for rows in np.array_split(starts.numpy(), len(starts) // 50):
+        x, own = np.stack([frames.numpy()[r : r + 5].ravel() for r in rows]).astype(float), []
+        for layer in [*network.encoder, *network.decoder]:
+            if isinstance(layer, torch.nn.Linear):
+                x = x @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()
+            elif isinstance(layer, torch.nn.ReLU):
+                x = np.maximum(x, 0)
+            else:
+                own.append((x.mean(axis=0), x.var(axis=0, ddof=1)))
+                x = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-3)
+                x = x * layer.weight.detach().numpy() + layer.bias.detach().numpy()
+        batches.append(own)
+    layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm1d)]
+    assert len(layers) == 9
+    for place, layer in enumerate(layers):
+        assert layer.momentum == 0.01
+        mean, variance = (np.mean([own[place][i] for own in batches], axis=0) for i in (0, 1))
+        np.testing.assert_allclose(layer.running_mean, mean, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(layer.running_var, variance, rtol=1e-3, atol=1e-3)
+    before = [layer.running_mean.clone() for layer in layers]
+    refresh(network, frames, starts[:1], 50)  # nothing to take a variance of
+    assert all(torch.equal(layer.running_mean, b) for layer, b in zip(layers, before, strict=True))

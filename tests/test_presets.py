@@ -49,7 +49,9 @@ def test_frozen_is_pooling_per_band_beam_and_var_min_whatever_the_encoder(preset
 def test_beyond_the_default_systems_train_as_their_papers_say(preset, workdir):
     systems = applied(preset).systems
     baseline = systems["autoencoder"].train.root
-    assert (baseline.epochs, baseline.learning_rate, baseline.anneal) == (100, 0.001, False)
+    assert (baseline.epochs, baseline.batch, baseline.learning_rate) == (100, 256, 0.001)
+    assert not baseline.anneal
+    assert not baseline.fresh_statistics
     assert systems["noise_aware_cnn"].train.root.crop == 0
 
 

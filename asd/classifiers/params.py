@@ -39,6 +39,10 @@ class Reconstruction(Section):
     batch: int = Field(ge=2)
     learning_rate: float = Field(gt=0)
     anneal: bool = Field(False, description="the rate rises at first and falls to 0; the baseline's is constant")
+    fresh_statistics: bool = Field(
+        False,
+        description="batch normalisation's, of the trained weights; the baseline's are running means, which lag behind",
+    )
 
 
 class Augmented(Section):

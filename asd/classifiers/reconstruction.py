@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
 from asd import checkpoints, processes
@@ -120,8 +121,22 @@ def fit(network: nn.Module, frames: Tensor, starts: Tensor, task: Task, generato
             loss.backward()
             optimiser.step()
             losses[epoch] += loss.detach() * len(index) / len(order)
+    if params.fresh_statistics:
+        refresh(network, frames, starts, params.batch)
     network.eval()
     return losses.tolist()
+
+
+def refresh(network: nn.Module, frames: Tensor, starts: Tensor, batch: int) -> None:
+    """Give batch normalisation the mean statistics of all batches as the weights now are.
+
+    Running means with the baseline's momentum of 0.01 are of the last hundred steps' weights, so that what is scored is
+    a network that never was, by other statistics after each step. Batches are of equal size, so that none counts more.
+    """
+    if len(starts) > 1:
+        device = next(network.parameters()).device
+        batches = starts.tensor_split(max(1, len(starts) // batch))
+        update_bn((gather(frames, index).to(device) for index in batches), network)
 
 
 def vectors(clips: list[np.ndarray]) -> tuple[Tensor, Tensor]:
