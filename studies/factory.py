@@ -1,10 +1,10 @@
-"""What the studies of the simulated factory share: a scratch project, the autoencoder in it, seeds, verdicts."""
+"""Shared by the studies of the simulated factory: a scratch project, systems without training in it, verdicts."""
 
 import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,9 @@ from stages import adapt, download, extract, features, index, score, train
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 YEAR = 2025
-SYSTEM = "autoencoder"  # the only one that a study of the factory looks at
-TRAINING = {  # as it was trained when the factory was set
-    "epochs": 20,
-    "batch": 256,
-    "learning_rate": 0.001,
-    "anneal": False,
-    "fresh_statistics": False,
-}
+SYSTEM = "autoencoder"  # of what is trained, the only one that a study of the factory looks at
+BANKS = {"mean log-mel": "mean", "variogram": "variogram"}  # of the system texture, each by itself
+UNTRAINED = ("texture", *BANKS, "statistics", "frozen")
 
 
 def parser(doc: str | None, seeds: list[int] | None = None) -> argparse.ArgumentParser:
@@ -49,31 +44,39 @@ def chosen(machines: str) -> list[str]:
 
 @contextmanager
 def project(seed: int, machines: str = "all", epochs: int | None = None, **simulated: Any) -> Iterator[Path]:
-    """Work in a scratch folder with the shipped params.yaml, another factory and :data:`TRAINING`."""
+    """Work in a scratch folder with the shipped params.yaml, but for the factory and the epochs of the autoencoder."""
     params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     params["dataset"] |= {"name": "simulated", "machines": machines}
     params["dataset"]["simulated"] |= {"seed": seed, **simulated}
-    params["systems"][SYSTEM]["train"] |= TRAINING | ({} if epochs is None else {"epochs": epochs})
+    params["compute"]["threads"] = 1  # networks so small gain nothing by a second one
+    params["systems"][SYSTEM]["train"] |= {} if epochs is None else {"epochs": epochs}
+    for name, bank in BANKS.items():
+        params["encoders"][name] = params["encoders"]["texture"] | {"banks": bank}
+        params["systems"][name] = params["systems"]["texture"] | {"encoder": name}
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         yield Path(folder)
 
 
-def autoencoder() -> list[LabelledSection]:
-    """Run the stages of the autoencoder in the current folder, silently; give its scores beside the truth."""
+def scored(systems: Sequence[str] = (SYSTEM,)) -> list[LabelledSection]:
+    """Run the stages of some systems in the current folder, silently; give their scores beside the truth."""
     content = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    system = content["systems"][SYSTEM]
+    blocks = [content["systems"][name] for name in systems]
+    tables = []
     with silent():
         download.main()
         index.main()
-        features.main(system["features"])
-        adapt.main(system["encoder"])
-        train.main(SYSTEM)
-        extract.main(SYSTEM)
-        score.main(SYSTEM)
-    scores = pd.read_csv(f"data/scores/{SYSTEM}/scores.csv", dtype={"section": str, "nearest": str})
-    table = joined.beside_truth(scores.assign(system=SYSTEM), read_clips(), joined.read_truth())
-    return joined.labelled_sections(table)
+        for front_end in dict.fromkeys(block["features"] for block in blocks):
+            features.main(front_end)
+        for encoder in dict.fromkeys(block["encoder"] for block in blocks):
+            adapt.main(encoder)
+        for name in systems:
+            train.main(name)
+            extract.main(name)
+            score.main(name)
+            table = pd.read_csv(f"data/scores/{name}/scores.csv", dtype={"section": str, "nearest": str})
+            tables.append(table.assign(system=name))
+    return joined.labelled_sections(joined.beside_truth(pd.concat(tables), read_clips(), joined.read_truth()))
 
 
 @contextmanager
@@ -87,9 +90,10 @@ def silent(progress: bool = False) -> Iterator[None]:
         yield
 
 
-def measures(sections: list[LabelledSection]) -> pd.DataFrame:
-    """Tabulate the official measures in percent: one row a machine, one column a measure."""
+def measures(sections: list[LabelledSection], system: str = SYSTEM) -> pd.DataFrame:
+    """Tabulate a system's official measures in percent: one row a machine, one column a measure."""
     points = point_values(sections, YEAR)
+    points = points[points["system"] == system]
     return 100 * points.pivot_table(index="machine", columns="measure", values="value", aggfunc="mean")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from asd.base.compute import rng
 from asd.evaluation.sections import LabelledSection, measured
-from studies.factory import autoencoder, parser, project, verdict
+from studies.factory import parser, project, scored, verdict
 
 MEASURES = {
     "AUC source within": ("auc_source_within",),
@@ -60,7 +60,7 @@ def main() -> None:
     sections = []
     for seed in args.seeds:
         with project(seed, args.machines, severity=0.0):
-            own = autoencoder()
+            own = scored()
         said = zip(MEASURES, averages(own), strict=True)
         print(f"seed {seed}: " + ", ".join(f"{name} {value:.1f}" for name, value in said), flush=True)
         sections += own

@@ -1,9 +1,9 @@
-"""One picture a machine for docs/simulated_factory.md: a normal and a faulty clip, and the envelope spectrum.
+"""One picture a machine for docs/simulated_factory.md: a normal clip, a transient and a stationary fault, envelopes.
 
     python -m studies.factory_pictures [--seeds 1000] [--machines all] [--folder docs/simulated_factory]
 
-Test clips of the source with severity 1 and without the fault, otherwise the same; the squared envelope spectrum of
-the two without the factory around them, with the machine's true frequencies.
+Test clips of the source with severity 1, and the first of them without its fault; the squared envelope spectrum of the
+normal clip and of the transient fault without the factory around them, with the machine's true frequencies.
 """
 
 from collections.abc import Sequence
@@ -28,34 +28,36 @@ from studies.factory_envelope import envelope_spectrum
 from studies.factory_statistics import recording
 
 COLOURS = 64  # of a picture: a third of the bytes
-SHOWN = {
-    "ToyCar": "bent_axle",
-    "ToyTrain": "flat_wheel",
-    "bearing": "outer_race",
-    "fan": "imbalance",
-    "gearbox": "chipped_tooth",
-    "slider": "dry_carriage",
-    "valve": "worn_spring",
+SHOWN = {  # a transient and a stationary fault
+    "ToyCar": ("chipped_tooth", "dry_gears"),
+    "ToyTrain": ("flat_wheel", "axle_squeal"),
+    "bearing": ("outer_race", "misalignment"),
+    "fan": ("bent_blade", "slit"),
+    "gearbox": ("chipped_tooth", "misaligned_shafts"),
+    "slider": ("dry_carriage", "worn_pulley"),
+    "valve": ("worn_spring", "loose_coil"),
 }
 HIGHEST = {"ToyCar": 60, "ToyTrain": 60, "bearing": 150, "fan": 80, "gearbox": 60, "slider": 100, "valve": 60}  # [Hz]
 
 
-def pair(machine: str, seed: int) -> tuple[Stems, Stems]:
-    """Find the first clip with the shown fault; give it without and with the fault, at severity 1."""
+def examples(machine: str, seed: int) -> list[Stems]:
+    """Simulate the first clip with each shown fault at severity 1, behind the first of them without its fault."""
     params = SimulatedParams(size="default", seed=seed)
-    found = orders(MACHINES[machine], params, Cell("test", "source", 1), 50)
-    order: Order = next(o for o in found if simulate(o).facts["fault"] == SHOWN[machine])
-    drawn = simulate(order).facts["severity"]
-    return simulate(order._replace(severity=0.0)), simulate(order._replace(severity=1 / drawn))
+    first: list[Order] = []
+    for fault in SHOWN[machine]:
+        listed = orders(MACHINES[machine], params, Cell("test", "source", 1), 200)
+        order, facts = next((o, facts) for o in listed if (facts := simulate(o).facts)["fault"] == fault)
+        first.append(order._replace(severity=1 / facts["severity"]))
+    return [simulate(order) for order in (first[0]._replace(severity=0.0), *first)]
 
 
 def draw(machine: str, seed: int, file: Path) -> None:
     """Draw one machine's picture."""
-    stems = pair(machine, seed)
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3), width_ratios=(1, 1, 1.3), layout="constrained")
-    titles = ("normal", stems[1].facts["fault"].replace("_", " "))
-    _spectrograms(axes[:2], stems, titles)
-    _envelopes(axes[2], stems, titles, HIGHEST[machine])
+    stems = examples(machine, seed)
+    figure, axes = plt.subplots(1, 4, figsize=(13, 3), width_ratios=(1, 1, 1, 1.3), layout="constrained")
+    titles = ["normal", *(stem.facts["fault"].replace("_", " ") for stem in stems[1:])]
+    _spectrograms(axes[:3], stems, titles)
+    _envelopes(axes[3], stems[:2], titles[:2], HIGHEST[machine])
     figure.suptitle(f"{machine}: {stems[1].facts['attributes']}, SNR {stems[1].facts['snr_db']:.1f} dB", fontsize=9)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.set_dpi(80)
@@ -65,7 +67,7 @@ def draw(machine: str, seed: int, file: Path) -> None:
     plt.close(figure)
 
 
-def _spectrograms(axes: Sequence[Any], stems: tuple[Stems, Stems], titles: tuple[str, str]) -> None:
+def _spectrograms(axes: Sequence[Any], stems: Sequence[Stems], titles: Sequence[str]) -> None:
     params = load(FrontEnd, "features", "log_mel", path=PARAMS).root
     rows = [log_mel(recording(stem), params) for stem in stems]
     low, high = np.percentile(rows[0], [2, 99.8])
@@ -75,7 +77,7 @@ def _spectrograms(axes: Sequence[Any], stems: tuple[Stems, Stems], titles: tuple
         axis.set(title=title, xlabel="time [s]", ylabel="mel band")
 
 
-def _envelopes(axis: Any, stems: tuple[Stems, Stems], titles: tuple[str, str], highest: float) -> None:
+def _envelopes(axis: Any, stems: Sequence[Stems], titles: Sequence[str], highest: float) -> None:
     for stem, title, colour in zip(stems[::-1], titles[::-1], ("C3", "0.3"), strict=True):
         hz, lines = envelope_spectrum((stem.healthy + stem.fault)[:, 0], 2000, 7000)
         shown = (hz > 0.3) & (hz < highest)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -94,6 +95,18 @@ def test_draws_depend_on_their_keys_alone():
     compute.rng(1, "fan", 8).normal(size=5)
     np.testing.assert_array_equal(first, compute.rng(1, "fan", 7).normal(size=5))
     assert not np.array_equal(first, compute.rng(1, "fan", "7").normal(size=5))
+
+
+def test_workers_are_where_their_caller_is(tmp_path, monkeypatch):
+    params = compute.ComputeParams(jobs=2, backend="loky")
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert list(compute.parallel(_folder, [1, 2], params)) == [str(tmp_path / name)] * 2
+
+
+def _folder(_):
+    return str(Path.cwd())
 
 
 @pytest.mark.parametrize("backend", ["auto", "threading", "loky"])

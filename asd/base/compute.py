@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -152,7 +153,7 @@ def _by_processes(function: Callable[[Any], Any], items: Iterable[Any], jobs: in
     own = {"inner_max_num_threads": 1} if backend == "loky" else {}  # the workers are the threads
     with parallel_config(backend, n_jobs=jobs, **own):
         workers = Parallel(return_as="generator")
-    work = partial(_in_worker, os.getpid(), function) if backend == "loky" else function
+    work = partial(_in_worker, os.getpid(), Path.cwd(), function) if backend == "loky" else function
     done = workers(delayed(work)(item) for item in items)
     try:
         for one in done:  # noqa: UP028 - closed by "yield from", joblib warns of results that nobody took
@@ -162,7 +163,8 @@ def _by_processes(function: Callable[[Any], Any], items: Iterable[Any], jobs: in
             done.close()
 
 
-def _in_worker(starter: int, function: Callable[[Any], Any], item: Any) -> Any:
+def _in_worker(starter: int, folder: Path, function: Callable[[Any], Any], item: Any) -> Any:
     follow(starter)
+    os.chdir(folder)  # workers outlive a call, and the folder of an earlier one may be gone
     keep_freed_memory()
     return function(item)

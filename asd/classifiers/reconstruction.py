@@ -1,6 +1,7 @@
 """The organisers' autoencoder: one for each machine, scored by its reconstruction error."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -44,12 +45,9 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if processes.size() > 1:
         raise UserError("autoencoders are trained by compute.jobs workers: start their stage without torchrun")
     machines = {str(machine): clips for machine, clips in task.clips.groupby("machine")}
-    threads = torch.get_num_threads()
     shown = tqdm(_side_by_side(task, machines), total=len(machines), disable=None, desc="autoencoder")
-    try:
+    with one_thread(task.device):
         states = dict(zip(machines, shown, strict=True))
-    finally:
-        torch.set_num_threads(threads)
     tensors = {f"{name}/{key}": tensor for name, state in states.items() for key, tensor in state["tensors"].items()}
     held_out = {name: state["loss"] for name, state in states.items()}
     losses = [state["losses"] for state in states.values()]
@@ -203,9 +201,23 @@ def extract(
         inverse = torch.stack([mine.pop("source"), mine.pop("target")])
         network.load_state_dict(mine)
         network.to(device).eval()
-        for row in np.flatnonzero(machines == machine):
-            clip_id = clips["clip_id"].iloc[row]
-            errors = errors_of(network, next(s[clip_id] for s in stores if clip_id in s), device)
-            mean = errors.double().mean(dim=(0, 1))
-            values[row] = errors.square().mean().item(), torch.einsum("i,dij,j->d", mean, inverse, mean).min().item()
+        with one_thread(device):
+            for row in np.flatnonzero(machines == machine):
+                clip_id = clips["clip_id"].iloc[row]
+                errors = errors_of(network, next(s[clip_id] for s in stores if clip_id in s), device)
+                mean = errors.double().mean(dim=(0, 1))
+                nearer = torch.einsum("i,dij,j->d", mean, inverse, mean).min().item()
+                values[row] = errors.square().mean().item(), nearer
     return values
+
+
+@contextmanager
+def one_thread(device: torch.device) -> Iterator[None]:
+    """Compute by one thread on a CPU: layers so small gain nothing by a second one, and lose all on a busy machine."""
+    threads = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

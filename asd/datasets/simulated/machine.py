@@ -15,8 +15,8 @@ SPREAD = 3.0  # [dB] of a part's smooth response
 class Sound(NamedTuple):
     """A machine without its surroundings.
 
-    ``fault`` is what a fault of severity 1 adds (or takes away, where something is missing). ``frequencies`` [Hz] are
-    means over the clip, by name; ``shaft`` is the speed.
+    ``fault`` is what a fault adds (or takes away, where something is missing), before its gain. ``frequencies`` [Hz]
+    are means over the clip, by name; ``shaft`` is the speed.
     """
 
     healthy: np.ndarray
@@ -64,13 +64,34 @@ class Operation:
         return response(self.design(name), spread) + response(self.copy(name), spread / 3)
 
 
+class Fault(NamedTuple):
+    """Something that can go wrong with a machine.
+
+    Attributes
+    ----------
+    sound : callable
+        What it adds to the healthy sound, or takes away.
+    kind : str
+        ``transient``: impacts and bursts that repeat; ``stationary``: tones, band energy or a speed that changes all
+        along the clip; ``both``.
+    gain : float
+        Factor of ``sound`` at severity 1; calibrated (docs/simulated_factory.md).
+    frequency : str
+        Name of the machine's frequency at which it repeats; empty where it does not.
+    """
+
+    sound: Callable[..., np.ndarray]
+    kind: Literal["transient", "stationary", "both"]
+    gain: float
+    frequency: str = ""
+
+
 @dataclass(frozen=True)
 class Machine:
     """A kind of machine: what it is called, how it is recorded, how it sounds and fails.
 
     ``seconds`` are the lengths its clips may have. ``source`` and ``target`` list the values of each attribute; all
     combinations occur. ``listed`` says how the attributes stand in the organisers' table, if they are not hidden.
-    ``faults`` says of each fault at which of the machine's frequencies it repeats.
     """
 
     name: str
@@ -79,7 +100,7 @@ class Machine:
     target: Mapping[str, tuple[str, ...]]
     listed: Literal["paths", "stems", "hidden"]
     supplement: Literal["clean", "noise"]
-    faults: Mapping[str, str]
+    faults: Mapping[str, Fault]
     sound: Callable[[Operation], Sound]
 
     @property

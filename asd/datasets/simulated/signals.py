@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import irfft
+from scipy.fft import irfft, rfft
 
 RATE = 16000  # [Hz]
 CEILING = 7600.0  # [Hz] nothing is made above
 STEP = 0.01  # [s] in which a speed hardly changes
+UPSAMPLED = 4  # times, before a signal is read between samples
 TAPS = np.arange(-15, 17)  # of a band-limited impulse
 
 
@@ -63,6 +64,32 @@ def swing(cycles: np.ndarray, depth: float) -> np.ndarray:
     """Modulate sinusoidally around one, once a cycle."""
     wave: np.ndarray = 1 + np.float32(depth) * _circle(cycles).imag
     return wave
+
+
+def hunt(rng: np.random.Generator, signal: np.ndarray, hz: float, depth: float) -> np.ndarray:
+    """Let the speed of what sounds rise and fall about its mean.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+    signal : np.ndarray [shape=(frames,)]
+    hz : float
+        How often the speed rises and falls [Hz], about.
+    depth : float
+        Largest deviation of the speed, relative.
+
+    Returns
+    -------
+    np.ndarray [shape=(frames,)]
+        The signal read ahead and behind in turn: a tone of f Hz sweeps between ``f (1 - depth)`` and ``f (1 + depth)``.
+    """
+    frames = len(signal)
+    lag = depth / (2 * np.pi * hz) * _circle(turns(rng, frames, hz, 0.2)).imag * RATE
+    fine = irfft(rfft(signal), UPSAMPLED * frames) * UPSAMPLED
+    read: np.ndarray = np.interp(
+        UPSAMPLED * (np.arange(frames) - lag), np.arange(len(fine)), fine, period=len(fine)
+    ).astype(np.float32)
+    return read
 
 
 def bump(cycles: np.ndarray, width: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """One clip: the machine, its way to the microphone, the factory around it, and the truth about all of them."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,13 +16,17 @@ from asd.datasets.simulated.plan import Order, as_text
 from asd.datasets.simulated.signals import RATE, white
 from asd.datasets.simulated.surroundings import HALLS, factory_noise
 
-VERSION = "simulated-1"
+VERSION = "simulated-2"
 MACHINES = {m.MACHINE.name: m.MACHINE for m in (toy_car, toy_train, bearing, fan, gearbox, slider, valve)}
 LEVEL = 0.005  # RMS of a healthy machine at the reference distance, full scale 1: faults never clip
-DISTANCE = (0.15, 1.2)  # [m] of the microphone
-ANGLE = 2.5  # [dB] of the response that depends on where exactly the microphone stands
-MICROPHONE = 3.0  # [dB] of the response of a microphone
-SNR = (-1.0, 7.0)  # [dB]
+DISTANCE = (0.15, 1.2)  # [m] of a machine's microphone
+ANGLE = 2.5  # [dB] of the response that depends on where a machine's microphone stands
+MOVED = (1.25, 0.7)  # factor of the distance up or down, [dB] of the response: of the installation in one domain
+MICROPHONE = 1.2  # [dB] of the response of a microphone
+SNR = (1.5, 4.5)  # [dB] of an installation
+SNR_SPREAD = 2.5  # [dB] up or down, of a clip
+LEVEL_DRIFT = 1.2  # [dB] standard deviation over clips
+RESPONSE_DRIFT = 1.8  # [dB] likewise, of a smooth response
 SEVERITY = (0.3, 1.0)  # of amplitude
 FLOOR = 3e-5  # of a microphone by itself
 LEAKAGE = -10.0  # [dB] of the machine at the far microphone, against the near one
@@ -48,6 +53,35 @@ class Parts(NamedTuple):
     healthy: np.ndarray
     fault: np.ndarray
     noise: np.ndarray
+
+
+class Installation(NamedTuple):
+    """How a machine is set up in one domain: what is the same in all of the domain's clips.
+
+    Attributes
+    ----------
+    distance : float
+        [m] between machine and microphone.
+    response : np.ndarray [shape=(knots,)]
+        [dB] of the way that the microphone looks at the machine.
+    room : np.random.Generator
+        Of the room's tail.
+    snr : float
+        [dB] about which the clips' signal-to-noise ratios vary.
+    """
+
+    distance: float
+    response: np.ndarray
+    room: np.random.Generator
+    snr: float
+
+    @classmethod
+    def of(cls, copy: Callable[[str], np.random.Generator], domain: str) -> "Installation":
+        """Set up a machine, then move the microphone as the domain asks; ``copy`` as in :class:`Operation`."""
+        machine, moved = copy("installation"), copy(f"installation {domain}")
+        distance = np.exp(machine.uniform(*np.log(DISTANCE)) + moved.uniform(-1, 1) * np.log(MOVED[0]))
+        knots = response(machine, ANGLE) + response(moved, MOVED[1])
+        return cls(float(distance), knots, moved, machine.uniform(*SNR))
 
 
 def simulate(order: Order) -> Stems:
@@ -84,8 +118,9 @@ def _parts(order: Order) -> tuple[list[Parts], dict[str, Any]]:
     design, copy = partial(rng, VERSION, order.machine), partial(rng, "simulated", order.seed, order.machine)
     run = Operation(order.setting, fault, severity, frames, of_machine, of_fault, design, copy)
     sound = machine.sound(run)
-    near = _near(run, sound, of_way)
-    near = near._replace(noise=_surroundings(order, run, _energy(near.healthy), of_noise))
+    installation = Installation.of(copy, order.name.domain)
+    near = _near(run, sound, machine.faults[fault].gain if fault else 0.0, installation, of_way)
+    near = near._replace(noise=_surroundings(order, run, _energy(near.healthy), installation.snr, of_noise))
     if order.name.kind == "noise":  # the machine stands still
         near = near._replace(healthy=0 * near.healthy)
     channels = [near] if order.channels == 1 else [near, _far(near, frames, of_far)]
@@ -99,24 +134,30 @@ def _fault(order: Order, machine: Machine, rng: np.random.Generator) -> tuple[st
     return (fault, severity) if severity else ("", 0.0)
 
 
-def _near(run: Operation, sound: Sound, rng: np.random.Generator) -> Parts:
-    """Carry the machine to its microphone; its level is that without the fault."""
-    distance = np.exp(rng.uniform(*np.log(DISTANCE)))
-    knots = response(rng, ANGLE) + run.response(run.named("mic"), MICROPHONE)
-    way = room(rng, run.frames, distance) * gain(run.frames, knots)
-    way *= LEVEL / float(np.sqrt(np.mean(sound.healthy.astype(float) ** 2)))
+def _near(
+    run: Operation, sound: Sound, fault_gain: float, installation: Installation, rng: np.random.Generator
+) -> Parts:
+    """Carry the machine to its microphone; its level is that without the fault.
+
+    The installation is the same in all clips of a domain; level and response drift a little from clip to clip.
+    """
+    knots = installation.response + run.response(run.named("mic"), MICROPHONE) + response(rng, RESPONSE_DRIFT)
+    way = room(installation.room, run.frames, installation.distance) * gain(run.frames, knots)
+    level = LEVEL * 10 ** (LEVEL_DRIFT * rng.standard_normal() / 20)
+    way *= np.float32(level / float(np.sqrt(np.mean(sound.healthy.astype(float) ** 2))))
     healthy = way * rfft(sound.healthy)
-    added = np.float32(run.severity) * way * rfft(sound.fault) if run.severity else np.zeros_like(healthy)
+    amplitude = np.float32(run.severity * fault_gain)
+    added = amplitude * way * rfft(sound.fault) if run.severity else np.zeros_like(healthy)
     return Parts(healthy, added, np.zeros_like(healthy))
 
 
-def _surroundings(order: Order, run: Operation, machine: float, rng: np.random.Generator) -> np.ndarray:
-    """Draw the factory around a machine of that energy, as its microphone hears it."""
+def _surroundings(order: Order, run: Operation, machine: float, snr: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw the factory around a machine of that energy at its microphone, at about that signal-to-noise ratio [dB]."""
     floor = np.float32(FLOOR * np.sqrt(run.frames / 2)) * white(rng, run.frames)
     if order.name.kind == "clean":
         return floor
     name = run.attributes.get("noise", "1")
-    snr = rng.uniform(*SNR)
+    snr = snr + rng.uniform(-SNR_SPREAD, SNR_SPREAD)
     noise = factory_noise(rng, run.frames, HALLS[name], run.copy(f"hall {name}"))
     noise *= gain(run.frames, run.response(run.named("mic"), MICROPHONE))
     noise *= np.float32(np.sqrt(machine / _energy(noise)) * 10 ** (-snr / 20))
@@ -154,9 +195,10 @@ def _facts(order: Order, machine: Machine, fault: str, severity: float, sound: S
         "frequencies_hz": as_text(frequencies, ";", "="),
         "snr_db": _decibel(near.healthy, near.noise) if order.name.kind == "machine" else "",
         "fault": fault,
+        "fault_kind": machine.faults[fault].kind if fault else "",
         "severity": significant(severity),
-        "fault_frequency": machine.faults[fault] if fault else "",
-        "fault_hz": frequencies[machine.faults[fault]] if fault else "",
+        "fault_frequency": machine.faults[fault].frequency if fault else "",
+        "fault_hz": frequencies.get(machine.faults[fault].frequency, "") if fault else "",
         "fault_db": _decibel(near.fault, near.healthy + near.noise) if fault else "",
     }
 

@@ -1,4 +1,4 @@
-"""The factory around a machine: air, mains hum, another machine, clatter; drawn anew for every clip."""
+"""The factory around a machine: air, mains hum, another machine, clatter; they differ from clip to clip."""
 
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ HALLS = {
     "2": Hall(-2.0, 0.45, (38, 50), 10, 1.2),
 }
 MAINS = 50.0  # [Hz]
+COLOUR = 2.0  # [dB] by which the broadband noise varies from clip to clip
 
 
 def factory_noise(rng: np.random.Generator, frames: int, hall: Hall, place: np.random.Generator) -> np.ndarray:
@@ -43,9 +44,9 @@ def factory_noise(rng: np.random.Generator, frames: int, hall: Hall, place: np.r
     np.ndarray [shape=(1 + frames // 2,)]
         Its spectrum, in any unit.
     """
-    colour = gain(frames, response(place, 3) + response(rng, 2.5))
+    colour = gain(frames, response(place, 3) + response(rng, COLOUR))
     broad = band_noise(rng, frames, 60, 7000, hall.slope, colour)
-    broad *= swing(turns(rng, frames, rng.uniform(0.1, 0.5), 0.5), rng.uniform(0, 0.4))
+    broad *= swing(turns(rng, frames, rng.uniform(0.1, 0.5), 0.5), rng.uniform(0, 0.7))
     time = np.arange(frames) / RATE
     hum = hall.hum * rng.uniform(0.5, 1.5) * harmonics(rng, MAINS * time, [0.3, 1, 0.2, 0.5, 0.1, 0.3])
     steady = broad + hum + rng.uniform(0, 1.0) * _neighbour(rng, frames, hall)

@@ -13,7 +13,7 @@ localized faults", J. Vib. Acoust. 125, 2003. Geometry: SKF 6205.
 import numpy as np
 
 from asd.datasets.simulated.acoustics import Body, coloured, ring
-from asd.datasets.simulated.machine import Machine, Operation, Sound
+from asd.datasets.simulated.machine import Fault, Machine, Operation, Sound
 from asd.datasets.simulated.signals import at, band_noise, crossings, harmonics, impulses, mean_speed, swing, turns
 from asd.kinematics import Bearing, bearing_frequencies, bearing_orders
 
@@ -37,7 +37,7 @@ def sound(run: Operation) -> Sound:
     rumble = band_noise(run.rng, run.frames, 80, 3000, -4) * swing(shaft, 0.2)
     motor = harmonics(run.rng, shaft, 0.15 / np.sqrt(np.arange(1, 31)))
     healthy = coloured(0.8 * film * rolling + 0.5 * rumble + motor, place)
-    fault = coloured(FAULTS[run.fault](run, shaft, pedestal), place) if run.fault else np.zeros_like(healthy)
+    fault = coloured(FAULTS[run.fault].sound(run, shaft, pedestal), place) if run.fault else np.zeros_like(healthy)
     return Sound(healthy, fault, {"shaft": hz, **bearing_frequencies(GEOMETRY, hz)})
 
 
@@ -64,7 +64,31 @@ def rolling_element(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.nda
     return spall(run, 2 * ORDERS["BSF"] * shaft, swing(ORDERS["FTF"] * shaft + run.fault_rng.uniform(), 0.4), pedestal)
 
 
-FAULTS = {"outer_race": outer_race, "inner_race": inner_race, "rolling_element": rolling_element}
+def lost_lubricant(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray:
+    """Rub where the film breaks: steady friction noise in the pedestal's resonances."""
+    return ring(band_noise(run.fault_rng, run.frames, 1500, 7000), pedestal)
+
+
+def misalignment(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray:
+    """Bend the shaft twice a turn: its orders grow, the even ones most."""
+    orders = np.arange(1, 41)
+    return harmonics(run.fault_rng, shaft, np.where(orders % 2, 0.4, 1.0) / np.sqrt(orders))
+
+
+def loose_mount(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray:
+    """Let the pedestal sway on its bolts: a resonance comes where none was."""
+    hz = run.copy("loose mount").uniform(700, 1100)
+    return ring(band_noise(run.fault_rng, run.frames, 300, 4000), Body((hz,), (0.03,), (1.0,)))
+
+
+FAULTS = {
+    "outer_race": Fault(outer_race, "transient", 0.54, "BPFO"),
+    "inner_race": Fault(inner_race, "transient", 0.53, "BPFI"),
+    "rolling_element": Fault(rolling_element, "transient", 0.59, "BSF"),
+    "lost_lubricant": Fault(lost_lubricant, "stationary", 1.1),
+    "misalignment": Fault(misalignment, "stationary", 1.5, "shaft"),
+    "loose_mount": Fault(loose_mount, "stationary", 0.13),
+}
 
 MACHINE = Machine(
     name="bearing",
@@ -73,6 +97,6 @@ MACHINE = Machine(
     target={"pro": ("C",), "vel": ("8", "12"), "loc": ("C", "D")},
     listed="hidden",
     supplement="clean",
-    faults={"outer_race": "BPFO", "inner_race": "BPFI", "rolling_element": "BSF"},
+    faults=FAULTS,
     sound=sound,
 )

@@ -11,8 +11,8 @@ W. Neise, "Review of fan noise generation mechanisms and control methods", Proc.
 import numpy as np
 
 from asd.datasets.simulated.acoustics import Body, ring
-from asd.datasets.simulated.machine import Machine, Operation, Sound
-from asd.datasets.simulated.signals import RATE, band_noise, bump, harmonics, mean_speed, swing, turns
+from asd.datasets.simulated.machine import Fault, Machine, Operation, Sound
+from asd.datasets.simulated.signals import RATE, band_noise, bump, harmonics, hunt, mean_speed, swing, turns
 from asd.kinematics import blade_pass
 
 BLADES = {"A": 7, "B": 5, "C": 6}  # by model
@@ -32,33 +32,51 @@ def sound(run: Operation) -> Sound:
     shell = ring(band_noise(run.rng, run.frames, 200, 5000, -2) * swing(shaft, 0.1), casing)
     mains = harmonics(run.rng, 100 * np.arange(run.frames) / RATE, [0.15, 0.08, 0.05])
     healthy = tones + 0.7 * air + 0.3 * shell + mains
-    fault = FAULTS[run.fault](run, shaft, blades, casing) if run.fault else np.zeros_like(healthy)
+    fault = FAULTS[run.fault].sound(run, shaft, tones, casing) if run.fault else np.zeros_like(healthy)
     return Sound(healthy, fault, {"shaft": hz, "blade_pass": blade_pass(blades, hz), "stall": STALL * hz})
 
 
-def imbalance(run: Operation, shaft: np.ndarray, blades: int, casing: Body) -> np.ndarray:
+def imbalance(run: Operation, shaft: np.ndarray, tones: np.ndarray, casing: Body) -> np.ndarray:
     """Shake the casing once a turn, as the square of the speed: low orders, and a rattle when the force is largest."""
     force = (run.number("rpm") / 60 / NOMINAL) ** 2
     rattle = band_noise(run.fault_rng, run.frames, 300, 6000) * bump(shaft + run.fault_rng.uniform(), 0.15)
     return force * (harmonics(run.fault_rng, shaft, [0.5, 0.3, 0.2]) + 0.7 * ring(rattle, casing))
 
 
-def bent_blade(run: Operation, shaft: np.ndarray, blades: int, casing: Body) -> np.ndarray:
+def bent_blade(run: Operation, shaft: np.ndarray, tones: np.ndarray, casing: Body) -> np.ndarray:
     """Let one blade beat the air by itself: a pulse and a rough wake once a turn, orders between the blade tones."""
+    blades = BLADES[run.attributes["m"]]
     orders = np.arange(1, 4 * blades + 1)
     pulse = harmonics(run.fault_rng, shaft, 0.15 * np.exp(-(((orders - 1.5 * blades) / (1.2 * blades)) ** 2)))
     wake = band_noise(run.fault_rng, run.frames, 700, 5000, -2) * bump(shaft + run.fault_rng.uniform(), 0.4 / blades)
     return 1.5 * pulse + 2.3 * wake
 
 
-def blocked_inlet(run: Operation, shaft: np.ndarray, blades: int, casing: Body) -> np.ndarray:
+def blocked_inlet(run: Operation, shaft: np.ndarray, tones: np.ndarray, casing: Body) -> np.ndarray:
     """Stall: rough air in cells that travel round, and inflow that loads the blades unevenly."""
     cells = turns(run.fault_rng, run.frames, STALL * run.number("rpm") / 60, 0.01)
     rough = band_noise(run.fault_rng, run.frames, 250, 3500, -3) * bump(cells, 0.3)
-    return 1.2 * rough + harmonics(run.fault_rng, blades * shaft, [0.0, 0.15, 0.15, 0.12, 0.08])
+    return 1.2 * rough + harmonics(run.fault_rng, BLADES[run.attributes["m"]] * shaft, [0.0, 0.15, 0.15, 0.12, 0.08])
 
 
-FAULTS = {"imbalance": imbalance, "bent_blade": bent_blade, "blocked_inlet": blocked_inlet}
+def slit(run: Operation, shaft: np.ndarray, tones: np.ndarray, casing: Body) -> np.ndarray:
+    """Whistle: air that leaves by a slit adds a narrow band of noise, higher the faster the fan."""
+    hz = run.copy("slit").uniform(1300, 2200) * run.number("rpm") / 60 / NOMINAL
+    return ring(band_noise(run.fault_rng, run.frames, 500, 5000), Body((hz,), (0.012,), (1.0,)))
+
+
+def hunting(run: Operation, shaft: np.ndarray, tones: np.ndarray, casing: Body) -> np.ndarray:
+    """Let the speed rise and fall: the tones broaden."""
+    return hunt(run.fault_rng, tones, 0.7, 0.05) - tones
+
+
+FAULTS = {
+    "imbalance": Fault(imbalance, "both", 0.8, "shaft"),
+    "bent_blade": Fault(bent_blade, "transient", 0.67, "shaft"),
+    "blocked_inlet": Fault(blocked_inlet, "both", 0.84, "stall"),
+    "slit": Fault(slit, "stationary", 0.14),
+    "hunting": Fault(hunting, "stationary", 2),
+}
 
 MACHINE = Machine(
     name="fan",
@@ -67,6 +85,6 @@ MACHINE = Machine(
     target={"m": ("C",), "rpm": ("1000", "1700"), "noise": ("2",)},
     listed="paths",
     supplement="noise",
-    faults={"imbalance": "shaft", "bent_blade": "shaft", "blocked_inlet": "stall"},
+    faults=FAULTS,
     sound=sound,
 )

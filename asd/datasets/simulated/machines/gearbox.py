@@ -11,7 +11,7 @@ J. Vib. Acoust. 108, 1986; R. B. Randall, "A new method of modeling gear faults"
 import numpy as np
 
 from asd.datasets.simulated.acoustics import Body, coloured, ring
-from asd.datasets.simulated.machine import Machine, Operation, Sound
+from asd.datasets.simulated.machine import Fault, Machine, Operation, Sound
 from asd.datasets.simulated.signals import (
     band_noise,
     bump,
@@ -41,7 +41,7 @@ def sound(run: Operation) -> Sound:
     rattle = band_noise(run.rng, run.frames, 300, 7000, -1) * swing(PINION * shaft, 0.3) * swing(shaft, 0.1)
     motor = band_noise(run.rng, run.frames, 100, 6000, -4) + harmonics(run.rng, 10 * shaft, [0.2, 0.15, 0.1])
     healthy = 0.45 * teeth + 0.5 * ring(rattle + 0.5 * teeth, housing) + 0.5 * motor
-    fault = FAULTS[run.fault](run, shaft, teeth, housing) if run.fault else np.zeros_like(healthy)
+    fault = FAULTS[run.fault].sound(run, shaft, teeth, housing) if run.fault else np.zeros_like(healthy)
     return Sound(healthy, fault, {"shaft": hz, "wheel": PINION / WHEEL * hz, "mesh": mesh(PINION, hz)})
 
 
@@ -66,7 +66,23 @@ def eccentric_wheel(run: Operation, shaft: np.ndarray, teeth: np.ndarray, housin
     return 0.85 * teeth * (swing(turned, 1) - 1) + 0.7 * ring(loose, housing)
 
 
-FAULTS = {"chipped_tooth": chipped_tooth, "worn_teeth": worn_teeth, "eccentric_wheel": eccentric_wheel}
+def low_oil(run: Operation, shaft: np.ndarray, teeth: np.ndarray, housing: Body) -> np.ndarray:
+    """Slide without a film: steady friction noise of the housing."""
+    return ring(band_noise(run.fault_rng, run.frames, 1200, 7000, -1), housing)
+
+
+def misaligned_shafts(run: Operation, shaft: np.ndarray, teeth: np.ndarray, housing: Body) -> np.ndarray:
+    """Bear at the teeth's edges: the second and third harmonic of the mesh grow."""
+    return harmonics(run.fault_rng, PINION * shaft, [0.0, 0.9, 0.7, 0.4, 0.2])
+
+
+FAULTS = {
+    "chipped_tooth": Fault(chipped_tooth, "transient", 0.77, "shaft"),
+    "eccentric_wheel": Fault(eccentric_wheel, "transient", 0.36, "wheel"),
+    "worn_teeth": Fault(worn_teeth, "both", 0.47, "mesh"),
+    "low_oil": Fault(low_oil, "stationary", 0.71),
+    "misaligned_shafts": Fault(misaligned_shafts, "stationary", 0.43, "mesh"),
+}
 
 MACHINE = Machine(
     name="gearbox",
@@ -75,6 +91,6 @@ MACHINE = Machine(
     target={"volt": ("7", "10"), "wt": ("0",)},
     listed="paths",
     supplement="clean",
-    faults={"chipped_tooth": "shaft", "worn_teeth": "mesh", "eccentric_wheel": "wheel"},
+    faults=FAULTS,
     sound=sound,
 )

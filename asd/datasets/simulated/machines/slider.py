@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asd.datasets.simulated.acoustics import Body, ring
-from asd.datasets.simulated.machine import Machine, Operation, Sound
+from asd.datasets.simulated.machine import Fault, Machine, Operation, Sound
 from asd.datasets.simulated.signals import RATE, band_noise, bump, crossings, harmonics, impulses, mean_speed, turns
 
 TRAVEL = 0.25  # [m]
@@ -46,7 +46,7 @@ def sound(run: Operation) -> Sound:
     jolts = ring(impulses(ends, 16 * metres / ramp**0.5 * run.rng.uniform(0.8, 1.2, len(ends)), run.frames), frame)
     idle = band_noise(run.rng, run.frames, 100, 4000, -4)
     healthy = motor * np.sqrt(motion.velocity) + 0.8 * friction + jolts + 0.3 * idle
-    fault = FAULTS[run.fault](run, motion, frame) if run.fault else np.zeros_like(healthy)
+    fault = FAULTS[run.fault].sound(run, motion, frame) if run.fault else np.zeros_like(healthy)
     stroke = mean_speed(strokes)
     return Sound(
         healthy,
@@ -92,7 +92,24 @@ def dry_carriage(run: Operation, motion: Motion, frame: Body) -> np.ndarray:
     return 2.8 * ring(motion.velocity * flutter * band_noise(run.fault_rng, run.frames, 400, 6000, -3), frame)
 
 
-FAULTS = {"rail_pit": rail_pit, "belt_slip": belt_slip, "dry_carriage": dry_carriage}
+def worn_pulley(run: Operation, motion: Motion, frame: Body) -> np.ndarray:
+    """Mesh badly: the higher harmonics of the belt's teeth grow."""
+    teeth = harmonics(run.fault_rng, motion.position * TRAVEL / PULLEY * TEETH, [0.2, 0.5, 0.8, 0.8, 0.6, 0.4])
+    return teeth * np.sqrt(motion.velocity)
+
+
+def dry_rail(run: Operation, motion: Motion, frame: Body) -> np.ndarray:
+    """Rub without grease, in time with the velocity as all friction here."""
+    return ring(motion.velocity**1.5 * band_noise(run.fault_rng, run.frames, 1200, 7000, -1), frame)
+
+
+FAULTS = {
+    "rail_pit": Fault(rail_pit, "transient", 0.85, "cycle"),
+    "belt_slip": Fault(belt_slip, "both", 0.43, "stroke"),
+    "dry_carriage": Fault(dry_carriage, "transient", 0.73, "ball"),
+    "worn_pulley": Fault(worn_pulley, "stationary", 0.72, "belt_mesh"),
+    "dry_rail": Fault(dry_rail, "stationary", 1.4),
+}
 
 MACHINE = Machine(
     name="slider",
@@ -101,6 +118,6 @@ MACHINE = Machine(
     target={"vel": ("420", "850"), "ac": ("0.2",)},
     listed="hidden",
     supplement="noise",
-    faults={"rail_pit": "cycle", "belt_slip": "stroke", "dry_carriage": "ball"},
+    faults=FAULTS,
     sound=sound,
 )

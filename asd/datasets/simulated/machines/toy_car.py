@@ -11,12 +11,13 @@ A. Hughes and B. Drury, "Electric motors and drives", 2013 (speed and commutatio
 import numpy as np
 
 from asd.datasets.simulated.acoustics import Body, ring
-from asd.datasets.simulated.machine import Machine, Operation, Sound
+from asd.datasets.simulated.machine import Fault, Machine, Operation, Sound
 from asd.datasets.simulated.signals import (
     band_noise,
     bump,
     crossings,
     harmonics,
+    hunt,
     impulses,
     mean_speed,
     swing,
@@ -41,7 +42,7 @@ def sound(run: Operation) -> Sound:
     gears = harmonics(run.rng, PINION * motor, [0.4, 0.3, 0.2, 0.15, 0.1]) * swing(axle, 0.3) * swing(motor, 0.15)
     rub = band_noise(run.rng, run.frames, 300, 7000, -1) * swing(COMMUTATIONS * motor, 0.3) * swing(axle, 0.15)
     healthy = 0.5 * (brushes + gears) + ring(0.8 * rub + 0.6 * gears, chassis)
-    fault = FAULTS[run.fault](run, motor, gears, chassis) if run.fault else np.zeros_like(healthy)
+    fault = FAULTS[run.fault].sound(run, motor, gears, chassis) if run.fault else np.zeros_like(healthy)
     frequencies = {
         "shaft": hz,
         "axle": PINION / WHEEL * hz,
@@ -72,7 +73,23 @@ def chipped_tooth(run: Operation, motor: np.ndarray, gears: np.ndarray, chassis:
     return ring(impulses(times, force, run.frames), chassis) - 0.35 * gears * bump(axle, 2 / WHEEL)
 
 
-FAULTS = {"worn_brush": worn_brush, "bent_axle": bent_axle, "chipped_tooth": chipped_tooth}
+def dry_gears(run: Operation, motor: np.ndarray, gears: np.ndarray, chassis: Body) -> np.ndarray:
+    """Rub without grease: steady friction noise through the chassis."""
+    return ring(band_noise(run.fault_rng, run.frames, 1200, 6500, -1), chassis)
+
+
+def uneven_supply(run: Operation, motor: np.ndarray, gears: np.ndarray, chassis: Body) -> np.ndarray:
+    """Let the motor hunt: the tones of the gears broaden."""
+    return hunt(run.fault_rng, gears, 1.2, 0.04) - gears
+
+
+FAULTS = {
+    "worn_brush": Fault(worn_brush, "both", 2.2, "commutation"),
+    "bent_axle": Fault(bent_axle, "transient", 0.43, "axle"),
+    "chipped_tooth": Fault(chipped_tooth, "transient", 0.57, "axle"),
+    "dry_gears": Fault(dry_gears, "stationary", 1.4),
+    "uneven_supply": Fault(uneven_supply, "stationary", 1.3),
+}
 
 MACHINE = Machine(
     name="ToyCar",
@@ -81,6 +98,6 @@ MACHINE = Machine(
     target={"car": ("B1",), "spd": ("34V", "25V"), "mic": ("2",), "noise": ("2",)},
     listed="stems",
     supplement="clean",
-    faults={"worn_brush": "commutation", "bent_axle": "axle", "chipped_tooth": "axle"},
+    faults=FAULTS,
     sound=sound,
 )

@@ -9,7 +9,7 @@ D. J. Thompson, "Railway noise and vibration", 2009 (rolling and impact noise).
 import numpy as np
 
 from asd.datasets.simulated.acoustics import Body, ring
-from asd.datasets.simulated.machine import Machine, Operation, Sound
+from asd.datasets.simulated.machine import Fault, Machine, Operation, Sound
 from asd.datasets.simulated.signals import (
     band_noise,
     bump,
@@ -38,7 +38,7 @@ def sound(run: Operation) -> Sound:
     joints = _axles(way / RAIL + run.rng.uniform(), RAIL, run.rng, 0.004)
     clack = ring(impulses(joints, 5 * run.rng.uniform(0.6, 1.4, len(joints)), run.frames), track)
     healthy = hum + 0.8 * rolling + clack
-    fault = FAULTS[run.fault](run, way, wheel, track) if run.fault else np.zeros_like(healthy)
+    fault = FAULTS[run.fault].sound(run, way, wheel, track) if run.fault else np.zeros_like(healthy)
     turning = metres / WHEEL[run.attributes["car"]]
     frequencies = {"wheel": turning, "motor": WORM * turning, "joint": metres / RAIL, "lap": metres / LAP}
     return Sound(healthy, fault, frequencies)
@@ -68,7 +68,24 @@ def worn_brush(run: Operation, way: np.ndarray, wheel: np.ndarray, track: Body) 
     return 0.8 * band_noise(run.fault_rng, run.frames, 1200, 7200, -2) * bump(WORM * wheel, 0.15)
 
 
-FAULTS = {"flat_wheel": flat_wheel, "rail_pit": rail_pit, "worn_brush": worn_brush}
+def axle_squeal(run: Operation, way: np.ndarray, wheel: np.ndarray, track: Body) -> np.ndarray:
+    """Squeal: a dry axle adds a tone that is nearly steady."""
+    pitch = turns(run.fault_rng, run.frames, 1900 * run.fault_rng.uniform(0.9, 1.1), 0.004)
+    return harmonics(run.fault_rng, pitch, [1.0, 0.4, 0.2]) * swing(wheel, 0.3)
+
+
+def dirty_track(run: Operation, way: np.ndarray, wheel: np.ndarray, track: Body) -> np.ndarray:
+    """Roll over dust: more rolling noise, and of the track rather than of the car."""
+    return ring(band_noise(run.fault_rng, run.frames, 400, 5000, -1), track)
+
+
+FAULTS = {
+    "flat_wheel": Fault(flat_wheel, "transient", 0.6, "wheel"),
+    "rail_pit": Fault(rail_pit, "transient", 0.59, "lap"),
+    "worn_brush": Fault(worn_brush, "both", 1.4, "motor"),
+    "axle_squeal": Fault(axle_squeal, "stationary", 0.55),
+    "dirty_track": Fault(dirty_track, "stationary", 0.45),
+}
 
 MACHINE = Machine(
     name="ToyTrain",
@@ -77,6 +94,6 @@ MACHINE = Machine(
     target={"car": ("B2",), "spd": ("6", "9"), "mic": ("2",), "noise": ("2",)},
     listed="hidden",
     supplement="clean",
-    faults={"flat_wheel": "wheel", "rail_pit": "lap", "worn_brush": "motor"},
+    faults=FAULTS,
     sound=sound,
 )

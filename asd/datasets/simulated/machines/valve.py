@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asd.datasets.simulated.acoustics import Body, ring
-from asd.datasets.simulated.machine import Machine, Operation, Sound
+from asd.datasets.simulated.machine import Fault, Machine, Operation, Sound
 from asd.datasets.simulated.signals import RATE, band_noise, bump, crossings, harmonics, impulses, mean_speed, turns
 
 # pattern: openings a second, share of the time open
@@ -49,8 +49,8 @@ def sound(run: Operation) -> Sound:
     )
     flow = strokes.gate * band_noise(run.rng, run.frames, 800, 7200, -1) * np.float32(run.number("pres") ** 0.5)
     coil = strokes.gate * harmonics(run.rng, 100 * np.arange(run.frames) / RATE, [0.2, 0.1, 0.1, 0.05])
-    healthy = ring(clicks, body) + 0.4 * flow + coil + 0.15 * band_noise(run.rng, run.frames, 100, 3000, -3)
-    fault = FAULTS[run.fault](run, strokes, body) if run.fault else np.zeros_like(healthy)
+    healthy = ring(clicks, body) + 0.4 * flow + coil + 0.3 * band_noise(run.rng, run.frames, 100, 5000, -3)
+    fault = FAULTS[run.fault].sound(run, strokes, flow, body) if run.fault else np.zeros_like(healthy)
     return Sound(healthy, fault, {"cycle": mean_speed(cycles)})
 
 
@@ -60,7 +60,7 @@ def _strike(rng: np.random.Generator, times: np.ndarray, force: float, frames: i
     return impulses(times, forces, frames) + impulses(times + REBOUND, 0.2 * forces, frames)
 
 
-def sticking(run: Operation, strokes: Strokes, body: Body) -> np.ndarray:
+def sticking(run: Operation, strokes: Strokes, flow: np.ndarray, body: Body) -> np.ndarray:
     """Scrape, and strike a second time later."""
     late = run.fault_rng.uniform(0.03, 0.06, len(strokes.opening))
     knock = _strike(run.fault_rng, strokes.opening + late, 1.2 * FORCE, run.frames)
@@ -68,13 +68,13 @@ def sticking(run: Operation, strokes: Strokes, body: Body) -> np.ndarray:
     return ring(knock, body) + 2.4 * ring(scrape, body)
 
 
-def leak(run: Operation, strokes: Strokes, body: Body) -> np.ndarray:
+def leak(run: Operation, strokes: Strokes, flow: np.ndarray, body: Body) -> np.ndarray:
     """Let the fluid splutter through a narrow gap while closed."""
     bursts = bump(turns(run.fault_rng, run.frames, SPLUTTER, 0.4), 0.12)
     return 1.5 * (1 - strokes.gate) * bursts * band_noise(run.fault_rng, run.frames, 500, 5500, -3)
 
 
-def worn_spring(run: Operation, strokes: Strokes, body: Body) -> np.ndarray:
+def worn_spring(run: Operation, strokes: Strokes, flow: np.ndarray, body: Body) -> np.ndarray:
     """Bounce several times after closing, each time less and sooner."""
     bounces = np.cumsum([0.022, 0.018, 0.014, 0.011])
     times = strokes.closing[:, None] + bounces * run.fault_rng.uniform(0.9, 1.1, (len(strokes.closing), 1))
@@ -82,7 +82,30 @@ def worn_spring(run: Operation, strokes: Strokes, body: Body) -> np.ndarray:
     return ring(impulses(times.ravel(), forces.ravel(), run.frames), body)
 
 
-FAULTS = {"sticking": sticking, "leak": leak, "worn_spring": worn_spring}
+def loose_coil(run: Operation, strokes: Strokes, flow: np.ndarray, body: Body) -> np.ndarray:
+    """Hum louder and sharper while the coil is on: loose sheets rattle at twice the mains frequency."""
+    orders = np.arange(1, 26)
+    return strokes.gate * harmonics(run.fault_rng, 100 * np.arange(run.frames) / RATE, 0.3 / np.sqrt(orders))
+
+
+def clogged(run: Operation, strokes: Strokes, flow: np.ndarray, body: Body) -> np.ndarray:
+    """Pass less: the flow's hiss gets weaker and darker."""
+    return strokes.gate * band_noise(run.fault_rng, run.frames, 300, 2500, -3) - 0.5 * flow
+
+
+def worn_seat(run: Operation, strokes: Strokes, flow: np.ndarray, body: Body) -> np.ndarray:
+    """Hiss all the time: the seat does not close tightly."""
+    return band_noise(run.fault_rng, run.frames, 2000, 7200)
+
+
+FAULTS = {
+    "sticking": Fault(sticking, "transient", 0.34, "cycle"),
+    "leak": Fault(leak, "transient", 0.63, "cycle"),
+    "worn_spring": Fault(worn_spring, "transient", 0.28, "cycle"),
+    "loose_coil": Fault(loose_coil, "stationary", 1.8),
+    "clogged": Fault(clogged, "stationary", 0.41),
+    "worn_seat": Fault(worn_seat, "stationary", 0.3),
+}
 
 MACHINE = Machine(
     name="valve",
@@ -91,6 +114,6 @@ MACHINE = Machine(
     target={"pat": ("10", "11"), "pres": ("3",)},
     listed="paths",
     supplement="noise",
-    faults={"sticking": "cycle", "leak": "cycle", "worn_spring": "cycle"},
+    faults=FAULTS,
     sound=sound,
 )
