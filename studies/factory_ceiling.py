@@ -4,8 +4,8 @@
 
 A supervised classifier for each machine, trained on other labelled clips of the same installations: the mean of the
 probabilities of extremely randomised trees and linear discriminant analysis, both of the faults by name; on statistics
-of the log-mel spectrogram, the spectrum and envelopes, with the lines at the machine's characteristic frequencies, whose
-speed it is given.
+of the log-mel spectrogram, the spectrum and envelopes, with the lines at the machine's characteristic frequencies,
+whose speed it is given.
 """
 
 from itertools import islice
