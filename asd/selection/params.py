@@ -9,8 +9,8 @@ from asd.base.section import Section
 Kind = Literal["machine", "attribute", "domain", "mixed", "shuffled", "scattered", "stretched"]
 SCORERS = (  # those of asd.scoring.trade_off
     "knn_cosine", "knn_euclidean", "knn_4_apart", "knn_4_together", "smote", "kmeans", "mahalanobis",
-    "robust_mahalanobis", "shrunk_mahalanobis", "local_outlier_factor", "density_ratio", "density_difference", "density_log",
-    "domain_density", "density_whitened", "var_min", "gmm", "knn_bands", "shrunk_mahalanobis_bands",
+    "robust_mahalanobis", "shrunk_mahalanobis", "local_outlier_factor", "density_ratio", "density_difference",
+    "density_log", "domain_density", "density_whitened", "var_min", "gmm", "knn_bands", "shrunk_mahalanobis_bands",
     "var_min_bands",
 )  # fmt: skip
 
