@@ -20,7 +20,7 @@ SYSTEMS = {"frozen": {"paper": "Matsumoto et al. 2025", "encoder": "mel_bands"},
 def test_papers_stand_beside_the_systems_and_a_system_without_one_has_an_empty_cell():
     rows = table(METRICS, papers({"systems": SYSTEMS}))
     assert [row[:3] for row in rows] == [
-        ["system", "after", "score [95 %]"],
+        ["system", "paper", "score [95 %]"],
         ["simulated/ensemble", "fusion", "70.00 [68.0, 72.0]"],
         ["simulated/frozen", "Matsumoto et al. 2025", "60.00 [58.0, 62.0]"],
         ["simulated/mine", "", "unlabelled"],

@@ -65,12 +65,11 @@ def _side_by_side(task: Task, machines: Mapping[str, pd.DataFrame]) -> Iterator[
 def _trained(task: Task, one: tuple[str, pd.DataFrame]) -> dict[str, Any]:
     """Train a machine's autoencoder, or read what is there of it."""
     machine, clips = one
-    if task.device.type == "cpu":
-        torch.set_num_threads(1)  # layers so small gain nothing by a second one; nor has the number of jobs any say
     path = task.work / f"{machine}.pt"
     state: dict[str, Any] | None = checkpoints.restore(path)
     if state is None:
-        state = _train_machine(task, machine, clips)
+        with one_thread(task.device):  # here, too: a worker process has threads of its own
+            state = _train_machine(task, machine, clips)
         checkpoints.save(path, state)
     else:
         print(f"resumed: {machine} was there", flush=True)
@@ -128,8 +127,8 @@ def fit(network: nn.Module, frames: Tensor, starts: Tensor, task: Task, generato
 def refresh(network: nn.Module, frames: Tensor, starts: Tensor, batch: int) -> None:
     """Give batch normalisation the mean statistics of all batches as the weights now are.
 
-    Running means with the baseline's momentum of 0.01 are of the last hundred steps' weights, so that what is scored is
-    a network that never was, by other statistics after each step. Batches are of equal size, so that none counts more.
+    Running means with the baseline's momentum of 0.01 belong to the weights of the last hundred steps, not to the final
+    ones. Batches are of equal size, so that none counts more; ``starts`` are in random order.
     """
     if len(starts) > 1:
         device = next(network.parameters()).device

@@ -12,7 +12,7 @@ from asd.base.section import read_params
 
 METRICS, REPORT = Path("metrics/evaluate.json"), Path("data/report/index.html")
 HEADLINES = ("official", "score_one_domain")
-AFTER = "after"  # heading of the only column of text behind the first
+PAPER = "paper"  # heading of the only column of text behind the first
 COLUMNS = {  # heading -> key
     "AUC source": "auc_source",
     "AUC target": "auc_target",
@@ -58,7 +58,7 @@ def table(metrics: dict[str, Any], after: dict[str, str]) -> list[list[str]]:
     systems = {name: own for name, own in metrics.items() if isinstance(own, dict) and "seeds" in own}
     where = metrics["data"]["name"]
     used = {heading: key for heading, key in COLUMNS.items() if any(key in own for own in systems.values())}
-    rows = [["system", AFTER, "score [95 %]", *used, "against the autoencoder"]]
+    rows = [["system", PAPER, "score [95 %]", *used, "against the autoencoder"]]
     for name, own in sorted(systems.items(), key=lambda item: -item[1].get(headline(item[1]), 0)):
         figures = [f"{own[key]:.2f}" if key in own else "" for key in used.values()]
         rows.append([f"{where}/{name}", after.get(name, ""), score(own, headline(own)), *figures, against(own)])
@@ -87,7 +87,7 @@ def against(own: dict[str, Any]) -> str:
 def markdown(rows: list[list[str]]) -> list[str]:
     """Write rows as a markdown table; the first column and that of papers are flush left."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    rules = ["---" if i == 0 or heading == AFTER else "---:" for i, heading in enumerate(rows[0])]
+    rules = ["---" if i == 0 or heading == PAPER else "---:" for i, heading in enumerate(rows[0])]
     return [lines[0], "| " + " | ".join(rules) + " |", *lines[1:]]
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LAGS = (1, 2, 4, 8, 16, 32, 64)  # [frames] 4 to 256 ms in steps of 4 ms
+LAGS = (1, 2, 4, 8, 16, 32, 64)  # [frames]; 4 to 256 ms with a hop of 4 ms
 FLOOR = 1e-6  # of a squared difference, in squared units of the features
 BANKS = ("mean", "variogram")
 
@@ -49,7 +49,7 @@ def variogram(x: Tensor) -> Tensor:
     Returns
     -------
     Tensor [shape=(clips, lags * bands)]
-        Of a clip with no more frames than a lag: that of its first and last frame.
+        Of a clip with no more frames than a lag: that of its first and last frame; of a single frame log(FLOOR).
     """
     lags = [min(lag, x.shape[1] - 1) for lag in LAGS]
     squares = [(x[:, lag:] - x[:, : x.shape[1] - lag]).square().mean(dim=1) for lag in lags]

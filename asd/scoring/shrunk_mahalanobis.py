@@ -17,8 +17,10 @@ class ShrunkMahalanobis(Scorer):
     ``A(x) = min_d (x - mu_d)^T S^-1 (x - mu_d)``. Each dimension is divided by its standard deviation about the
     domains' means; S is the covariance of the result, shrunk towards a multiple of the identity by Ledoit's and Wolf's
     estimate of the best share, so that it can be inverted with fewer clips than dimensions. The distance is squared so
-    that a mean over memory banks (``per_band``) ranks as the distance under a covariance without terms between banks.
-    Dimensions in which normal clips do not vary have no say in S; in them a deviation counts by a floor of 1e-6.
+    that, of one domain, a mean over memory banks (``per_band``) ranks as the distance under a covariance without terms
+    between banks; of several, each bank takes its own nearer domain. Banks count by their numbers of dimensions.
+    Dimensions in which normal clips do not vary have no say in S; a deviation in them counts in the embedding's own
+    unit, by the share of the identity in S.
 
     References
     ----------

@@ -70,10 +70,11 @@ class Fault(NamedTuple):
     Attributes
     ----------
     sound : callable
-        What it adds to the healthy sound, or takes away.
+        ``(operation, parts of the machine ...)`` -> what the fault adds to the healthy sound, or takes away,
+        [shape=(frames,)]. Severity multiplies it, so one whose severity is no amplitude divides by it.
     kind : str
-        ``transient``: impacts and bursts that repeat; ``stationary``: tones, band energy or a speed that changes all
-        along the clip; ``both``.
+        ``transient``: impacts and bursts that repeat; ``stationary``: tones, band energy or a speed that change all
+        along the clip, or while the machine works; ``both``.
     gain : float
         Factor of ``sound`` at severity 1; calibrated (docs/simulated_factory.md).
     frequency : str

@@ -76,12 +76,13 @@ def hunt(rng: np.random.Generator, signal: np.ndarray, hz: float, depth: float) 
     hz : float
         How often the speed rises and falls [Hz], about.
     depth : float
-        Largest deviation of the speed, relative.
+        Largest deviation of the speed, relative, at that rate; the rate wanders by a fifth, and the deviation with it.
 
     Returns
     -------
     np.ndarray [shape=(frames,)]
-        The signal read ahead and behind in turn: a tone of f Hz sweeps between ``f (1 - depth)`` and ``f (1 + depth)``.
+        The signal read ahead and behind in turn: a tone of f Hz sweeps between about ``f (1 - depth)`` and
+        ``f (1 + depth)``.
     """
     frames = len(signal)
     lag = depth / (2 * np.pi * hz) * _circle(turns(rng, frames, hz, 0.2)).imag * RATE

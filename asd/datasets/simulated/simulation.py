@@ -19,7 +19,7 @@ from asd.datasets.simulated.surroundings import HALLS, factory_noise
 VERSION = "simulated-2"
 MACHINES = {m.MACHINE.name: m.MACHINE for m in (toy_car, toy_train, bearing, fan, gearbox, slider, valve)}
 LEVEL = 0.005  # RMS of a healthy machine at the reference distance, full scale 1: faults never clip
-DISTANCE = (0.15, 1.2)  # [m] of a machine's microphone
+DISTANCE = (0.15, 1.2)  # [m] of a machine's microphone, before it is moved
 ANGLE = 2.5  # [dB] of the response that depends on where a machine's microphone stands
 MOVED = (1.25, 0.7)  # factor of the distance up or down, [dB] of the response: of the installation in one domain
 MICROPHONE = 1.2  # [dB] of the response of a microphone
@@ -64,15 +64,15 @@ class Installation(NamedTuple):
         [m] between machine and microphone.
     response : np.ndarray [shape=(knots,)]
         [dB] of the way that the microphone looks at the machine.
-    room : np.random.Generator
-        Of the room's tail.
+    room : callable
+        Gives a generator of the room's tail, the same one each time.
     snr : float
         [dB] about which the clips' signal-to-noise ratios vary.
     """
 
     distance: float
     response: np.ndarray
-    room: np.random.Generator
+    room: Callable[[], np.random.Generator]
     snr: float
 
     @classmethod
@@ -81,7 +81,7 @@ class Installation(NamedTuple):
         machine, moved = copy("installation"), copy(f"installation {domain}")
         distance = np.exp(machine.uniform(*np.log(DISTANCE)) + moved.uniform(-1, 1) * np.log(MOVED[0]))
         knots = response(machine, ANGLE) + response(moved, MOVED[1])
-        return cls(float(distance), knots, moved, machine.uniform(*SNR))
+        return cls(float(distance), knots, partial(copy, f"room {domain}"), machine.uniform(*SNR))
 
 
 def simulate(order: Order) -> Stems:
@@ -142,7 +142,7 @@ def _near(
     The installation is the same in all clips of a domain; level and response drift a little from clip to clip.
     """
     knots = installation.response + run.response(run.named("mic"), MICROPHONE) + response(rng, RESPONSE_DRIFT)
-    way = room(installation.room, run.frames, installation.distance) * gain(run.frames, knots)
+    way = room(installation.room(), run.frames, installation.distance) * gain(run.frames, knots)
     level = LEVEL * 10 ** (LEVEL_DRIFT * rng.standard_normal() / 20)
     way *= np.float32(level / float(np.sqrt(np.mean(sound.healthy.astype(float) ** 2))))
     healthy = way * rfft(sound.healthy)

@@ -82,12 +82,12 @@ def loose_mount(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray
 
 
 FAULTS = {
-    "outer_race": Fault(outer_race, "transient", 0.54, "BPFO"),
-    "inner_race": Fault(inner_race, "transient", 0.53, "BPFI"),
-    "rolling_element": Fault(rolling_element, "transient", 0.59, "BSF"),
-    "lost_lubricant": Fault(lost_lubricant, "stationary", 1.1),
-    "misalignment": Fault(misalignment, "stationary", 1.5, "shaft"),
-    "loose_mount": Fault(loose_mount, "stationary", 0.13),
+    "outer_race": Fault(outer_race, "transient", 0.5, "BPFO"),
+    "inner_race": Fault(inner_race, "transient", 0.49, "BPFI"),
+    "rolling_element": Fault(rolling_element, "transient", 0.55, "BSF"),
+    "lost_lubricant": Fault(lost_lubricant, "stationary", 1),
+    "misalignment": Fault(misalignment, "stationary", 1.4, "shaft"),
+    "loose_mount": Fault(loose_mount, "stationary", 0.12),
 }
 
 MACHINE = Machine(

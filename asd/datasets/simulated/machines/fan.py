@@ -66,16 +66,16 @@ def slit(run: Operation, shaft: np.ndarray, tones: np.ndarray, casing: Body) -> 
 
 
 def hunting(run: Operation, shaft: np.ndarray, tones: np.ndarray, casing: Body) -> np.ndarray:
-    """Let the speed rise and fall: the tones broaden."""
-    return hunt(run.fault_rng, tones, 0.7, 0.05) - tones
+    """Let the speed rise and fall: the tones broaden, the more the severer, and stay as loud as they are."""
+    return (hunt(run.fault_rng, tones, 0.7, 0.06 * run.severity) - tones) / run.severity
 
 
 FAULTS = {
-    "imbalance": Fault(imbalance, "both", 0.8, "shaft"),
-    "bent_blade": Fault(bent_blade, "transient", 0.67, "shaft"),
-    "blocked_inlet": Fault(blocked_inlet, "both", 0.84, "stall"),
-    "slit": Fault(slit, "stationary", 0.14),
-    "hunting": Fault(hunting, "stationary", 2),
+    "imbalance": Fault(imbalance, "both", 0.74, "shaft"),
+    "bent_blade": Fault(bent_blade, "transient", 0.62, "shaft"),
+    "blocked_inlet": Fault(blocked_inlet, "both", 0.78, "stall"),
+    "slit": Fault(slit, "stationary", 0.13),
+    "hunting": Fault(hunting, "stationary", 1.0),
 }
 
 MACHINE = Machine(

@@ -77,11 +77,11 @@ def misaligned_shafts(run: Operation, shaft: np.ndarray, teeth: np.ndarray, hous
 
 
 FAULTS = {
-    "chipped_tooth": Fault(chipped_tooth, "transient", 0.77, "shaft"),
-    "eccentric_wheel": Fault(eccentric_wheel, "transient", 0.36, "wheel"),
-    "worn_teeth": Fault(worn_teeth, "both", 0.47, "mesh"),
-    "low_oil": Fault(low_oil, "stationary", 0.71),
-    "misaligned_shafts": Fault(misaligned_shafts, "stationary", 0.43, "mesh"),
+    "chipped_tooth": Fault(chipped_tooth, "transient", 0.72, "shaft"),
+    "eccentric_wheel": Fault(eccentric_wheel, "transient", 0.33, "wheel"),
+    "worn_teeth": Fault(worn_teeth, "both", 0.44, "mesh"),
+    "low_oil": Fault(low_oil, "stationary", 0.66),
+    "misaligned_shafts": Fault(misaligned_shafts, "stationary", 0.4, "mesh"),
 }
 
 MACHINE = Machine(

@@ -104,11 +104,11 @@ def dry_rail(run: Operation, motion: Motion, frame: Body) -> np.ndarray:
 
 
 FAULTS = {
-    "rail_pit": Fault(rail_pit, "transient", 0.85, "cycle"),
-    "belt_slip": Fault(belt_slip, "both", 0.43, "stroke"),
-    "dry_carriage": Fault(dry_carriage, "transient", 0.73, "ball"),
-    "worn_pulley": Fault(worn_pulley, "stationary", 0.72, "belt_mesh"),
-    "dry_rail": Fault(dry_rail, "stationary", 1.4),
+    "rail_pit": Fault(rail_pit, "transient", 0.79, "cycle"),
+    "belt_slip": Fault(belt_slip, "both", 0.4, "stroke"),
+    "dry_carriage": Fault(dry_carriage, "transient", 0.68, "ball"),
+    "worn_pulley": Fault(worn_pulley, "stationary", 0.67, "belt_mesh"),
+    "dry_rail": Fault(dry_rail, "stationary", 1.3),
 }
 
 MACHINE = Machine(

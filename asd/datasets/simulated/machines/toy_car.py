@@ -79,16 +79,17 @@ def dry_gears(run: Operation, motor: np.ndarray, gears: np.ndarray, chassis: Bod
 
 
 def uneven_supply(run: Operation, motor: np.ndarray, gears: np.ndarray, chassis: Body) -> np.ndarray:
-    """Let the motor hunt: the tones of the gears broaden."""
-    return hunt(run.fault_rng, gears, 1.2, 0.04) - gears
+    """Let the motor hunt: the tones of the gears broaden, the more the severer, and stay as loud as they are."""
+    tones = 0.5 * gears + ring(0.6 * gears, chassis)  # as they sound
+    return (hunt(run.fault_rng, tones, 1.2, 0.06 * run.severity) - tones) / run.severity
 
 
 FAULTS = {
-    "worn_brush": Fault(worn_brush, "both", 2.2, "commutation"),
-    "bent_axle": Fault(bent_axle, "transient", 0.43, "axle"),
-    "chipped_tooth": Fault(chipped_tooth, "transient", 0.57, "axle"),
-    "dry_gears": Fault(dry_gears, "stationary", 1.4),
-    "uneven_supply": Fault(uneven_supply, "stationary", 1.3),
+    "worn_brush": Fault(worn_brush, "both", 2, "commutation"),
+    "bent_axle": Fault(bent_axle, "transient", 0.4, "axle"),
+    "chipped_tooth": Fault(chipped_tooth, "transient", 0.53, "axle"),
+    "dry_gears": Fault(dry_gears, "stationary", 1.3),
+    "uneven_supply": Fault(uneven_supply, "stationary", 1.0),
 }
 
 MACHINE = Machine(

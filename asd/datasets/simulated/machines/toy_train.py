@@ -80,11 +80,11 @@ def dirty_track(run: Operation, way: np.ndarray, wheel: np.ndarray, track: Body)
 
 
 FAULTS = {
-    "flat_wheel": Fault(flat_wheel, "transient", 0.6, "wheel"),
-    "rail_pit": Fault(rail_pit, "transient", 0.59, "lap"),
-    "worn_brush": Fault(worn_brush, "both", 1.4, "motor"),
-    "axle_squeal": Fault(axle_squeal, "stationary", 0.55),
-    "dirty_track": Fault(dirty_track, "stationary", 0.45),
+    "flat_wheel": Fault(flat_wheel, "transient", 0.53, "wheel"),
+    "rail_pit": Fault(rail_pit, "transient", 0.52, "lap"),
+    "worn_brush": Fault(worn_brush, "both", 1.2, "motor"),
+    "axle_squeal": Fault(axle_squeal, "stationary", 0.48),
+    "dirty_track": Fault(dirty_track, "stationary", 0.4),
 }
 
 MACHINE = Machine(

@@ -99,12 +99,12 @@ def worn_seat(run: Operation, strokes: Strokes, flow: np.ndarray, body: Body) ->
 
 
 FAULTS = {
-    "sticking": Fault(sticking, "transient", 0.34, "cycle"),
-    "leak": Fault(leak, "transient", 0.63, "cycle"),
-    "worn_spring": Fault(worn_spring, "transient", 0.28, "cycle"),
-    "loose_coil": Fault(loose_coil, "stationary", 1.8),
-    "clogged": Fault(clogged, "stationary", 0.41),
-    "worn_seat": Fault(worn_seat, "stationary", 0.3),
+    "sticking": Fault(sticking, "transient", 0.32, "cycle"),
+    "leak": Fault(leak, "transient", 0.59, "cycle"),
+    "worn_spring": Fault(worn_spring, "transient", 0.26, "cycle"),
+    "loose_coil": Fault(loose_coil, "stationary", 1.7),
+    "clogged": Fault(clogged, "stationary", 0.38),
+    "worn_seat": Fault(worn_seat, "stationary", 0.28),
 }
 
 MACHINE = Machine(
