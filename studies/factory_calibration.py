@@ -1,4 +1,4 @@
-"""Is the simulated factory as hard as the real task, rung by rung? Must show 2 of docs/simulated_factory.md.
+"""Is the simulated factory as hard as the real task, rung by rung? See docs/simulated_factory.md.
 
     python -m studies.factory_calibration [--seeds 1000 1001 ...] [--machines all] [--systems NAME ...]
 

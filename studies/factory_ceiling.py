@@ -1,4 +1,4 @@
-"""How much of the simulated faults can be heard at all? Must show 4 of docs/simulated_factory.md.
+"""How much of the simulated faults can be heard at all? See docs/simulated_factory.md.
 
     python -m studies.factory_ceiling [--seeds 1000] [--machines all] [--train 400] [--clips 50]
 

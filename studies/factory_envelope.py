@@ -1,6 +1,6 @@
-"""Is the strongest line of a faulty bearing its fault's? Must show 5 of docs/simulated_factory.md.
+"""Is the strongest line of a faulty bearing its fault's? See docs/simulated_factory.md.
 
-    python -m studies.factory_envelope [--seeds 1000] [--clips 100]
+    python -m studies.factory_envelope [--seeds 1000] [--clips 200]
 
 Bearing clips with a spall (the transient faults) without the factory around them, of drawn severities: the largest peak
 of the squared envelope spectrum of 2-7 kHz, from half the cage's frequency up to 250 Hz, orders of the shaft left out,

@@ -1,4 +1,4 @@
-"""Is there nothing to find where nothing is wrong? Must show 2 of docs/simulated_factory.md.
+"""Is there nothing to find where nothing is wrong? See docs/simulated_factory.md.
 
     python -m studies.factory_null [--seeds 1000 1001 1002 1003 1004] [--machines all]
 

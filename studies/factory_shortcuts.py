@@ -1,4 +1,4 @@
-"""Does anything but the fault tell anomalies from normal clips? Must show 3 of docs/simulated_factory.md.
+"""Does anything but the fault tell anomalies from normal clips? See docs/simulated_factory.md.
 
     python -m studies.factory_shortcuts [--seeds 1000 1001 1002 1003 1004] [--machines all] [--clips 400]
 

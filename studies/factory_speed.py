@@ -1,4 +1,4 @@
-"""How long, in what memory and with which bytes the factory is simulated. Must show 6 of docs/simulated_factory.md.
+"""How long, in what memory and with which bytes the factory is simulated. See docs/simulated_factory.md.
 
     python -m studies.factory_speed [--seeds 1000] [--machines all] [--sizes default full]
 

@@ -69,6 +69,7 @@ def judged(scores: pd.DataFrame, resamples: int = RESAMPLES) -> Judged:
     UserError
         Where no machine-section has normal and anomalous test clips, or systems scored unlike clips.
     """
+    _check_clips(scores)
     parts: dict[tuple[str, str], dict[str, tuple[float, np.ndarray]]] = {}
     for (machine, section), rows in scores.groupby(["machine", "section"]):
         name = f"{machine} {section}"
@@ -111,13 +112,20 @@ def _section_values(made: pd.DataFrame, clips: pd.Index, weights: np.ndarray) ->
     return {measure: total / normals for measure, total in sums.items()} if normals[0] else {}
 
 
+def _check_clips(scores: pd.DataFrame) -> None:
+    """Refuse systems that did not score the same clips, once each: differences would not be paired."""
+    scored = {
+        str(name): sorted(rows["fold"].astype(str) + " " + rows["path"]) for name, rows in scores.groupby("system")
+    }
+    first = next(iter(scored))
+    for system, clips in scored.items():
+        if clips != scored[first]:
+            raise UserError(f"{system} has scores of other clips than {first}: score all clips of a fold once")
+
+
 def _check(results: Judged) -> None:
-    first = next(iter(results.values()), {})
-    if "auc" not in first:
+    if "auc" not in next(iter(results.values()), {}):
         raise UserError("no machine's section has normal and anomalous test clips: there is no AUC")
-    for system, values in results.items():
-        if not values["auc"].sections.index.equals(first["auc"].sections.index):
-            raise UserError(f"{system} has scores of other machines or sections than {next(iter(results))}")
 
 
 def summary(results: Judged) -> pd.DataFrame:

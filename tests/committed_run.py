@@ -20,7 +20,7 @@ def committed(name: str, root: Path = ROOT) -> str:
 def committed_names(folder: str, root: Path = ROOT) -> list[str]:
     """List the files of a folder that are committed; those that are there where there is no git."""
     listed = _git(root, "ls-tree", "--name-only", "HEAD", f"{folder}/")
-    return listed.split() if listed else sorted(f.relative_to(root).as_posix() for f in (root / folder).iterdir())
+    return listed.splitlines() if listed else sorted(f.relative_to(root).as_posix() for f in (root / folder).iterdir())
 
 
 def _git(root: Path, *arguments: str) -> str | None:

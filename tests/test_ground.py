@@ -103,6 +103,8 @@ def test_workers_are_where_their_caller_is(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         assert list(compute.parallel(_folder, [1, 2], params)) == [str(tmp_path / name)] * 2
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / name).rmdir()
 
 
 def _folder(_):

@@ -159,6 +159,17 @@ def test_hunting_sweeps_a_tone_as_far_as_its_depth_says():
     assert np.mean(swept**2) == pytest.approx(0.5, rel=0.01)
 
 
+@pytest.mark.parametrize(("name", "fault"), [("fan", "hunting"), ("ToyCar", "uneven_supply")])
+def test_a_speed_that_hunts_changes_no_level(name: str, fault: str):
+    orders = clips(name, 60, anomaly=1, size="default")
+    found = [s for o in orders if (s := simulate(o)).facts["fault"] == fault]
+    assert len(found) >= 3
+    for stems in found:
+        healthy, with_fault = (np.mean(x.astype(float) ** 2) for x in (stems.healthy, stems.healthy + stems.fault))
+        assert 10 * np.log10(with_fault / healthy) == pytest.approx(0, abs=0.5)
+        assert np.mean(stems.fault**2) > 0.02 * healthy
+
+
 @pytest.mark.parametrize("name", list(MACHINES))
 def test_an_installation_is_the_same_in_all_clips_of_a_domain(name: str, monkeypatch: pytest.MonkeyPatch):
     """The response from machine to microphone, without its drift from clip to clip: that of an impulse."""
