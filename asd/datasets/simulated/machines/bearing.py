@@ -82,9 +82,9 @@ def loose_mount(run: Operation, shaft: np.ndarray, pedestal: Body) -> np.ndarray
 
 
 FAULTS = {
-    "outer_race": Fault(outer_race, "transient", 0.5, "BPFO"),
-    "inner_race": Fault(inner_race, "transient", 0.49, "BPFI"),
-    "rolling_element": Fault(rolling_element, "transient", 0.55, "BSF"),
+    "outer_race": Fault(outer_race, "transient", 0.9, "BPFO"),
+    "inner_race": Fault(inner_race, "transient", 0.92, "BPFI"),
+    "rolling_element": Fault(rolling_element, "transient", 1.0, "BSF"),
     "lost_lubricant": Fault(lost_lubricant, "stationary", 1),
     "misalignment": Fault(misalignment, "stationary", 1.4, "shaft"),
     "loose_mount": Fault(loose_mount, "stationary", 0.12),
