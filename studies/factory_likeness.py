@@ -25,7 +25,7 @@ from stages import download
 from studies.factory import parser, project, silent, table
 from studies.factory_statistics import power_spectrum
 from studies.real import read_manifests
-from studies.real_references import COARSE, FINE, LAGS, mahalanobis
+from studies.real_references import COARSE, FINE, mahalanobis, variogram_of
 
 SPREAD = ("level", "band means", "band means less level", "within a clip")
 FEW = 9  # normal clips of a machine of which the spread says something
@@ -45,9 +45,7 @@ def described(path: str) -> dict[str, np.ndarray]:
     """Compute the features of all references from one file, and the moments that :func:`spread` takes."""
     samples = heard(*read(path), COARSE).astype(np.float32)
     coarse, fine = log_mel(samples, COARSE).astype(float), log_mel(samples, FINE).astype(float)
-    lags = np.minimum(LAGS, len(fine) - 1)
-    changes = [np.log(np.mean((fine[lag:] - fine[: len(fine) - lag]) ** 2, axis=0) + 1e-6) for lag in lags]
-    mean, deviation, variogram = coarse.mean(axis=0), coarse.std(axis=0), np.concatenate(changes)
+    mean, deviation, variogram = coarse.mean(axis=0), coarse.std(axis=0), variogram_of(fine)
     return {
         "level": 10 * np.log10(np.mean(samples.astype(float) ** 2, keepdims=True) + 1e-12),
         "mean": mean,

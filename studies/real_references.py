@@ -33,7 +33,11 @@ def mean_log_mel(path: str) -> np.ndarray:
 
 def variogram(path: str) -> np.ndarray:
     """Measure how fast each of 32 mel bands changes: log mean squared differences [dB^2] at lags of 4 to 256 ms."""
-    x = _log_mel(path, FINE)
+    return variogram_of(_log_mel(path, FINE))
+
+
+def variogram_of(x: np.ndarray) -> np.ndarray:
+    """Compute the variogram of a log-mel spectrogram (frames, bands): (lags * bands,)."""
     lags = np.minimum(LAGS, len(x) - 1)  # a very short clip has its longest lag instead
     return np.concatenate([np.log(np.mean((x[lag:] - x[: len(x) - lag]) ** 2, axis=0) + 1e-6) for lag in lags])
 
