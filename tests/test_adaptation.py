@@ -42,7 +42,8 @@ def batch(model, places=range(4), **changes):
 @given(st.integers(1, 40), st.integers(1, 8), st.floats(0.05, 0.95), st.integers(1, 6), st.integers(0, 9))
 def test_exactly_the_share_stays_visible(time, bands, mask, block, seed):
     seen = visible_patches(np.random.default_rng(seed), time, bands, mask, block)
-    assert len(seen) == max(1, min(round((1 - mask) * time * bands), time * bands - 1))
+    patches = time * bands
+    assert len(seen) == max(1, min(round((1 - mask) * patches), patches - 1))
     assert len(set(seen)) == len(seen)
     assert seen.min() >= 0
     assert seen.max() < time * bands
