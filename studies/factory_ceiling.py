@@ -1,6 +1,6 @@
 """How much of the simulated faults can be heard at all? See docs/simulated_factory.md.
 
-    python -m studies.factory_ceiling [--seeds 1000] [--machines all] [--train 400] [--clips 50]
+    python -m studies.factory_ceiling [--seeds 1000] [--machines all] [--train 300] [--clips 50]
 
 A supervised classifier for each machine, trained on other labelled clips of the same installations: the mean of the
 probabilities of extremely randomised trees and linear discriminant analysis, both of the faults by name; on statistics
@@ -66,7 +66,7 @@ def aucs(facts: pd.DataFrame, probability: np.ndarray) -> dict[str, float]:
 def main() -> None:
     """Print a table of machines, their means and the verdict."""
     made = parser(__doc__, seeds=[1000])
-    made.add_argument("--train", type=int, default=400, help="labelled clips of each cell to learn from")
+    made.add_argument("--train", type=int, default=300, help="labelled clips of each cell to learn from")
     made.add_argument("--clips", type=int, default=50, help="clips of each cell to test on")
     args = made.parse_args()
     rows = {}
