@@ -22,6 +22,7 @@ from asd.encoders.params import Dense, DualBranch, EncoderParams, MelBands, Pool
 from asd.encoders.precision import at_precision
 from asd.encoders.published import PUBLISHED
 from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, network_of, read_encoder, write_encoder
+from asd.encoders.se_resnet import SEBasicBlock
 from asd.encoders.vit import ViTEncoder, frequency_first, in_patches, positions
 from asd.features.extraction import extract
 from asd.features.params import FrontEnd
@@ -218,6 +219,21 @@ def test_dense_is_the_baseline():
     running = sum(b.numel() for n, b in network.named_buffers() if n.endswith(("running_mean", "running_var")))
     assert (trainable, trainable + running) == (267_928, 269_992)
     assert network(torch.randn(4, 640)).shape == (4, 640)
+
+
+@pytest.mark.parametrize("width", [4, 5, 8])
+def test_a_residual_block_of_few_channels_can_be_trained(width):
+    """Freed memory was corrupted here on processors without AVX-512."""
+    torch.manual_seed(0)
+    block = SEBasicBlock(width, 2 * width, stride=2).to(memory_format=torch.channels_last)
+    x = torch.randn(7, width, 32, 16).to(memory_format=torch.channels_last).requires_grad_()
+    strided = torch.nn.Conv2d(width, 2 * width, 1, 2, bias=False)
+    strided.weight = block.shortcut[0].weight
+    shortcut = block.shortcut[0](x[:, :, ::2, ::2])
+    torch.testing.assert_close(shortcut, strided(x.contiguous()), rtol=1e-5, atol=1e-5)
+    for _ in range(50):
+        block(x).square().mean().backward()
+    assert torch.isfinite(x.grad).all()
 
 
 def test_se_resnet18_of_width_64_has_the_size_of_the_published_network():
