@@ -20,6 +20,7 @@ from asd.encoders.registry import load_tensors, recreate
 from asd.features.extraction import extract
 from asd.features.params import FrontEnd, FrontEndParams
 from asd.features.store import FeatureStore
+from asd.positions import with_positions
 from asd.scoring.extracted import read_trained
 from asd.scoring.params import ScoreParams, ScorerBlock
 from asd.scoring.table import score_table
@@ -150,7 +151,7 @@ class Detector:
         """Score new clips as the pipeline does, beside the training clips of their machines and sections."""
         asked = pd.MultiIndex.from_frame(new[["machine", "section"]])
         mine = pd.MultiIndex.from_frame(self.clips[["machine", "section"]]).isin(asked)
-        blank = {"split": "test", "kind": "machine", "domain": "unknown", "recording": ""}
+        blank = {"split": "test", "kind": "machine", "domain": "unknown", "recording": "", "position": -1}
         both = pd.concat([self.clips[mine], new.assign(**blank)], ignore_index=True)
         extracted = {seed: np.concatenate([self.extracted[seed][mine], own]) for seed, own in values.items()}
         table = score_table(both, self.trained, extracted, self.scorer, self.seed)
@@ -173,7 +174,7 @@ def load_detector(name: str) -> Detector:
     folder, place = Path("data/models") / name, Path("data/extracted") / name
     if not (folder / "model.json").is_file():
         raise UserError(f"{folder} holds no trained system: run dvc repro extract@{name}")
-    clips = read_clips()
+    clips = with_positions(read_clips())
     if list(read_csv(place / "clips.csv", ("clip_id",))["clip_id"]) != list(clips["clip_id"]):
         raise UserError(f"{place} holds other clips than data/clips.csv: run dvc repro")
     rows = training(clips).index.to_numpy()

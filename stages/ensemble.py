@@ -9,6 +9,7 @@ from asd.base.artifacts import read_csv, write_csv, write_json, write_metrics
 from asd.base.section import load, read_params
 from asd.base.stage import run
 from asd.clips import read_clips
+from asd.positions import with_positions
 from asd.scoring.extracted import read_extracted, read_trained
 from asd.scoring.fusion import fuse
 from asd.scoring.params import EnsembleParams, ScoreParams
@@ -24,7 +25,8 @@ TEXT = ("clip_id", "machine", "section", "split", "nearest")
 
 def main() -> str:
     """Choose members, their scorers and weights as params say, and fuse them."""
-    params, clips, systems = load(EnsembleParams, "ensemble"), read_clips(), list(read_params()["systems"])
+    params, clips = load(EnsembleParams, "ensemble"), with_positions(read_clips())
+    systems = list(read_params()["systems"])
     evidence = {name: own for name in systems if (own := _evidence(name)) is not None}
     choice = decide(params, systems, evidence)
     members = {name: _scores(name, scorer, clips) for name, scorer in choice.scorers.items()}

@@ -11,6 +11,7 @@ from asd.datasets.calibration import held_out
 from asd.datasets.index import make_index
 from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
 from asd.features.channels import survey
+from asd.positions import POSITIONS, with_positions
 
 
 def main() -> str:
@@ -22,8 +23,9 @@ def main() -> str:
         recordings = pd.concat([recordings, auxiliary.recordings(registry.RAW)], ignore_index=True)
     index = make_index(recordings, on_bad_clip)
     write_clips(index.clips, CLIPS)
-    apart = (index.clips["split"] == "test") | held_out(index.clips, load(CalibrationParams, "score").calibration)
-    write_clips(index.clips[~apart], TRAIN_CLIPS)
+    write_csv(POSITIONS, index.positions)
+    calibrating = held_out(with_positions(index.clips), load(CalibrationParams, "score").calibration)
+    write_clips(index.clips[(index.clips["split"] != "test") & ~calibrating], TRAIN_CLIPS)
     write_csv(FILES, index.files)
     write_csv(LABELS / "given.csv", index.given)
     write_csv(TRUTH, index.ground_truth)

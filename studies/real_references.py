@@ -18,9 +18,11 @@ from asd.datasets.audio import read
 from asd.features.mel import log_mel
 from asd.features.params import LogMelParams
 from asd.features.waveform import heard
-from asd.scoring.scorer import folds
+from asd.positions import positions
+from asd.scoring.params import ThresholdParams
+from asd.scoring.scorer import blocks
+from asd.scoring.thresholds import Calibration, threshold
 
-QUANTILE = 0.9  # of the scores of left-out training clips, the threshold
 LAGS = (1, 2, 4, 8, 16, 32, 64)  # [frames of 4 ms]
 MEL = partial(LogMelParams, kind="log_mel", sample_rate=16000, low_rate="resample", f_min=0, f_max=8000)
 COARSE, FINE = MEL(n_fft=1024, hop_length=512, n_mels=64), MEL(n_fft=256, hop_length=64, n_mels=32)
@@ -107,33 +109,28 @@ def reference_scores(fold: pd.DataFrame, values: dict[str, np.ndarray]) -> pd.Da
     pd.DataFrame
         The test clips with ``system, score, threshold, decision``.
     """
-    parts = []
+    parts, order = [], positions(fold.assign(domain="source", kind="machine"))
     for rows in fold.groupby(["machine", "section"]).indices.values():
         train, test = (rows[(fold["split"].to_numpy() == split)[rows]] for split in ("train", "test"))
-        recording = fold["recording"].to_numpy()[train]
+        if len(train) < 2:
+            raise UserError("a machine's section has one normal training clip: its threshold needs two")
+        domain = np.full(len(train), "source")
+        block = blocks(domain, order[train])
         for name, x in values.items():
             distance: Distance = deviation if name in TRAPS else mahalanobis
-            limit = np.quantile(left_out(distance, x[train], recording), QUANTILE)
+            usual = Calibration(left_out(distance, x[train], block), domain, block, held_out=False)
+            limit = threshold(usual, ThresholdParams())
             score = distance(x[train], x[test]) if len(test) else np.empty(0)
             made = fold.iloc[test].assign(system=name, score=score, threshold=limit)
             parts.append(made.assign(decision=(score > limit).astype(int)))
     return pd.concat(parts, ignore_index=True)
 
 
-def left_out(distance: Distance, train: np.ndarray, recording: np.ndarray) -> np.ndarray:
-    """Score training clips, each by those of other folds of recordings: ten folds, or one a recording.
-
-    Raises
-    ------
-    UserError
-        Where there is one clip alone.
-    """
-    if len(train) < 2:
-        raise UserError("a machine's section has one normal training clip: its threshold needs two")
-    recording = recording if len(set(recording)) > 1 else np.arange(len(train))
-    fold, scores = folds(np.zeros(len(train)), recording), np.empty(len(train))
-    for number in np.unique(fold):
-        out = fold == number
+def left_out(distance: Distance, train: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Score training clips, each by those of other blocks."""
+    scores = np.empty(len(train))
+    for number in np.unique(block):
+        out = block == number
         scores[out] = distance(train[~out], train[out])
     return scores
 

@@ -15,7 +15,9 @@ def clip_table(source, target, each=2, machine="fan"):
         {"machine": machine, "section": "00", "split": "train", "kind": "machine"}, index=range(len(recording))
     )
     table["domain"] = np.where(np.arange(len(recording)) < source * each, "source", "target")
-    return table.assign(recording=recording, clip_id=[f"{machine}{i:04}" for i in range(len(recording))])
+    position = np.arange(len(recording)) // each - np.where(table["domain"] == "target", source, 0)
+    clip_id = [f"{machine}{i:04}" for i in range(len(recording))]
+    return table.assign(recording=recording, position=position, clip_id=clip_id)
 
 
 @given(source=st.integers(1, 80), target=st.integers(0, 20), share=st.floats(0, 0.99))
@@ -50,5 +52,8 @@ def test_only_normal_training_clips_calibrate(change):
     assert set(clips["machine"][chosen]) == {"fan"}
 
 
-def test_clips_without_a_recording_stand_for_themselves():
-    assert held_out(clip_table(20, 0).assign(recording=""), 0.25).sum() == 10
+def test_the_last_recordings_of_each_domain_calibrate():
+    clips = clip_table(20, 4)
+    chosen = clips[held_out(clips, 0.25)]
+    assert sorted(set(chosen.loc[chosen["domain"] == "source", "position"])) == [15, 16, 17, 18, 19]
+    assert set(chosen.loc[chosen["domain"] == "target", "position"]) == {3}

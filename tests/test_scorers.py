@@ -23,7 +23,7 @@ from asd.scoring.mahalanobis import Mahalanobis
 from asd.scoring.outlier_factor import LocalOutlierFactor
 from asd.scoring.params import ScoreParams
 from asd.scoring.registry import SCORERS, create_scorer
-from asd.scoring.scorer import folds, unlike
+from asd.scoring.scorer import blocks, unlike
 from asd.scoring.smote import SmoteKNN, between
 from asd.scoring.trade_off import VARIANTS
 from asd.scoring.var_min import VarMin
@@ -225,7 +225,7 @@ def test_the_contract(name):
     np.testing.assert_array_equal(fitted.score(x), scores)
     np.testing.assert_array_equal(replace(fitted).fit(memory, domain).score(x), scores)
     assert fitted.score(x[:0]).shape == (0,)
-    left_out = fitted.score_left_out(memory, domain, np.arange(len(memory)) // 2)
+    left_out = fitted.score_left_out(memory, domain, blocks(domain, np.arange(len(memory)) // 2))
     assert left_out.shape == (len(memory),)
     assert np.isfinite(left_out).all()
     np.testing.assert_array_equal(memory, kept)
@@ -280,8 +280,8 @@ def test_degenerate_memories_give_finite_scores(name, case):
         assert np.isfinite(scores).all()
         np.testing.assert_allclose(scores, [fitted.score(a[None])[0] for a in x], **CLOSE)
         if len(memory) > 1:
-            recording = np.arange(len(memory))
-            assert np.isfinite(scorer(name).score_left_out(memory, domain, recording)).all()
+            block = blocks(domain, np.arange(len(memory)))
+            assert np.isfinite(scorer(name).score_left_out(memory, domain, block)).all()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -330,27 +330,31 @@ def test_var_min_without_variance_is_the_distance():
     np.testing.assert_allclose(fitted.score(3 * ring), 2, rtol=1e-9)
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_knn_left_out_is_a_memory_without_the_recording(metric):
-    memory, domain, _ = clips(count=12, targets=2)
-    recording = np.array([f"r{i // 2}" for i in range(12)])
-    scores = KNN(2, metric).score_left_out(memory, domain, recording)
-    for i in range(12):
-        apart = recording != recording[i]
-        alone = KNN(2, metric).fit(memory[apart], domain[apart]).score(memory[i : i + 1])
-        np.testing.assert_allclose(scores[i], alone[0], **CLOSE)
+@pytest.mark.parametrize("name", [name for name in ALL if name != "value"])
+def test_left_out_is_a_memory_without_the_block(name):
+    memory, domain, _ = clips(bands=(3,))
+    block = blocks(domain, np.arange(len(memory)))
+    scores = scorer(name).score_left_out(memory, domain, block)
+    for number in range(5):
+        out = block == number
+        alone = scorer(name).fit(memory[~out], domain[~out]).score(memory[out])
+        np.testing.assert_array_equal(scores[out], alone)
 
 
-@given(count=st.integers(2, 60), clips_each=st.integers(1, 3), targets=st.integers(0, 20))
-def test_folds_keep_recordings_whole_and_domains_even(count, clips_each, targets):
-    recording = np.repeat([f"r{i:03}" for i in range(count)], clips_each)
-    domain = np.where(np.repeat(np.arange(count), clips_each) < targets, "target", "source")
-    fold = folds(domain, recording)
-    assert all(len(set(fold[recording == name])) == 1 for name in set(recording))
-    assert len(set(fold)) == min(10, count)
+@given(recordings=st.integers(2, 60), clips_each=st.integers(1, 3), targets=st.integers(0, 20), seed=st.integers(0, 9))
+def test_blocks_are_consecutive_even_and_keep_recordings_whole(recordings, clips_each, targets, seed):
+    position = np.repeat(np.arange(recordings), clips_each)
+    domain = np.where(position < targets, "target", "source")
+    order = np.random.default_rng(seed).permutation(len(position))
+    block = np.empty(len(position), dtype=int)
+    block[order] = blocks(domain[order], position[order])
+    assert len(set(block)) >= 2
     for name in set(domain):
-        sizes = np.bincount(fold[domain == name], minlength=len(set(fold)))
-        assert sizes.max() - sizes.min() <= clips_each
+        own = domain == name
+        parts = [np.unique(position[own & (block == number)]) for number in dict.fromkeys(block[own])]
+        assert (np.concatenate(parts) == np.unique(position[own])).all(), "consecutive, no recording in two"
+        assert len(parts) == min(5, len(np.unique(position[own])))
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scored import made_clips
 from sklearn.metrics import roc_auc_score
 
@@ -48,6 +50,18 @@ def embedded(clips, dims=6, seed=0):
 
 def laid_out(clips, machine="fan", count=5):
     return list(trials.trials(clips, machine, "00", count, seed=0))
+
+
+@given(count=st.integers(2, 60), clips_each=st.integers(1, 3), targets=st.integers(0, 20))
+def test_folds_keep_recordings_whole_and_domains_even(count, clips_each, targets):
+    recording = np.repeat([f"r{i:03}" for i in range(count)], clips_each)
+    domain = np.where(np.repeat(np.arange(count), clips_each) < targets, "target", "source")
+    fold = trials.folds(domain, recording, 10)
+    assert all(len(set(fold[recording == name])) == 1 for name in set(recording))
+    assert len(set(fold)) == min(10, count)
+    for name in set(domain):
+        sizes = np.bincount(fold[domain == name], minlength=len(set(fold)))
+        assert sizes.max() - sizes.min() <= clips_each
 
 
 def test_trials_hold_every_clip_out_once_and_keep_groups_out_of_memory():

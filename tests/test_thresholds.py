@@ -12,11 +12,45 @@ from asd.scoring.thresholds import METHODS, Calibration, needed, p_values, thres
 
 def calibration(source, target=(), held_out=True):
     domain = np.repeat(["source", "target"], [len(source), len(target)])
-    return Calibration(np.append(np.asarray(source, dtype=float), target), domain, held_out)
+    block = np.concatenate([np.arange(len(own)) * 5 // max(len(own), 5) for own in (source, target)])
+    return Calibration(np.append(np.asarray(source, dtype=float), target), domain, block, held_out)
 
 
 def test_quantile_of_all_scores():
-    assert threshold(calibration(range(9), [9, 10]), ThresholdParams(quantile=0.9)) == 9
+    assert threshold(calibration(range(9), [9, 10]), ThresholdParams(threshold="quantile", quantile=0.9)) == 9
+
+
+def test_the_worst_of_five_consecutive_blocks():
+    drifting = np.arange(100.0)  # the last block has the scores 80 to 99
+    assert threshold(calibration(drifting), ThresholdParams(quantile=0.9)) == 98, "its 19th of 20"
+    assert threshold(calibration(np.tile(np.arange(20.0), 5)), ThresholdParams(quantile=0.9)) == 18
+
+
+def test_few_clips_get_a_prediction_bound():
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(4000, 6 + 50))
+    limits = np.array([threshold(calibration(row[:6]), ThresholdParams(quantile=0.9)) for row in draws])
+    alarms = (draws[:, 6:] > limits[:, None]).mean(axis=1)
+    beyond = (draws[:, 6:] > draws[:, :6].max(axis=1, keepdims=True)).mean(axis=1)
+    assert beyond.mean() == pytest.approx(1 / 7, abs=0.01), "the largest of six is passed by one in seven"
+    assert alarms.mean() <= 0.1
+    assert (limits >= draws[:, :6].max(axis=1)).all()
+
+
+def test_drifting_recordings_keep_the_rate_where_a_quantile_does_not():
+    rng = np.random.default_rng(1)
+    rates = []
+    for _ in range(200):
+        walk = np.cumsum(rng.normal(size=100)) * 0.3 + rng.normal(size=100)  # a slow change and noise
+        scores, later = walk[:60], walk[60:]
+        rates.append(
+            [
+                (later > threshold(calibration(scores), ThresholdParams(threshold=name))).mean()
+                for name in ("worst_block", "quantile")
+            ]
+        )
+    worst_block, quantile = np.mean(rates, axis=0)
+    assert worst_block < 0.75 * quantile
 
 
 def test_gamma_is_the_baseline_s():
@@ -28,10 +62,10 @@ def test_gamma_is_the_baseline_s():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scores", [[3.0], [1.0, 2.0], [5.0] * 20, [0.0] * 20, [0.0] * 19 + [1.0]])
-def test_degenerate_calibrations_have_a_finite_threshold_among_the_scores(method, scores):
+def test_degenerate_calibrations_have_a_finite_threshold_near_the_scores(method, scores):
     limit = threshold(calibration(scores), ThresholdParams(threshold=method))
     assert np.isfinite(limit)
-    assert min(scores) <= limit <= max(scores) + 1
+    assert min(scores) <= limit <= max(scores) + 1 + 2 * (max(scores) - min(scores))
 
 
 @given(count=st.integers(9, 400), alpha=st.sampled_from([0.1, 0.05, 0.2]), seed=st.integers(0, 1000))

@@ -10,6 +10,7 @@ from asd.base.compute import parallel
 from asd.base.errors import UserError
 from asd.clips import content_id, training
 from asd.datasets import audio, leaks
+from asd.positions import positions
 
 KNOWN = ["machine", "section", "split", "domain", "kind", "attributes", "recording", "time", "speed_hz"]
 BAD = ("nan", "silent")  # problems of samples that make a recording unfit; a clipped one is still used
@@ -17,10 +18,11 @@ MESSAGES = {"nan": "holds samples that are no finite numbers", "silent": "holds 
 
 
 class Index(NamedTuple):
-    """What the stage ``index`` writes: four tables sorted by clip_id and the metrics."""
+    """What the stage ``index`` writes: five tables sorted by clip_id and the metrics."""
 
     clips: pd.DataFrame
     files: pd.DataFrame
+    positions: pd.DataFrame
     given: pd.DataFrame
     ground_truth: pd.DataFrame
     metrics: dict[str, Any]
@@ -77,6 +79,7 @@ def make_index(recordings: pd.DataFrame, on_bad_clip: str) -> Index:
     return Index(
         clips,
         table[["clip_id", "path"]],
+        _positions(table),
         _given(clips),
         _ground_truth(table),
         _metrics(table, clips, bad["bad"]) | {"leaked": _counts(good[leaked], ["machine"])},
@@ -138,6 +141,12 @@ def _check_training(machines: Iterable[str], table: pd.DataFrame) -> None:
 def _clips(table: pd.DataFrame) -> pd.DataFrame:
     clips = table[["clip_id", *KNOWN, "sample_rate", "channels"]]
     return clips.assign(seconds=table["frames"] / table["sample_rate"])
+
+
+def _positions(table: pd.DataFrame) -> pd.DataFrame:
+    """List the order of recording of the normal training clips."""
+    normal = table.assign(position=positions(table))
+    return training(normal)[["clip_id", "position"]]
 
 
 def _given(clips: pd.DataFrame) -> pd.DataFrame:

@@ -37,9 +37,9 @@ class PerBand(Scorer):
         found = [scorer.score(band) for scorer, band in zip(self.scorers_, bands(embeddings), strict=True)]
         return np.mean(found, axis=0)
 
-    def score_left_out(self, embeddings: np.ndarray, domain: np.ndarray, recording: np.ndarray) -> np.ndarray:
+    def score_left_out(self, embeddings: np.ndarray, domain: np.ndarray, block: np.ndarray) -> np.ndarray:
         """See :meth:`Scorer.score_left_out`; ``(clips, bands, dims)``."""
-        found = [replace(self.scorer).score_left_out(band, domain, recording) for band in bands(embeddings)]
+        found = [replace(self.scorer).score_left_out(band, domain, block) for band in bands(embeddings)]
         return np.mean(found, axis=0)
 
 

@@ -22,8 +22,8 @@ def fuse(
     """Average the members' scores, each made comparable by its own training scores.
 
     The training clips of the machine, section and training seed are the reference of :data:`FUSIONS`; each was scored
-    by a memory without it, and no statistic of a test clip enters. The same clips calibrate the fused threshold, which
-    is therefore never guaranteed.
+    by a memory without its block, and no statistic of a test clip enters. The same clips calibrate the fused threshold,
+    which is therefore never guaranteed.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def fuse(
         A score table; ``nearest`` is empty.
     """
     fused = averaged(members, list(KEYS), fusion, weights).assign(nearest="")
-    fused = fused.merge(clips[["clip_id", "domain"]], on="clip_id", how="left", validate="many_to_one")
+    fused = fused.merge(clips[["clip_id", "domain", "position"]], on="clip_id", how="left", validate="many_to_one")
     parts = [decided(rows, params, held_out=False) for _, rows in fused.groupby(GROUPS)]
     return pd.concat(parts).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asd.scoring.distances import nearest_mean, reduced, row_blocks, writeable
-from asd.scoring.scorer import Scorer, rows
+from asd.scoring.distances import nearest_mean, reduced
+from asd.scoring.scorer import Scorer
 
 
 @dataclass
@@ -42,16 +42,6 @@ class KNN(Scorer):
 
     def _score(self, x: np.ndarray) -> np.ndarray:
         return reduced(x, self.memory_, self.metric, self._smallest)
-
-    def score_left_out(self, embeddings: np.ndarray, domain: np.ndarray, recording: np.ndarray) -> np.ndarray:
-        """See :meth:`Scorer.score_left_out`; exactly, every recording by itself."""
-        x, scores = rows(embeddings), np.empty(len(embeddings))
-        self.fit(x, domain)
-        for here, block in row_blocks(x, x, self.metric):
-            block = writeable(block)
-            block[recording[here, None] == recording] = np.inf
-            scores[here] = self._smallest(block)
-        return scores
 
     def _smallest(self, block: np.ndarray) -> np.ndarray:
         return np.min([nearest_mean(block[:, own], self.neighbours) for own in self.groups_], axis=0)

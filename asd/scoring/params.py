@@ -13,7 +13,7 @@ Count = Annotated[int, Field(ge=1)]
 class ThresholdParams(Section):
     """From normal clips' scores to the threshold; see :mod:`asd.scoring.thresholds`."""
 
-    threshold: Literal["quantile", "gamma", "conformal"] = "quantile"
+    threshold: Literal["worst_block", "quantile", "gamma", "conformal"] = "worst_block"
     quantile: float = Field(0.9, gt=0, lt=1, description="of normal scores: 1 less the stated false-alarm rate")
 
 

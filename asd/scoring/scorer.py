@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-FOLDS = 10
+BLOCKS = 5
 
 
 @dataclass
@@ -49,23 +49,23 @@ class Scorer:
         x = rows(embeddings)
         return self._score(x) if len(x) else np.empty(0)
 
-    def score_left_out(self, embeddings: np.ndarray, domain: np.ndarray, recording: np.ndarray) -> np.ndarray:
-        """Score normal clips, each by a scorer that remembers nothing of its recording: in folds of recordings.
+    def score_left_out(self, embeddings: np.ndarray, domain: np.ndarray, block: np.ndarray) -> np.ndarray:
+        """Score normal clips, each by a scorer that is fitted without its block.
 
         Parameters
         ----------
         embeddings : np.ndarray [shape=(clips, ...)]
         domain : np.ndarray [shape=(clips,)]
-        recording : np.ndarray [shape=(clips,)]
-            Which recording a clip was cut from, at least two different ones.
+        block : np.ndarray [shape=(clips,)]
+            Of :func:`blocks`, at least two different ones.
 
         Returns
         -------
         np.ndarray [shape=(clips,)]
         """
-        fold, scores = folds(domain, recording), np.empty(len(embeddings))
-        for number in np.unique(fold):
-            out = fold == number
+        scores = np.empty(len(embeddings))
+        for number in np.unique(block):
+            out = block == number
             scores[out] = replace(self).fit(embeddings[~out], domain[~out]).score(embeddings[out])
         return scores
 
@@ -90,16 +90,27 @@ def unlike(x: np.ndarray) -> int:
     return len({clip.tobytes() for clip in x + 0.0})  # no zero is negative
 
 
-def folds(domain: np.ndarray, recording: np.ndarray, count: int = FOLDS) -> np.ndarray:
-    """Deal recordings out to folds, those of a domain evenly; clips of one recording stay together.
+def blocks(domain: np.ndarray, position: np.ndarray, count: int = BLOCKS) -> np.ndarray:
+    """Divide clips into blocks, each with a consecutive part of the recordings of every domain.
+
+    Parameters
+    ----------
+    domain : np.ndarray [shape=(clips,)]
+    position : np.ndarray [shape=(clips,), dtype=int]
+        Of a clip's recording, in the order in which those of its domain were made.
+    count : int
 
     Returns
     -------
-    np.ndarray [shape=(clips,)], int
-        With fewer recordings than folds, each is a fold of its own.
+    np.ndarray [shape=(clips,), dtype=int]
+        From 0 on. Clips of one recording are of one block; with fewer recordings than blocks, each is one of its own.
     """
-    names, first, place = np.unique(recording, return_index=True, return_inverse=True)
-    by_domain = np.argsort(np.asarray(domain)[first].astype(str), kind="stable")
-    fold = np.empty(len(names), dtype=np.intp)
-    fold[by_domain] = np.arange(len(names)) % min(count, len(names))
-    return fold[place]
+    domain, position = np.asarray(domain), np.asarray(position)
+    block, begun = np.empty(len(position), dtype=np.intp), 0
+    for name in np.unique(domain.astype(str)):
+        of_domain = domain.astype(str) == name
+        recordings, place = np.unique(position[of_domain], return_inverse=True)
+        used = min(count, len(recordings))
+        block[of_domain] = (begun + place * used // len(recordings)) % count
+        begun += used if used < count else 0  # domains of few recordings each have blocks of their own
+    return block

@@ -8,6 +8,8 @@ from asd.scoring.params import ThresholdParams
 from asd.scoring.table import calibration
 from asd.scoring.thresholds import DOMAINS, needed
 
+DRIFTS = 0.01  # p-value up to which recordings are said to drift
+
 
 def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, trained: set[str]) -> dict[str, Any]:
     """Say for each machine where the threshold lies, how many clips pass it, and what calibrates it.
@@ -23,7 +25,7 @@ def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, t
         ``clip_id`` of clips that anything was fitted to; a machine's calibration is held out where it has none of them.
     """
     result: dict[str, Any] = {}
-    with_domain = table.merge(clips[["clip_id", "domain"]], on="clip_id", validate="many_to_one")
+    with_domain = table.merge(clips[["clip_id", "domain", "position"]], on="clip_id", validate="many_to_one")
     for (machine, section), rows in with_domain.groupby(["machine", "section"]):
         entry: dict[str, Any] = {"threshold": float(rows["threshold"].mean())}
         for split in ("train", "test"):
@@ -40,7 +42,7 @@ def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, t
 
 
 def promise(found: dict[str, Any], params: ThresholdParams) -> str:
-    """Say in a line for which domains of how many machine sections the stated rate of false alarms is guaranteed."""
+    """Say in a line for how many machine sections the stated rate of false alarms can't be guaranteed, and why."""
     rate, entries = f"{100 * (1 - params.quantile):.3g} %", [own for of in found.values() for own in of.values()]
     parts = []
     for domain in DOMAINS:
@@ -50,4 +52,8 @@ def promise(found: dict[str, Any], params: ThresholdParams) -> str:
         if own and sure < len(own):
             why = f", {short} with fewer than {needed(params.quantile)} calibration clips" if short else ""
             parts.append(f"{domain} ({len(own) - sure} of {len(own)}{why})")
-    return f"a false-alarm rate of {rate} cannot be guaranteed: {'; '.join(parts)}" if parts else ""
+    tested = [entry["drift"]["p"] for entry in entries if "drift" in entry]
+    drifting = sum(p <= DRIFTS for p in tested)
+    said = f"a false-alarm rate of {rate} cannot be guaranteed: {'; '.join(parts)}" if parts else ""
+    drifts = f"recordings drift in {drifting} of {len(tested)}, so later ones pass more often" if drifting else ""
+    return "; ".join(filter(None, [said, drifts]))

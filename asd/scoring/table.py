@@ -11,7 +11,7 @@ from asd.base.errors import UserError
 from asd.scoring.distances import distances
 from asd.scoring.params import ScorerBlock, ThresholdParams
 from asd.scoring.registry import create_scorer
-from asd.scoring.scorer import rows
+from asd.scoring.scorer import blocks, rows
 from asd.scoring.thresholds import DOMAINS, Calibration, p_values, threshold
 
 P_VALUES = {domain: f"p_{domain}" for domain in DOMAINS}
@@ -42,11 +42,14 @@ class MachineSection(NamedTuple):
         return self.clips["domain"].to_numpy()[self.memory]
 
     @property
-    def recording(self) -> np.ndarray:
-        """The recording of every clip of the memory: itself where it has none, or all have the same one."""
-        normal = self.clips[self.memory]
-        named = np.where(normal["recording"] != "", normal["recording"], normal["clip_id"])
-        return named if len(set(named)) > 1 else normal["clip_id"].to_numpy()
+    def block(self) -> np.ndarray:
+        """The block of every clip of the memory, see :func:`asd.scoring.scorer.blocks`."""
+        return blocks(self.domain, self.position)
+
+    @property
+    def position(self) -> np.ndarray:
+        """The position of every clip of the memory, in the order of recording."""
+        return self.clips["position"].to_numpy()[self.memory]
 
 
 def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> list[MachineSection]:
@@ -100,7 +103,7 @@ def score_table(
     -------
     pd.DataFrame
         The columns :data:`COLUMNS`, sorted by seed and ``clip_id``: test clips and the normal clips that calibrate,
-        which are those held out or, where there are none, all, each left out of the memory it is scored by. Larger is
+        which are those held out or, where there are none, all, each scored by a memory without its block. Larger is
         more anomalous, ``decision`` is 1 above the threshold, ``nearest`` is the most similar normal clip,
         ``p_source`` and ``p_target`` say how rare such a score is among a domain's normal clips (test clips only,
         empty where the domain has none).
@@ -122,14 +125,14 @@ def _scored(params: ScorerBlock, one: tuple[MachineSection, int, int]) -> pd.Dat
     memory = section.embeddings[section.memory]
     score, nearest = np.full(len(section.clips), np.nan), np.full(len(section.clips), "", dtype=object)
     if not section.held_out.any():
-        score[section.memory] = scorer.score_left_out(memory, section.domain, section.recording)
+        score[section.memory] = scorer.score_left_out(memory, section.domain, section.block)
     scorer.fit(memory, section.domain)
     apart = ~section.memory
     score[apart] = scorer.score(section.embeddings[apart])
     if params.scorer != "value" and section.test.any():
         far = distances(rows(section.embeddings[section.test]), rows(memory), getattr(params, "metric", "euclidean"))
         nearest[section.test] = section.clips["clip_id"].to_numpy()[section.memory][far.argmin(axis=1)]
-    table = section.clips[["clip_id", "machine", "section", "split", "domain"]]
+    table = section.clips[["clip_id", "machine", "section", "split", "domain", "position"]]
     table = table.assign(seed=training_seed, score=score, nearest=nearest)
     return decided(table[~np.isnan(score)], params, bool(section.held_out.any()))
 
@@ -137,11 +140,15 @@ def _scored(params: ScorerBlock, one: tuple[MachineSection, int, int]) -> pd.Dat
 def calibration(table: pd.DataFrame, held_out: bool) -> Calibration:
     """Collect the scores of one machine's normal training clips."""
     normal = table[table["split"] == "train"]
-    return Calibration(normal["score"].to_numpy(), normal["domain"].to_numpy(), held_out)
+    domain = normal["domain"].to_numpy()
+    return Calibration(normal["score"].to_numpy(), domain, blocks(domain, normal["position"].to_numpy()), held_out)
 
 
 def decided(table: pd.DataFrame, params: ThresholdParams, held_out: bool) -> pd.DataFrame:
-    """Add threshold, decision and p-values to one machine's scores, which come with ``split`` and ``domain``."""
+    """Add threshold, decision and p-values to one machine's scores.
+
+    These come with ``split``, ``domain`` and ``position``.
+    """
     usual = calibration(table, held_out)
     limit, test = threshold(usual, params), (table["split"] == "test").to_numpy()
     found = table.assign(threshold=limit, decision=(table["score"] > limit).astype(int))

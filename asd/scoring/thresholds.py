@@ -19,12 +19,15 @@ class Calibration:
     scores : np.ndarray [shape=(clips,)]
     domain : np.ndarray [shape=(clips,)]
         Any but ``target`` counts as source.
+    block : np.ndarray [shape=(clips,)]
+        Which consecutive part of the recordings each is of, see :func:`asd.scoring.scorer.blocks`.
     held_out : bool
         Whether neither the system nor the scorer's memory had seen them.
     """
 
     scores: np.ndarray
     domain: np.ndarray
+    block: np.ndarray
     held_out: bool
 
     def of(self, domain: str) -> np.ndarray:
@@ -82,6 +85,28 @@ def _quantile(calibration: Calibration, quantile: float) -> float:
     return float(np.quantile(calibration.scores, quantile))
 
 
+def _worst_block(calibration: Calibration, quantile: float) -> float:
+    """Take the largest of the blocks' quantiles; of few clips in all at least what a normal distribution expects.
+
+    Recordings drift: a block is scored by other blocks as later recordings are by all of them, and the worst block says
+    how far that may go. A block's quantile is its ``ceil((n + 1) quantile)``-th smallest score, or its largest. Where
+    all clips together are fewer than :func:`needed`, the largest of all is passed too often (by one in n + 1); then the
+    threshold is at least the prediction bound ``mean + t(quantile, n - 1) sd sqrt(1 + 1 / n)``.
+    """
+    of_blocks = [calibration.scores[calibration.block == block] for block in np.unique(calibration.block)]
+    worst = max(_conformal_of(scores, quantile) for scores in of_blocks)
+    if 1 < len(calibration.scores) < needed(quantile):
+        return max(worst, _prediction_bound(calibration.scores, quantile))
+    return worst
+
+
+def _prediction_bound(scores: np.ndarray, quantile: float) -> float:
+    from scipy.stats import t
+
+    count = len(scores)
+    return float(scores.mean() + t.ppf(quantile, count - 1) * scores.std(ddof=1) * np.sqrt(1 + 1 / count))
+
+
 def _gamma(calibration: Calibration, quantile: float) -> float:
     """Take the quantile of a gamma distribution fitted to all scores, as the organisers' baseline does.
 
@@ -112,10 +137,11 @@ def _conformal(calibration: Calibration, quantile: float) -> float:
 
 def _conformal_of(scores: np.ndarray, quantile: float) -> float:
     rank = int(np.ceil(np.round((len(scores) + 1) * quantile, 9)))
-    return float(np.sort(scores)[rank - 1])
+    return float(np.sort(scores)[min(rank, len(scores)) - 1])
 
 
 METHODS: dict[str, Callable[[Calibration, float], float]] = {
+    "worst_block": _worst_block,
     "quantile": _quantile,
     "gamma": _gamma,
     "conformal": _conformal,

@@ -21,7 +21,7 @@ class Value(Scorer):
 
     value: str = "mse"
 
-    def score_left_out(self, embeddings: np.ndarray, domain: np.ndarray, recording: np.ndarray) -> np.ndarray:
+    def score_left_out(self, embeddings: np.ndarray, domain: np.ndarray, block: np.ndarray) -> np.ndarray:
         """Give the values as they are: what the system made of clips it was trained on."""
         return self.score(embeddings)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from asd.base.compute import rng
-from asd.scoring.scorer import folds
 
 LEAST = 3  # clips of a group that is left out
 GROUPS = 8  # of a machine at most, the largest
@@ -64,6 +63,21 @@ def trials(clips: pd.DataFrame, machine: str, section: str, count: int, seed: in
         if held.any() and memory.any():
             anomalous = {kind: own[group]} if group.any() else {}
             yield Trial(number, own[memory], own[held], anomalous | {"machine": others})
+
+
+def folds(domain: np.ndarray, recording: np.ndarray, count: int) -> np.ndarray:
+    """Deal recordings out to folds, those of a domain evenly; clips of one recording stay together.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,)], int
+        With fewer recordings than folds, each is a fold of its own.
+    """
+    names, first, place = np.unique(recording, return_index=True, return_inverse=True)
+    by_domain = np.argsort(np.asarray(domain)[first].astype(str), kind="stable")
+    fold = np.empty(len(names), dtype=np.intp)
+    fold[by_domain] = np.arange(len(names)) % min(count, len(names))
+    return fold[place]
 
 
 def groups(normal: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
