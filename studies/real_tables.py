@@ -11,7 +11,7 @@ from asd.evaluation.bootstrap import bias_corrected_interval, draw_weights
 from asd.evaluation.sections import LabelledSection, measured
 from studies.real_references import TRAPS
 
-MEASURES = ("auc", "pauc", "false_alarms")
+MEASURES = ("auc", "pauc", "false_alarms", "detected")
 AGAINST = ("mean + variogram", "mean log-mel")
 RESAMPLES = 1000
 
@@ -107,6 +107,11 @@ def _section_values(made: pd.DataFrame, clips: pd.Index, weights: np.ndarray) ->
                 with np.errstate(invalid="ignore", divide="ignore"):  # a fold whose normals a resample leaves out
                     value = measured(section, measure, rows["score"].to_numpy(), counts)
                 sums[measure] = sums.get(measure, 0) + normal * np.nan_to_num(value)
+            faults = counts[section.clips(True)]
+            passed = rows["decision"].to_numpy()[section.clips(True)] == 1
+            sums["detected"] = sums.get("detected", 0) + normal * (faults.T @ passed) / np.maximum(
+                faults.sum(axis=0), 1
+            )
         alarms = counts.T @ np.where(section.anomalous, 0, rows["decision"].to_numpy() == 1)
         sums["false_alarms"] = sums.get("false_alarms", 0) + alarms
     return {measure: total / normals for measure, total in sums.items()} if normals[0] else {}
@@ -137,6 +142,7 @@ def summary(results: Judged) -> pd.DataFrame:
             "AUC [95 %]": _cell(values["auc"]),
             "pAUC [95 %]": _cell(values["pauc"].centred()),
             "false alarms [95 %]": _cell(values["false_alarms"]),
+            "faults detected [95 %]": _cell(values["detected"]),
         }
         for other in AGAINST:
             known = other in results and other != system

@@ -200,6 +200,9 @@ def test_the_table_is_sklearns_of_small_scores():
         normal = own[own["anomaly"] == 0]
         alarms = normal.groupby("section")["decision"].mean()
         assert np.allclose(found[system]["false_alarms"].sections, alarms)
+        faulty = own[(own["anomaly"] == 1) & (own["section"] != "02")]
+        detected = faulty.groupby(["section", "fold"])["decision"].mean().groupby("section").mean()
+        assert np.allclose(found[system]["detected"].sections, detected)
     table, sections = summary(found), by_section(found)
     assert list(table.index) == ["mean + variogram", "worse"]
     auc = 100 * found["worse"]["auc"].mean
