@@ -108,10 +108,8 @@ def _section_values(made: pd.DataFrame, clips: pd.Index, weights: np.ndarray) ->
                     value = measured(section, measure, rows["score"].to_numpy(), counts)
                 sums[measure] = sums.get(measure, 0) + normal * np.nan_to_num(value)
             faults = counts[section.clips(True)]
-            passed = rows["decision"].to_numpy()[section.clips(True)] == 1
-            sums["detected"] = sums.get("detected", 0) + normal * (faults.T @ passed) / np.maximum(
-                faults.sum(axis=0), 1
-            )
+            passed = faults.T @ (rows["decision"].to_numpy()[section.clips(True)] == 1)
+            sums["detected"] = sums.get("detected", 0) + normal * passed / np.maximum(faults.sum(axis=0), 1)
         alarms = counts.T @ np.where(section.anomalous, 0, rows["decision"].to_numpy() == 1)
         sums["false_alarms"] = sums.get("false_alarms", 0) + alarms
     return {measure: total / normals for measure, total in sums.items()} if normals[0] else {}
