@@ -151,7 +151,13 @@ class Detector:
         """Score new clips as the pipeline does, beside the training clips of their machines and sections."""
         asked = pd.MultiIndex.from_frame(new[["machine", "section"]])
         mine = pd.MultiIndex.from_frame(self.clips[["machine", "section"]]).isin(asked)
-        blank = {"split": "test", "kind": "machine", "domain": "unknown", "recording": "", "position": -1}
+        blank: dict[str, Any] = {
+            "split": "test",
+            "kind": "machine",
+            "domain": "unknown",
+            "recording": "",
+            "position": -1,
+        }
         both = pd.concat([self.clips[mine], new.assign(**blank)], ignore_index=True)
         extracted = {seed: np.concatenate([self.extracted[seed][mine], own]) for seed, own in values.items()}
         table = score_table(both, self.trained, extracted, self.scorer, self.seed)
