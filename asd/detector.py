@@ -21,7 +21,7 @@ from asd.features.extraction import extract
 from asd.features.params import FrontEnd, FrontEndParams
 from asd.features.store import FeatureStore
 from asd.positions import with_positions
-from asd.scoring.extracted import read_trained
+from asd.scoring.extracted import read_trained, with_fitted
 from asd.scoring.params import ScoreParams, ScorerBlock
 from asd.scoring.table import score_table
 
@@ -72,7 +72,10 @@ class Detector:
     extracted : dict of int to np.ndarray
         What it made of them, by training seed.
     trained : set of str
-        ``clip_id`` of those it was trained on; the others calibrate.
+        ``clip_id`` of those that it remembers.
+    scores : pd.DataFrame
+        What the pipeline made of its training clips, by ``clip_id``: ``machine, section, score, threshold``, means over
+        the training seeds.
     seed : int
         Of what its scorer draws.
     """
@@ -84,6 +87,7 @@ class Detector:
     clips: pd.DataFrame
     extracted: dict[int, np.ndarray]
     trained: set[str]
+    scores: pd.DataFrame
     seed: int
 
     @property
@@ -157,13 +161,17 @@ class Detector:
             "domain": "unknown",
             "recording": "",
             "position": -1,
+            "fitted": False,
         }
         both = pd.concat([self.clips[mine], new.assign(**blank)], ignore_index=True)
         extracted = {seed: np.concatenate([self.extracted[seed][mine], own]) for seed, own in values.items()}
         table = score_table(both, self.trained, extracted, self.scorer, self.seed)
-        means = table.groupby("clip_id")[["score", "threshold"]].mean()
-        first = table.drop_duplicates("clip_id").set_index("clip_id")[["machine", "nearest"]]
-        return first.join(means).assign(decision=(means["score"] > means["threshold"]).astype(int))
+        found = table.drop_duplicates("clip_id").set_index("clip_id")[["machine", "section", "nearest"]]
+        thresholds = self.scores.groupby(["machine", "section"])["threshold"].first()
+        limits = thresholds.loc[list(zip(found["machine"], found["section"], strict=True))].to_numpy()
+        own = table.groupby("clip_id")["score"].mean()  # of a training clip what the pipeline gave it
+        found = found.assign(score=self.scores["score"].reindex(own.index).fillna(own), threshold=limits)
+        return found.assign(decision=(found["score"] > limits).astype(int))
 
 
 def load_detector(name: str) -> Detector:
@@ -179,8 +187,8 @@ def load_detector(name: str) -> Detector:
         raise UserError(f"--system is {name!r}: choose among {', '.join(systems)}")
     folder, place = Path("data/models") / name, Path("data/extracted") / name
     if not (folder / "model.json").is_file():
-        raise UserError(f"{folder} holds no trained system: run dvc repro extract@{name}")
-    clips = with_positions(read_clips())
+        raise UserError(f"{folder} holds no trained system: run dvc repro score@{name}")
+    clips = with_fitted(with_positions(read_clips()), place)
     if list(read_csv(place / "clips.csv", ("clip_id",))["clip_id"]) != list(clips["clip_id"]):
         raise UserError(f"{place} holds other clips than data/clips.csv: run dvc repro")
     rows = training(clips).index.to_numpy()
@@ -188,8 +196,14 @@ def load_detector(name: str) -> Detector:
     extracted = {seed: np.load(place / f"seed_{seed}.npy", mmap_mode="r")[rows] for seed in seeds}
     store = FeatureStore(Path("data/features") / systems[name]["features"] / "train")
     scorer = load(ScoreParams, "systems", name, "score").root
+    scores = Path("data/scores") / name / "scores.csv"
+    if not scores.is_file():
+        raise UserError(f"{scores} is missing: run dvc repro score@{name}")
+    table = read_csv(scores, ("clip_id", "machine", "section", "split"))
+    known = table[table["split"] == "train"].groupby(["clip_id", "machine", "section"])[["score", "threshold"]].mean()
+    known = known.reset_index(["machine", "section"])
     normal, seed = training(clips).reset_index(drop=True), int(read_params()["seed"])
-    return Detector(name, folder, store, scorer, normal, extracted, read_trained(), seed)
+    return Detector(name, folder, store, scorer, normal, extracted, read_trained(), known, seed)
 
 
 def front_end_of(description: dict[str, Any], machine: str) -> FrontEndParams:

@@ -54,6 +54,32 @@ def with_positions(clips: pd.DataFrame, path: Path | str = POSITIONS) -> pd.Data
     return clips.assign(position=clips["clip_id"].map(known).fillna(-1).astype(int))
 
 
+def last_recordings(clips: pd.DataFrame, share: float) -> np.ndarray:
+    """Choose the last recordings of each machine, section and domain, a share of them.
+
+    The last, since what is to be judged comes later still: recordings between those trained on promise too much. Whole
+    recordings, by ``position``; the nearest whole number, but one is always left.
+
+    Parameters
+    ----------
+    clips : pd.DataFrame
+        The clip table with ``position``, see :func:`with_positions`.
+    share : float
+        0 to less than 1.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,), dtype=bool]
+    """
+    normal = training(clips)
+    chosen = pd.Series(False, clips.index)
+    for _, position in normal.groupby(["machine", "section", "domain"])["position"]:
+        recordings = np.unique(position)
+        kept = max(1, len(recordings) - round(share * len(recordings)))
+        chosen[position.index] = ~position.isin(recordings[:kept])
+    return chosen.to_numpy()
+
+
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """Make a key that sorts the numbers within names by value: ``clip_9`` before ``clip_10``."""
     parts = (part for part in re.split(r"(\d+)", name) if part)

@@ -10,7 +10,7 @@ from asd.base.section import load, read_params
 from asd.base.stage import run
 from asd.clips import read_clips
 from asd.positions import with_positions
-from asd.scoring.extracted import read_extracted, read_trained
+from asd.scoring.extracted import read_extracted, read_second, read_trained, with_fitted
 from asd.scoring.fusion import fuse
 from asd.scoring.params import EnsembleParams, ScoreParams
 from asd.scoring.summary import summary
@@ -30,6 +30,7 @@ def main() -> str:
     evidence = {name: own for name in systems if (own := _evidence(name)) is not None}
     choice = decide(params, systems, evidence)
     members = {name: _scores(name, scorer, clips) for name, scorer in choice.scorers.items()}
+    clips = with_fitted(clips, *(Path("data/extracted") / name for name in members))
     table = fuse(members, clips, params, params.fusion, choice.weights)
     write_csv("data/ensemble/scores.csv", table)
     write_json("data/ensemble/systems.json", recipes(read_params()["systems"]))  # for what follows, in order
@@ -56,7 +57,9 @@ def _scores(name: str, scorer: str, clips: pd.DataFrame) -> pd.DataFrame:
     if scorer == OWN:
         return read_csv(Path("data/scores") / name / "scores.csv", TEXT)
     extracted = read_extracted(Path("data/extracted") / name, clips)
-    return score_table(clips, read_trained(), extracted, variant(scorer), int(read_params()["seed"]))
+    clips = with_fitted(clips, Path("data/extracted") / name)
+    second = read_second(Path("data/extracted") / name, clips)
+    return score_table(clips, read_trained(), extracted, variant(scorer), int(read_params()["seed"]), second)
 
 
 if __name__ == "__main__":

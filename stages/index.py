@@ -7,11 +7,10 @@ from asd.base.section import load
 from asd.base.stage import run
 from asd.clips import CLIPS, FILES, LABELS, TRAIN_CLIPS, TRUTH, training, write_clips
 from asd.datasets import auxiliary, registry
-from asd.datasets.calibration import held_out
 from asd.datasets.index import make_index
 from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
 from asd.features.channels import survey
-from asd.positions import POSITIONS, with_positions
+from asd.positions import POSITIONS, last_recordings, with_positions
 
 
 def main() -> str:
@@ -24,7 +23,7 @@ def main() -> str:
     index = make_index(recordings, on_bad_clip)
     write_clips(index.clips, CLIPS)
     write_csv(POSITIONS, index.positions)
-    calibrating = held_out(with_positions(index.clips), load(CalibrationParams, "score").calibration)
+    calibrating = last_recordings(with_positions(index.clips), load(CalibrationParams, "score").calibration)
     write_clips(index.clips[(index.clips["split"] != "test") & ~calibrating], TRAIN_CLIPS)
     write_csv(FILES, index.files)
     write_csv(LABELS / "given.csv", index.given)

@@ -8,7 +8,7 @@ from asd.base.stage import run
 from asd.clips import read_clips
 from asd.positions import with_positions
 from asd.scoring.drift import drift
-from asd.scoring.extracted import read_extracted, read_trained
+from asd.scoring.extracted import read_extracted, read_second, read_trained, with_fitted
 from asd.scoring.params import ScoreParams
 from asd.scoring.summary import promise, summary
 from asd.scoring.table import score_table, sections
@@ -17,8 +17,10 @@ from asd.scoring.table import score_table, sections
 def main(name: str) -> str:
     """Score all machine clips by one system."""
     params, clips = load(ScoreParams, "systems", name, "score").root, with_positions(read_clips())
+    clips = with_fitted(clips, Path("data/extracted") / name)
     trained, extracted = read_trained(), read_extracted(Path("data/extracted") / name, clips)
-    table = score_table(clips, trained, extracted, params, int(read_params()["seed"]))
+    second = read_second(Path("data/extracted") / name, clips)
+    table = score_table(clips, trained, extracted, params, int(read_params()["seed"]), second)
     found = summary(table, clips, params, trained)
     for section in sections(clips, trained, next(iter(extracted.values()))):
         order = drift(section.embeddings[section.memory], section.domain, section.position)

@@ -22,13 +22,13 @@ import yaml
 from asd.base.section import checked
 from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
 from asd.evaluation.sections import LabelledSection
-from asd.scoring.extracted import read_extracted, read_trained
+from asd.scoring.extracted import read_extracted
 from asd.scoring.params import ScoreParams
 from asd.scoring.table import score_table
 from stages import adapt, extract, features, train
 from studies import comparison
 from studies.factory import silent
-from studies.pipeline import label, parser, project
+from studies.pipeline import label, parser, project, tables
 from studies.variants import ORACLE, SHIPPED, VARIANTS, Changes, changed, command
 
 
@@ -69,9 +69,9 @@ def _aside(folder: Path) -> Iterator[None]:
 
 
 def _score(params: dict[str, Any], system: str) -> pd.DataFrame:
-    clips, block = read_clips(), params["systems"][system]["score"]
+    (clips, trained), block = tables(), params["systems"][system]["score"]
     extracted = read_extracted(Path("data/extracted") / system, clips)
-    table = score_table(clips, read_trained(), extracted, checked(ScoreParams, block).root, params["seed"])
+    table = score_table(clips, trained, extracted, checked(ScoreParams, block).root, params["seed"])
     return table[table["split"] == "test"][["clip_id", "machine", "section", "split", "seed", "score"]]
 
 

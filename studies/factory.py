@@ -49,7 +49,7 @@ def project(seed: int, machines: str = "all", epochs: int | None = None, **simul
     params["dataset"] |= {"name": "simulated", "machines": machines}
     params["dataset"]["simulated"] |= {"seed": seed, **simulated}
     params["compute"]["threads"] = 1  # networks so small gain nothing by a second one
-    params["systems"][SYSTEM]["train"] |= {} if epochs is None else {"epochs": epochs}
+    params["systems"][SYSTEM]["train"] |= {"hold_out": 0.0} | ({} if epochs is None else {"epochs": epochs})
     for name, bank in BANKS.items():
         params["encoders"][name] = params["encoders"]["texture"] | {"banks": bank}
         params["systems"][name] = params["systems"]["texture"] | {"encoder": name}

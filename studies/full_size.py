@@ -48,7 +48,7 @@ from studies.factory import PARAMS, silent
 
 MACHINE, SEED, CLASSES = "bearing", 1000, 40
 ADAPT = {"steps": 2, "batch": 2, "clones": 2, "mask": 0.8, "block": 5, "learning_rate": 1.0e-05}
-FEW = {"epochs": 2, "learning_rate": 1.0e-05}
+FEW = {"steps": 2, "learning_rate": 1.0e-05, "hold_out": 0.0}
 GIB = 2**30
 
 
@@ -63,7 +63,7 @@ def few(params: dict[str, Any], encoder: str, threads: int, **step: int) -> dict
     own = {name: system for name, system in own.items() if system["train"]["objective"] != "none"}
     for system in own.values():
         system |= {"encoder": encoder, "features": heard}
-        system["train"] |= FEW | step | ({"freeze_epochs": 1} if "freeze_epochs" in system["train"] else {})
+        system["train"] |= FEW | step | ({"freeze_steps": 1} if "freeze_steps" in system["train"] else {})
     kept = ("log_mel", params["pseudo_label"]["frequency"]["features"])
     published = next((block for block in params["features"].values() if block["kind"] == heard), {"kind": heard})
     params["features"] = {name: params["features"][name] for name in kept} | {heard: published}
@@ -112,7 +112,7 @@ def step(encoder: str, batch: int, crop: int) -> float:
     dims, bands = PUBLISHED[encoder].dims, PUBLISHED[encoder].bands
     trained = nn.ModuleDict({"encoder": network, "loss": ArcFace(dims, CLASSES)})
     optimiser = torch.optim.AdamW(trained.parameters(), 1.0e-05)
-    params = Classification(objective="arcface", batch=batch, crop=crop, epochs=1, learning_rate=1.0e-05)
+    params = Classification(objective="arcface", batch=batch, crop=crop, steps=1, learning_rate=1.0e-05)
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(batch, crop, bands, generator=generator), torch.eye(CLASSES)[torch.arange(batch) % CLASSES]
     for _ in range(2):

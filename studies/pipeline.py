@@ -3,7 +3,7 @@
 import argparse
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ import yaml
 from asd.base.section import read_params
 from asd.clips import read_clips
 from asd.evaluation.sections import LabelledSection
+from asd.positions import with_positions
 from asd.scoring.extracted import read_extracted, read_trained
 from stages import adapt, download, embed, extract, features, index, pseudo_label, train
 from studies.factory import PARAMS, silent
 
 PROJECTS = PARAMS.parent / ".asd" / "studies"
 DONE = Path("done")
+STEPS = "beside each trained system the same with so many steps; 0: its network as it is drawn"
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -56,6 +58,7 @@ def project(args: argparse.Namespace, seed: int, **score: Any) -> Iterator[dict[
     params["dataset"]["simulated"] |= {"size": args.size, "seed": seed}
     params["train"]["seeds"], params["score"] = args.training_seeds, params["score"] | score
     params["systems"] = {name: params["systems"][name] for name in args.systems or params["systems"]}
+    params = with_budgets(params, getattr(args, "steps", []))
     what = params | {"compute": params["compute"]["device"]}  # how many threads and jobs makes no other project
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
     folder = PROJECTS / f"{args.size}-{seed}-{digest}"
@@ -78,6 +81,26 @@ def gathered(
         with project(args, seed) as params:
             sections += labelled(params, seed)
     return sections
+
+
+def with_budgets(params: dict[str, Any], budgets: Sequence[int]) -> dict[str, Any]:
+    """Put beside each system that trains itself with other numbers of steps: ``<system>_<steps>``, scored alike.
+
+    With 0 steps its network is as it was drawn, neither adapted nor trained; published weights stay. Steps with the
+    encoder frozen keep their share.
+    """
+    params = yaml.safe_load(yaml.safe_dump(params))
+    trained = {name: system for name, system in params["systems"].items() if "steps" in system["train"]}
+    for steps in budgets:
+        for name, system in trained.items():
+            own, train, encoder = system["encoder"], dict(system["train"]), params["encoders"][system["encoder"]]
+            if "freeze_steps" in train:
+                train["freeze_steps"] = round(train["freeze_steps"] * steps / max(1, train["steps"]))
+            if not steps and encoder.get("adapt"):
+                own += "_drawn"
+                params["encoders"][own] = {key: value for key, value in encoder.items() if key != "adapt"}
+            params["systems"][f"{name}_{steps}"] = system | {"encoder": own, "train": train | {"steps": steps}}
+    return params
 
 
 def make(params: dict[str, Any]) -> None:
@@ -110,8 +133,8 @@ def label(params: dict[str, Any]) -> None:
 
 
 def tables() -> tuple[pd.DataFrame, set[str]]:
-    """Read the clip table of the project and which clips its systems were trained on."""
-    return read_clips(), read_trained()
+    """Read the clip table of the project, for scores rather than thresholds, and which clips are remembered."""
+    return with_positions(read_clips()).assign(fitted=False), read_trained()
 
 
 def embeddings(system: str, clips: pd.DataFrame) -> dict[int, np.ndarray]:

@@ -1,15 +1,17 @@
 """All systems beside simple references on recordings of real machines, labelled: AUCs and false alarms with intervals.
 
-    python -m studies.real MANIFEST ... [--systems NAME ...] [--folds K] [-S key=value ...] [--out scores.csv]
+    python -m studies.real MANIFEST ... [--systems NAME ...] [--steps N ...] [--folds K] [-S key=value ...]
+                           [--out scores.csv]
     python -m studies.real --scores scores.csv
 
 A manifest has the columns ``path, machine, section, split, anomaly`` and, if wanted, others of the folder data set;
 paths are relative to its folder. All manifests are one data set: the systems of params.yaml train together on all its
 machines, in a scratch project, through the stages of the pipeline up to the ensemble; no label enters it. ``-S``
-overrides params.yaml as for ``dvc exp run``, presets too: ``$(cat presets/full.txt)``. With ``--folds`` the normals of
-each machine's section are cut into K blocks in the order of their names, for neighbours are alike; each block tests in
-turn, together with all anomalies, while the others train. Intervals are 95 %, of resampled recordings, paired: they
-answer for the few clips, neither for other machines nor for other training seeds.
+overrides params.yaml as for ``dvc exp run``, presets too: ``$(cat presets/full.txt)``. ``--steps`` sets beside each
+trained system the same with other budgets, 0: as it is drawn; the ensemble does without these. With ``--folds`` the
+normals of each machine's section are cut into K blocks in the order of their names, for neighbours are alike; each
+block tests in turn, together with all anomalies, while the others train. Intervals are 95 %, of resampled recordings,
+paired: they answer for the few clips, neither for other machines nor for other training seeds.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -32,9 +35,9 @@ from asd.clips import FILES, LABELS
 from asd.datasets.folder import VALUES
 from asd.evaluation.joined import ENSEMBLE, SCORES, TEXT
 from asd.params import check
-from stages import ensemble, score, select
+from stages import adapt, ensemble, extract, score, select, train
 from studies.factory import PARAMS, silent, table
-from studies.pipeline import label, make
+from studies.pipeline import STEPS, label, make, with_budgets
 from studies.real_references import extracted, reference_scores
 from studies.real_tables import by_section, judged, summary, traps
 
@@ -144,6 +147,9 @@ def overridden(words: list[str], systems: list[str] | None, seed: int) -> dict[s
     params["index"]["on_bad_clip"] = "fail"  # all systems and references score the same clips
     params["train"]["seeds"] = [seed]
     params["systems"] = {name: params["systems"][name] for name in systems or params["systems"]}
+    if isinstance(params["ensemble"]["members"], list):
+        there = [name for name in params["ensemble"]["members"] if name in params["systems"]]
+        params["ensemble"]["members"] = there or "all"
     check(params)
     return params
 
@@ -158,7 +164,7 @@ def _override(path: Path, words: list[str]) -> None:
         raise UserError(f"-S {' '.join(words)}: {' '.join(str(error).split())}") from None
 
 
-def system_scores(fold: pd.DataFrame, params: dict[str, Any], fused: bool) -> pd.DataFrame:
+def system_scores(fold: pd.DataFrame, params: dict[str, Any], fused: bool, budgets: Sequence[int] = ()) -> pd.DataFrame:
     """Run the pipeline on one fold, without any label: the test clips with ``system, score, threshold, decision``."""
     with tempfile.TemporaryDirectory() as scratch, chdir(scratch), silent():
         write_csv("manifest.csv", fold[PASSED].assign(path=fold["file"]))
@@ -175,12 +181,26 @@ def system_scores(fold: pd.DataFrame, params: dict[str, Any], fused: bool) -> pd
                 select.main(name)
             ensemble.main()
             files["ensemble"] = ENSEMBLE
+        files |= _other_budgets(params, budgets)
         made = pd.concat([read_csv(file, TEXT).assign(system=system) for system, file in files.items()])
         made = made.merge(read_csv(FILES, ("clip_id", "path")).rename(columns={"path": "file"}), on="clip_id")
     if leaked:
         _say(f"training clips that the systems leave out, since the same sound tests: {leaked}")
     columns = ["file", "system", "score", "threshold", "decision"]
     return fold[fold["split"] == "test"].merge(made.loc[made["split"] == "test", columns], on="file")
+
+
+def _other_budgets(params: dict[str, Any], budgets: Sequence[int]) -> dict[str, Path]:
+    """Train and score systems with other numbers of steps, in a project made otherwise: their files of scores."""
+    both = with_budgets(params, budgets)
+    Path("params.yaml").write_text(yaml.safe_dump(both, sort_keys=False), encoding="utf-8")
+    for encoder in sorted(set(both["encoders"]) - set(params["encoders"])):
+        adapt.main(encoder)
+    names = [name for name in both["systems"] if name not in params["systems"]]
+    for name in names:
+        for stage in (train, extract, score):
+            stage.main(name)
+    return {name: SCORES / name / "scores.csv" for name in names}
 
 
 def run(args: argparse.Namespace) -> pd.DataFrame:
@@ -195,7 +215,8 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
         start = time.monotonic()
         made = [reference_scores(fold[machine_clips].reset_index(drop=True), values)]
         if not args.references_only:
-            made.append(system_scores(fold, params, len(params["systems"]) > 1 and not args.no_ensemble))
+            fused = len(params["systems"]) > 1 and not args.no_ensemble
+            made.append(system_scores(fold, params, fused, args.steps))
         parts += [part.assign(fold=number) for part in made]
         _say(f"fold {number + 1} of {len(divided)}: {time.monotonic() - start:.0f} s")
     scores = pd.concat(parts, ignore_index=True)
@@ -213,6 +234,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("manifests", type=Path, nargs="*", metavar="MANIFEST")
     made.add_argument("--systems", nargs="+", help="those of params.yaml by default")
     made.add_argument("--references-only", action="store_true", help="train nothing")
+    made.add_argument("--steps", type=int, nargs="+", default=[], help=STEPS)
     made.add_argument("--no-ensemble", action="store_true", help="of several systems")
     made.add_argument("--folds", type=int, default=0, help="0: the manifest's split")
     made.add_argument("-S", action="append", default=[], metavar="KEY=VALUE", help="override params.yaml")

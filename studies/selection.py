@@ -34,13 +34,15 @@ from asd.selection.pseudo_auc import OWN, pseudo_aucs, pseudo_scores
 from studies import comparison
 from studies.pipeline import embeddings, parser, project, tables
 
-VARIANTS: dict[str, dict[str, Any]] = {
+BY_EVIDENCE = {"members": "auto", "scorers": "auto", "weights": "auto"}
+VARIANTS: dict[str, dict[str, Any]] = {  # of the shipped section ``ensemble``
     "ensemble": {},
-    "equal weights": {"weights": "equal"},
-    "forward selection": {"weights": "forward"},
+    "standardised scores": {"fusion": "mean"},
     "ranks": {"fusion": "rank"},
-    "own scorers": {"scorers": "own"},
-    "plain mean of all": {"members": "all", "weights": "equal", "scorers": "own"},
+    "all systems": {"members": "all"},
+    "by evidence": BY_EVIDENCE,
+    "by evidence, own scorers": BY_EVIDENCE | {"scorers": "own"},
+    "by forward selection": BY_EVIDENCE | {"weights": "forward"},
 }
 CANDIDATE = ["factory", "seed", "system", "scorer"]
 HALVES = ("first", "second")
@@ -78,12 +80,16 @@ class Scored:
         self.pseudo = pd.DataFrame(pseudo, columns=["seed", "system", "scorer", "pseudo"])
 
     def choice(self, **how: Any) -> Choice:
-        """Choose as the stage ``ensemble`` does."""
-        return decide(EnsembleParams(**how), list(self.params["systems"]), self.evidence)
+        """Choose as the stage ``ensemble`` does, with some of its params changed."""
+        return decide(self.asked(how), list(self.params["systems"]), self.evidence)
+
+    def asked(self, how: dict[str, Any]) -> EnsembleParams:
+        """Change the section ``ensemble`` of the project."""
+        return checked(EnsembleParams, self.params["ensemble"] | how)
 
     def fused(self, **how: Any) -> pd.DataFrame:
         """Fuse what is chosen."""
-        choice, params = self.choice(**how), EnsembleParams(**how)
+        choice, params = self.choice(**how), self.asked(how)
         members = {system: self.scores[system, scorer] for system, scorer in choice.scorers.items()}
         return fuse(members, self.clips, params, params.fusion, choice.weights)
 
@@ -169,7 +175,7 @@ def loss_table(table: pd.DataFrame) -> list[str]:
 def fused_sections(scored: Scored, factory: int) -> list[LabelledSection]:
     """Set the ensemble, its variants and all systems, by chosen and own scorers, beside the truth."""
     made = {name: scored.fused(**how) for name, how in VARIANTS.items()}
-    scorers = scored.choice(members="all", weights="equal").scorers
+    scorers = scored.choice(members="all", weights="equal", scorers="auto").scorers
     members = {f"member {system}": scored.scores[system, scorer] for system, scorer in scorers.items()}
     own = {f"{system} by its own scorer": scored.scores[system, OWN] for system in scorers}
     return scored.labelled(made | members | own, factory)
@@ -192,7 +198,7 @@ def main() -> None:
     print("\n".join(["", *loss_table(pd.concat(found, ignore_index=True)), ""]))
     values = headline_values(point_values(sections, comparison.YEAR), "official", comparison.YEAR)
     members = {name: own.mean() for name, own in values.items() if name.startswith("member ")}
-    best, mean = max(members, key=lambda name: members[name]), "plain mean of all"
+    best, mean = max(members, key=lambda name: members[name]), "all systems"
     for reference, shown in {best: list(values), mean: ["ensemble", best, mean]}.items():
         print(f"\ndifferences are to {reference}")
         some = [replace(own, scores={name: own.scores[name] for name in shown}) for own in sections]

@@ -1,6 +1,7 @@
 """What each system reaches, and how far it is above the better of the yardsticks: Must show 1 of docs/systems.md.
 
     python -m studies.systems [--seeds 1000] [--size study] [--training-seeds 0 1 2] [--systems NAME ...]
+                             [--steps N ...]
 
 Every system as params.yaml has it, on the same simulated factories; the autoencoder by both of its scores. Figures are
 means over training seeds, AUCs and scores harmonic means over the machines of all factories. Differences are paired:
@@ -17,7 +18,7 @@ from asd.evaluation.sections import LabelledSection
 from asd.scoring.params import ScoreParams
 from asd.scoring.table import score_table
 from studies import comparison
-from studies.pipeline import embeddings, gathered, parser, tables
+from studies.pipeline import STEPS, embeddings, gathered, parser, tables
 
 YARDSTICKS = ("autoencoder", "autoencoder (mahalanobis)", "statistics", "frozen")
 
@@ -51,6 +52,7 @@ def better_yardstick(sections: list[LabelledSection]) -> str:
 def main() -> None:
     """Print the table."""
     arguments = parser(__doc__)
+    arguments.add_argument("--steps", type=int, nargs="+", default=[], help=STEPS)
     arguments.add_argument("--resamples", type=int, default=1000)
     args = arguments.parse_args()
     sections = gathered(args, labelled)

@@ -14,13 +14,7 @@ LABELS = {
     "labels by choice": "auto",
     ORACLE: "oracle",
 }
-NEAREST = {"scorer": "knn", "metric": "cosine", "neighbours": 1, "whiten": False}
-KMEANS = {"scorer": "kmeans", "metric": "cosine", "per_band": False, "whiten": False}
-_TINY = {
-    "no adaptation": {"encoders.tiny_fine.adapt": None},
-    "the first map alone": {"encoders.tiny_fine.levels": 1},
-    "the trained embedding alone": {"encoders.tiny_fine.levels": 0},
-}  # of the encoder that the three transformer systems share
+NO_ADAPTATION = {"no adaptation": {"encoders.tiny_adapted.adapt": None}}  # of the encoder that three systems share
 
 
 def trained(system: str, **values: Any) -> Changes:
@@ -28,9 +22,9 @@ def trained(system: str, **values: Any) -> Changes:
     return {f"systems.{system}.train.{key}": value for key, value in values.items()}
 
 
-def scored(system: str, **values: Any) -> Changes:
-    """Change keys of a system's scorer."""
-    return {f"systems.{system}.score.{key}": value for key, value in values.items()}
+def back_end(system: str, name: str, scorer: str) -> dict[str, Changes]:
+    """Take another scorer, which has the shipped one's options."""
+    return {name: {f"systems.{system}.score.scorer": scorer}}
 
 
 def labelled(system: str, *names: str) -> dict[str, Changes]:
@@ -48,17 +42,15 @@ def _attribute_cnn(own: str) -> dict[str, Changes]:
         "no noise class": trained(own, noise_class="none"),
         "no supplemental clips": trained(own, noise_class="none", clean_class="none"),
         "noise mixed in": trained(own, noise_mix=0.5),
-        "domains are classes": trained(own, domain_class=True),
+        "domains are one class": trained(own, domain_class=False),
         "whole clips": trained(own, crop=0),
         "softmax": trained(own, objective="softmax"),
         "ArcFace": trained(own, objective="arcface"),
         "sub-cluster AdaCos": trained(own, objective="sub_cluster_adacos"),
-        "dynamic AdaCos": trained(own, objective="adacos_dynamic"),
-        "not whitened": scored(own, whiten=False),
-        "nearest neighbour": scored(own, **NEAREST),
+        "all clips trained on": trained(own, hold_out=0.0),
         "no high-pass": {"features.log_mel_high_pass.high_pass": 0},
-        "the trained embedding": {"encoders.se_resnet18.levels": 0},
-        "means over time stay": {"encoders.se_resnet18.centre": False},
+        "level kept": {"features.log_mel_high_pass.level": "keep"},
+        **back_end(own, "local density", "local_density"),
     }
 
 
@@ -66,47 +58,49 @@ def _noise_aware_cnn(own: str) -> dict[str, Changes]:
     branches = "encoders.dual_branch.branches"
     return {
         "whole clips": trained(own, crop=0),
-        "the trained embedding": {"encoders.dual_branch.levels": 0},
-        "means over time stay": {"encoders.dual_branch.centre": False},
         "spectrogram alone": {branches: "stft"} | trained(own, featex=0.0),
         "spectrum alone": {branches: "spectrum"} | trained(own, featex=0.0),
+        "logarithms of magnitudes": {"encoders.dual_branch.magnitudes": "log"},
         "no exchange of branches": trained(own, featex=0.0),
+        "no mixup": trained(own, mixup=0.0),
         "no noise classes": trained(own, noise_class="none", clean_class="none"),
-        "domains are classes": trained(own, domain_class=True),
+        "domains are one class": trained(own, domain_class=False),
         "softmax": trained(own, objective="softmax"),
-        **labelled(own, "labels by choice"),
+        "sub-cluster AdaCos": trained(own, objective="sub_cluster_adacos"),
+        "all clips trained on": trained(own, hold_out=0.0),
+        "level kept": {"features.waveform.level": "keep"},
+        **labelled(own, "labels by choice", ORACLE),
+        **back_end(own, "local density", "local_density"),
     }
 
 
 def _noise_aware_ssl(own: str) -> dict[str, Changes]:
     return {
-        **_TINY,
-        "no freezing": trained(own, freeze_epochs=0),
+        **NO_ADAPTATION,
+        "no freezing": trained(own, freeze_steps=0),
         "no noise classes": trained(own, noise_class="none", clean_class="none"),
         "no SpecAugment": trained(own, spec_augment=0.0),
         "last layer alone": {f"systems.{own}.train.adaptation_module.layers": 1},
-        "k-means": scored(own, **KMEANS),
-        "not whitened": scored(own, whiten=False),
-        "all bands together": scored(own, per_band=False),
-        "domains are classes": trained(own, domain_class=True),
+        "domains are one class": trained(own, domain_class=False),
         **labelled(own, "labels by choice", ORACLE),
+        **back_end(own, "local density", "local_density"),
     }
 
 
 def _domain_adapted(own: str) -> dict[str, Changes]:
     return {
-        "nearest neighbour": scored(own, per_band=False, **NEAREST),
-        "not whitened": scored(own, whiten=False),
-        "all bands together": scored(own, per_band=False),
-        **_TINY,
+        **NO_ADAPTATION,
+        "no fine-tuning": trained(own, steps=0),
         **labelled(own, "no pseudo-labels", "labels by frequency", "labels by clustering spectra"),
         **labelled(own, "labels by choice", ORACLE),
         "LoRA": trained(own, fine_tune="lora"),
+        **back_end(own, "local density", "local_density"),
     }
 
 
 def _group_lora(own: str) -> dict[str, Changes]:
     return {
+        **NO_ADAPTATION,
         "full fine-tuning": trained(own, fine_tune="full"),
         "plain LoRA": trained(own, mixing="plain"),
         "fixed mixing": trained(own, mixing="fixed"),
@@ -114,8 +108,8 @@ def _group_lora(own: str) -> dict[str, Changes]:
         "no group adapter": trained(own, groups=0),
         "no VQ": trained(own, codes=0),
         "one-level contrastive": trained(own, levels=1),
-        **_TINY,
         **labelled(own, "labels by choice", ORACLE),
+        **back_end(own, "local density", "local_density"),
     }
 
 

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 BANDS = 16
 CNN = SEResNet18(architecture="se_resnet18", features="x", width=8)
 TINY = Tiny(architecture="tiny", features="x", dims=16, depth=2, heads=2, frames=32)
-CLASSIFY = Classification(objective="adacos", epochs=6, batch=8, learning_rate=0.003)
+CLASSIFY = Classification(objective="adacos", steps=40, batch=8, learning_rate=0.003)
 EVERYTHING = {"mixup": 0.5, "statex": 0.5, "featex": 0.5, "spec_augment": 0.5, "noise_mix": 0.5}
 EVERYTHING |= {"noise_class": "shared", "clean_class": "machine", "target_share": 0.3, "objective": "adacos_dynamic"}
 GROUP_LORA = {"objective": "dual_contrastive", "sampler": "pairs", "spec_augment": 0.5, "codes": 3, "target_share": 0.3}
@@ -115,11 +115,11 @@ class InDoublePrecision(Task):
 
 
 def main() -> None:
-    """Under torchrun: train for two epochs with everything switched on; process 0 writes what comes out."""
+    """Under torchrun: train for twelve steps with everything switched on; process 0 writes what comes out."""
     out = Path(os.environ["OUT"])
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    made = whole(os.environ["SETUP"], out, "work", epochs=2)
+    made = whole(os.environ["SETUP"], out, "work", steps=12)
     made.store.clips = {clip: rows.astype(np.float64) for clip, rows in made.store.clips.items()}
     weights, found = classification.train(InDoublePrecision(**vars(made)))
     if os.environ["RANK"] == "0":

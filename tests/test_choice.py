@@ -57,7 +57,7 @@ def test_by_default_members_scorers_and_weights_come_from_the_evidence(found):
 def test_what_params_say_is_done(found):
     given = decide(EnsembleParams(members=["good", "noise"], weights={"noise": 1.0, "good": 3.0}), SYSTEMS, found)
     assert (given.by, given.weights) == ("params", {"noise": 0.25, "good": 0.75})
-    both = Evidence({name: found[name].of(found[name].best) for name in ("good", "noise")}, "mean")
+    both = Evidence({name: found[name].of(found[name].best) for name in ("good", "noise")}, "log")
     assert given.pseudo_auc == pytest.approx(both.pseudo_auc(np.array([0.75, 0.25])))
     equal = decide(EnsembleParams(members="all", weights="equal", scorers="own"), SYSTEMS, found)
     assert equal.weights == dict.fromkeys(SYSTEMS, 0.25)
@@ -77,7 +77,7 @@ def test_weights_for_a_member_without_evidence_are_refused(found):
         decide(EnsembleParams(members=["values", "good"], weights="forward"), SYSTEMS, found)
 
 
-@pytest.mark.parametrize("fusion", ["mean", "rank"])
+@pytest.mark.parametrize("fusion", ["mean", "log", "rank"])
 def test_forward_selection_is_as_good_as_its_best_candidate(found, fusion):
     evidence = Evidence({name: own.of(OWN) for name, own in found.items()}, fusion)
     weights = forward_selection(evidence)

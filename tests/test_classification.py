@@ -15,7 +15,7 @@ import torch
 from classifier_runs import BANDS, CLASSIFY, CNN, CPU, SETUPS, Store, clips, killed, supplements, task, whole
 
 from asd.base.errors import UserError
-from asd.classifiers.batches import epoch_order
+from asd.classifiers.batches import batch_clips, epoch_order
 from asd.classifiers.classes import class_names, class_targets
 from asd.classifiers.classification import train
 from asd.classifiers.losses.registry import LOSSES
@@ -27,12 +27,13 @@ from asd.encoders.registry import create_encoder, load_tensors
 
 @pytest.mark.parametrize("objective", LOSSES)
 def test_a_classifier_learns_its_classes(objective, tmp_path):
-    params = CLASSIFY.model_copy(update={"objective": objective, "epochs": 12})
+    params = CLASSIFY.model_copy(update={"objective": objective, "steps": 96})
     tensors, metrics = module(objective).train(task(clips(), params, CNN, tmp_path))
     assert metrics["classes"] == 8
     assert metrics["accuracy"] > 0.8
-    assert len(metrics["losses"]) == 12
-    assert metrics["losses"][-1] == metrics["loss"] < metrics["losses"][0]
+    assert len(metrics["losses"]) == 96 // (96 // 20)
+    assert metrics["losses"][-1] == (1, metrics["loss"])
+    assert metrics["loss"] < metrics["losses"][0][1]
     embeddings = module(objective).extract(create_encoder(CNN, BANDS), tensors, clips(), [Store(clips())], CPU)
     assert embeddings.shape == (len(clips()), 1, 64)
 
@@ -51,13 +52,12 @@ def test_everything_trains_and_extracts_on_a_gpu(setup, tmp_path):
 def test_killed_training_ends_with_the_same_bytes(setup, tmp_path, capsys):
     torch.set_num_threads(1)
     undisturbed, told = train(whole(setup, tmp_path, "undisturbed"))
-    steps = 6 if setup == "cnn" else 5  # of an epoch
-    process = multiprocessing.get_context("spawn").Process(target=killed, args=(tmp_path, 3 * steps + 2, setup))
+    process = multiprocessing.get_context("spawn").Process(target=killed, args=(tmp_path, 21, setup))
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
     resumed, told_again = train(whole(setup, tmp_path, "killed"))
-    assert "resumed after epoch 3" in capsys.readouterr().out
+    assert "resumed after step 20" in capsys.readouterr().out
     assert told_again == told
     assert all(torch.equal(undisturbed[k], resumed[k]) for k in undisturbed)
 
@@ -149,6 +149,25 @@ def test_unsure_labels_count_less_or_are_shared_within_their_machine(confidence)
     assert np.array_equal(class_targets(table.drop(columns="confidence")), np.eye(4))
 
 
+def test_all_clips_are_gone_through_before_one_comes_again(tmp_path):
+    """33 clips by eights: four batches, and a rest of one that is left out, another one each time."""
+    params = CLASSIFY.model_copy(update={"batch": 8})
+    table = pd.concat([clips(), clips().iloc[:1].assign(clip_id="more")], ignore_index=True)
+    material = gather(task(table, params, CNN, tmp_path))
+    steps = [batch_clips(material, params, 3, step).tolist() for step in range(12)]
+    assert all(len(set(step)) == 8 for step in steps)
+    for epoch in range(3):
+        assert len({clip for step in steps[4 * epoch : 4 * epoch + 4] for clip in step}) == 32
+    assert steps[:4] != steps[4:8]
+    assert batch_clips(material, params, 3, 5).tolist() == steps[5]
+
+
+def test_a_network_of_no_steps_is_as_it_was_drawn(tmp_path):
+    drawn, told = train(task(clips(), CLASSIFY.model_copy(update={"steps": 0}), CNN, tmp_path))
+    assert all(torch.equal(drawn[key], value) for key, value in create_encoder(CNN, BANDS, seed=1).state_dict().items())
+    assert told == {"classes": 8, "steps": 0, "losses": []}
+
+
 @pytest.mark.parametrize(("share", "count"), [(0.0, 4), (0.1, 4), (0.5, 16), (1.0, 32)])
 def test_target_clips_are_repeated_evenly_in_an_epoch_of_the_same_length(share, count):
     domain = clips()["domain"].to_numpy()
@@ -181,7 +200,7 @@ def test_one_class_is_refused_in_one_line(tmp_path):
 @pytest.mark.parametrize("objective", LOSSES)
 @pytest.mark.parametrize("params", [{"statex": 0.5}, {"featex": 0.5}, {"statex": 0.5, "featex": 0.5, "mixup": 0.5}])
 def test_one_class_is_learnable_by_exchanges(objective, params, tmp_path):
-    params = CLASSIFY.model_copy(update={"objective": objective, "epochs": 2} | params)
+    params = CLASSIFY.model_copy(update={"objective": objective, "steps": 4} | params)
     tensors, metrics = train(task(few(), params, CNN, tmp_path))
     assert metrics["classes"] == 1
     embeddings = module(objective).extract(create_encoder(CNN, BANDS), tensors, few(), [Store(few())], CPU)
@@ -209,7 +228,7 @@ def test_further_machines_are_classes_unless_they_are_left_out(tmp_path):
     further["clip_id"] = "further" + further["clip_id"]
     found = {}
     for switch in (True, False):
-        params = CLASSIFY.model_copy(update={"epochs": 1, "further_machines": switch})
+        params = CLASSIFY.model_copy(update={"steps": 3, "further_machines": switch})
         found[switch] = train(
             task(few(), params.model_copy(update={"statex": 0.1}), CNN, tmp_path, str(switch), further)
         )[1]

@@ -41,7 +41,7 @@ def test_autoencoder_scores_agree_with_a_straightforward_implementation(clips, t
     store = Store(clips)
     tensors, metrics = module("reconstruction").train(task(clips, params, block, tmp_path))
     assert len(metrics["losses"]) == 2
-    assert metrics["losses"][1] < metrics["losses"][0]
+    assert metrics["losses"][1][1] < metrics["losses"][0][1]
     values = module("reconstruction").extract(create_encoder(block, 16), tensors, clips, [store], CPU)
 
     fan = clips[clips["machine"] == "fan"]

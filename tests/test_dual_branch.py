@@ -28,13 +28,6 @@ def test_the_spectrogram_is_the_front_ends(n_fft, hop_length, first):
     np.testing.assert_allclose(view, rows[:, first:], atol=1e-4)
 
 
-def test_centred_bins_have_no_mean_over_the_clip():
-    x = torch.from_numpy(waveform())[None]
-    plain, centred = (Spectrogram(2, log=True, centre=centre).view(x) for centre in (False, True))
-    torch.testing.assert_close(centred, plain - plain.mean(dim=1, keepdim=True))
-    assert centred.mean(dim=1).abs().max() < 1e-4
-
-
 def test_the_spectrum_is_the_front_ends():
     x = waveform()
     view = Spectrum(2, 2000).view(torch.from_numpy(x)[None])[0].numpy()
@@ -44,6 +37,7 @@ def test_the_spectrum_is_the_front_ends():
 @pytest.mark.parametrize("samples", [320, 9999, 48000])
 @pytest.mark.parametrize(("branches", "dims"), [("both", 32), ("stft", 16), ("spectrum", 16)])
 def test_clips_of_any_length_give_directions(branches, dims, samples):
+    torch.manual_seed(0)  # so few channels can all be dead as they are drawn
     network = DualBranch(1, 2, branches, points=512).eval()
     found = network(torch.from_numpy(waveform(samples))[None, :, None])
     assert found.shape == (1, 1, dims)

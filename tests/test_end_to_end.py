@@ -49,16 +49,15 @@ def project(workdir: Path) -> Path:
     params = yaml.safe_load((workdir / "params.yaml").read_text())
     params["dataset"]["name"] = "folder"
     params["encoders"]["tiny_adapted"] |= {"dims": 16, "depth": 1, "heads": 2, "frames": 64}
-    params["encoders"]["tiny_fine"] |= {"dims": 16, "depth": 1, "heads": 2, "frames": 64, "width": 4}
-    for name in ("tiny_adapted", "tiny_fine"):
-        params["encoders"][name]["adapt"] |= {"steps": 3, "batch": 4}
+    params["encoders"]["tiny_adapted"]["adapt"] |= {"steps": 3, "batch": 4}
     params["encoders"]["se_resnet18"]["width"] = params["encoders"]["dual_branch"]["width"] = 4
-    for name, epochs in (("autoencoder", 2), ("attribute_cnn", 1), ("noise_aware_cnn", 1)):
-        params["systems"][name]["train"]["epochs"] = epochs
+    params["systems"]["autoencoder"]["train"]["epochs"] = 2
+    for name in ("attribute_cnn", "noise_aware_cnn"):
+        params["systems"][name]["train"]["steps"] = 2
     ssl = params["systems"]["noise_aware_ssl"]["train"]
-    ssl |= {"epochs": 2, "freeze_epochs": 1, "crop": 64, "adaptation_module": {"layers": 1, "dims": 8}}
+    ssl |= {"steps": 4, "freeze_steps": 2, "crop": 64, "adaptation_module": {"layers": 1, "dims": 8}}
     for name in ("domain_adapted", "group_lora"):
-        params["systems"][name]["train"] |= {"epochs": 1, "crop": 64}
+        params["systems"][name]["train"] |= {"steps": 2, "crop": 64}
     params["features"]["log_mel_high_pass"]["loop_seconds"] = 1
     params["evaluate"]["resamples"] = 100
     params["compute"]["threads"] = 1  # tests share the cores
@@ -153,6 +152,12 @@ def test_labelled_recordings_of_one_domain_give_their_own_score(project):
         assert "official" not in own
         assert {"auc", "pauc"} <= set(own)
     assert metrics["frozen"]["auc"] > 90  # a plain tone that normals lack
+    normal = pd.read_csv("data/positions.csv")
+    seen = pd.read_csv("data/extracted/attribute_cnn/clips.csv").query("fitted == 1")["clip_id"]
+    assert set(seen) < set(normal["clip_id"])
+    assert set(normal.loc[~normal["clip_id"].isin(seen), "position"]) <= {6, 7}, "the last of eight set the threshold"
+    assert not pd.read_csv("data/extracted/frozen/clips.csv")["fitted"].any()
+    assert len(np.load("data/extracted/attribute_cnn/second_0.npy")) == len(normal)
     page = Path("data/report/index.html").read_text()
     assert "frozen" in page
     assert str(project) not in page

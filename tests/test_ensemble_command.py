@@ -102,7 +102,7 @@ def test_one_folder_is_no_ensemble(workdir, capsys):
     assert "name two or more folders" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("fusion", ["mean", "rank"])
+@pytest.mark.parametrize("fusion", ["mean", "log", "rank"])
 def test_real_submissions_of_2020_fused_have_a_higher_auc_than_the_best(fusion, shared):
     folders = [shared / "dcase/scores_2020" / f"system_{number}" for number in SUBMITTED]
     scores, _ = fuse_folders(folders, fusion, None)

@@ -36,7 +36,7 @@ def reduced(params):
     for encoder in params["encoders"].values():
         encoder.get("adapt", {}).update({key: 1 for key in encoder.get("adapt", {}) if key == "steps"})
     for system in params["systems"].values():
-        system["train"].update({key: 1 for key in system["train"] if key.endswith("epochs")})
+        system["train"].update({key: 1 for key in system["train"] if key in ("epochs", "steps", "freeze_steps")})
     return params
 
 

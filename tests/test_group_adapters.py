@@ -124,7 +124,7 @@ def test_a_machine_is_known_by_its_normal_clips_and_only_without_them_by_others(
 
 
 def test_groups_are_learnt_trained_and_told(tmp_path):
-    params = CLASSIFY.model_copy(update={"groups": 2, "bottleneck": 4, "epochs": 2})
+    params = CLASSIFY.model_copy(update={"groups": 2, "bottleneck": 4, "steps": 8})
     tensors, found = train(task(clips(), params, TINY, tmp_path))
     assert found["groups"] == {"fan": 0, "valve": 1}
     up = [value for name, value in tensors.items() if name.endswith(".up")]

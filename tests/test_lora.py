@@ -74,7 +74,7 @@ def test_what_is_frozen_stays_as_it_was_through_training(architecture, tmp_path,
     """All weights and all statistics, also batch normalisation's."""
     from asd.encoders.dasheng import Dasheng
 
-    made = task(clips(), lora(epochs=2), TINY, tmp_path)
+    made = task(clips(), lora(steps=8), TINY, tmp_path)
     network = made.network() if architecture == "tiny" else Dasheng(BANDS, dims=16, depth=2, heads=2, frames=32)
     before = copy.deepcopy(network.state_dict())
     monkeypatch.setattr(type(made), "network", lambda _: network)

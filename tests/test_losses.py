@@ -17,7 +17,7 @@ from asd.classifiers.losses.registry import LOSSES, create_loss
 from asd.classifiers.losses.softmax import Softmax
 from asd.classifiers.params import LOSS_OPTIONS, OPTIONS, Classification
 
-COMMON = {"epochs": 1, "batch": 2, "learning_rate": 0.1}
+COMMON = {"steps": 1, "batch": 2, "learning_rate": 0.1}
 CLIPS, DIMS, CLASSES, SUB = 7, 6, 5, 3
 OWN = torch.tensor([0, 1, 2, 3, 4, 0, 1])
 

@@ -84,7 +84,7 @@ def test_what_is_shipped_is_right():
         ("ensemble.weights", "best", "ensemble.weights is 'best': auto, forward, equal, or a number"),
         ("ensemble.weights", {"frozen": 0}, "ensemble.weights: auto, forward, equal, or a number above 0"),
         ("ensemble.members", "best", "ensemble.members is 'best': auto, all, or a list"),
-        ("ensemble.fusion", "median", "ensemble.fusion is 'median': input should be 'mean' or 'rank'"),
+        ("ensemble.fusion", "median", "ensemble.fusion is 'median': input should be 'mean', 'log' or 'rank'"),
         ("selection.labels", "guessed", "selection.labels is 'guessed': one of given"),
         ("selection.kinds", ["noise"], "selection.kinds"),
         ("selection.folds", 1, "selection.folds is 1"),

@@ -187,6 +187,6 @@ def test_params_file_survives_dvc(tmp_path):
     copy = tmp_path / "params.yaml"
     shutil.copy(ROOT / "params.yaml", copy)
     with modify_yaml(copy) as content:
-        content["systems"]["domain_adapted"]["score"]["neighbours"] = 3
+        content["systems"]["frozen"]["score"]["neighbours"] = 3
     changed = [(a, b) for a, b in zip(lines, copy.read_text().splitlines(), strict=True) if a != b]
     assert changed == [("      neighbours: 4", "      neighbours: 3")]

@@ -11,7 +11,9 @@ from asd.params import Params, check
 PRESETS = sorted((ROOT / "presets").glob("*.txt"))
 FROZEN = [preset for preset in PRESETS if preset.stem.startswith("frozen")]
 YEARS = [preset for preset in PRESETS if preset.stem.startswith("dcase")]
-PUBLISHED_ONES = ROOT / "presets" / "published.txt"
+PUBLISHED_ONES, THOROUGH = ROOT / "presets" / "published.txt", ROOT / "presets" / "thorough.txt"
+ENCODER_KEYS = {"architecture", "features", "adapt", "layers", "pooling", "precision", "weights", "width", "dims"}
+ENCODER_KEYS |= {"depth", "heads", "frames", "branches", "points", "magnitudes", "n_fft", "hop_length"}
 
 
 def by_name(presets):
@@ -20,9 +22,10 @@ def by_name(presets):
 
 def applied(*presets) -> Params:
     """Override params.yaml of the working directory as ``dvc exp run $(cat presets)`` does."""
-    words = " ".join(preset.read_text() for preset in presets).split()
-    assert set(words[::2]) == {"-S"}
-    apply_overrides("params.yaml", words[1::2])
+    if presets:
+        words = " ".join(preset.read_text() for preset in presets).split()
+        assert set(words[::2]) == {"-S"}
+        apply_overrides("params.yaml", words[1::2])
     with open("params.yaml", encoding="utf-8") as file:
         return check(yaml.safe_load(file))
 
@@ -71,10 +74,51 @@ def test_every_system_goes_on_published_encoders_and_real_data_with_one_command(
     assert weights == {"published"}
 
 
+PAPERS_SCORERS = {
+    "attribute_cnn": {"scorer": "knn", "metric": "cosine", "neighbours": 1},
+    "noise_aware_cnn": {"scorer": "kmeans", "metric": "cosine", "centres": 16},
+    "noise_aware_ssl": {"scorer": "kmeans", "metric": "cosine", "centres": 16},
+    "domain_adapted": {"scorer": "knn", "metric": "cosine", "neighbours": 1},
+    "group_lora": {"scorer": "knn", "metric": "cosine", "neighbours": 1},
+}
+
+
+@pytest.mark.parametrize("presets", [(), (PUBLISHED_ONES,), (THOROUGH,)], ids=["default", "published", "thorough"])
+def test_what_is_run_is_the_trained_embedding_and_the_papers_scorer(presets, workdir):
+    params = applied(*presets)
+    for name, wanted in PAPERS_SCORERS.items():
+        system = params.systems[name]
+        score, train = system.score.root, system.train.root
+        assert {key: getattr(score, key) for key in wanted} == wanted
+        assert not score.per_band
+        assert not score.whiten
+        assert train.objective not in ("none", "reconstruction")
+        assert train.steps > 0
+        encoder = params.encoders[system.encoder].root
+        assert set(encoder.model_dump()) <= ENCODER_KEYS, "nothing else of a network can be remembered"
+    assert params.features[params.systems["attribute_cnn"].features].high_pass == 200
+    branches = params.encoders[params.systems["noise_aware_cnn"].encoder].root
+    assert (branches.n_fft, branches.hop_length, branches.magnitudes) == (1024, 512, "linear")
+    assert params.systems["domain_adapted"].encoder == params.embed.encoder
+    assert params.systems["noise_aware_ssl"].train.root.freeze_steps > 0
+
+
+def test_thorough_differs_in_budgets_alone(workdir):
+    before, after = check(yaml.safe_load((workdir / "params.yaml").read_text())), applied(THOROUGH)
+    for name, system in after.systems.items():
+        assert system.score == before.systems[name].score
+        if hasattr(system.train.root, "steps"):
+            assert system.train.root.steps > before.systems[name].train.root.steps
+            changed = {"steps", "freeze_steps"}
+            assert system.train.root.model_dump(exclude=changed) == before.systems[name].train.root.model_dump(
+                exclude=changed
+            )
+
+
 def test_the_papers_further_instance_stands_beside(workdir):
     params = applied(PUBLISHED_ONES, ROOT / "presets" / "noise_aware_dasheng.txt")
     own, other = params.systems["noise_aware_dasheng"], params.systems["noise_aware_ssl"]
     assert params.encoders[own.encoder].root.architecture == "dasheng_base"
-    assert own.train.root.freeze_epochs == other.train.root.freeze_epochs == 2
+    assert own.train.root.freeze_steps == other.train.root.freeze_steps > 0
     assert own.train.root.adaptation_module is not None
     assert own.score == other.score

@@ -8,10 +8,10 @@ from asd.base import compute
 from asd.base.errors import UserError
 from asd.evaluation.trade_off import trade_off_table
 from asd.scoring import trade_off
-from asd.scoring.fusion import averaged, comparably, fuse, normalised, ranked, standardised
+from asd.scoring.fusion import FUSIONS, averaged, comparably, compressed, fuse, normalised, ranked, standardised
 from asd.scoring.params import KNNParams, ThresholdParams, ValueParams, VarMinParams
 from asd.scoring.summary import promise, summary
-from asd.scoring.table import COLUMNS, KEYS, P_VALUES, score_table
+from asd.scoring.table import COLUMNS, KEYS, P_VALUES, as_unseen, score_table
 from asd.scoring.thresholds import p_values
 
 
@@ -27,6 +27,7 @@ def clip_table(train=20, test=8, machine="fan"):
             "kind": "machine",
             "recording": "",
             "position": [*range(train - 4), *range(4), *[-1] * test],
+            "fitted": False,
         }
     )
 
@@ -132,13 +133,48 @@ def test_ranks_of_ties_and_of_scores_that_do_not_vary():
     np.testing.assert_allclose(standardised(np.array([1.0, 2.0]), np.array([2.0, 2.0])), [-1.0, 0.0])
 
 
-@pytest.mark.parametrize("fusion", ["mean", "rank"])
+@pytest.mark.parametrize("fusion", FUSIONS)
 def test_no_test_clip_enters_the_fused_score_of_another(fusion):
     members = {"a": scores_of(0), "b": scores_of(1)}
     whole = averaged(members, list(KEYS), fusion).set_index("clip_id")["score"]
     some = {n: t[(t["split"] == "train") | (t["clip_id"] == "fan025")] for n, t in members.items()}
     alone = averaged(some, list(KEYS), fusion).set_index("clip_id")["score"]
     np.testing.assert_array_equal(whole[alone.index], alone)
+
+
+def test_far_out_scores_are_compressed_and_keep_their_order():
+    z = np.array([-30.0, -1.0, 0.0, 0.1, 1.0, 30.0])
+    np.testing.assert_allclose(compressed(2 * z + 5, np.array([3.0, 7.0])), np.sign(z) * np.log1p(np.abs(z)))
+
+
+@pytest.mark.parametrize("shift", [0.0, -3.0])
+def test_unseen_clips_are_carried_over_from_the_second_network(shift):
+    """Whatever the second's scale is, a clip's place above those that both networks know stays; others do not move."""
+    known = np.linspace(0.5, 1.5, 9) + shift
+    table = clip_table(train=10, test=1).assign(seed=0, score=np.append(known, [0.6 + shift, 9.0]))
+    table["fitted"] = [True] * 9 + [False] * 2
+    scores = np.append(known, 4.0 + shift) * 10 + (0 if shift == 0 else 7)
+    second = table[table["split"] == "train"].assign(score=scores)
+    made = as_unseen(table, second)
+    assert made["score"].iloc[9] == pytest.approx(4.0 + shift), "not 0.6, what it scores as a clip trained on"
+    np.testing.assert_array_equal(made["score"].drop(index=9), table["score"].drop(index=9))
+
+
+def test_the_threshold_is_of_clips_that_no_network_was_trained_on():
+    clips = two_machines()
+    clips["fitted"] = (clips["split"] == "train") & ~clips["clip_id"].str.endswith(("014", "015", "019"))
+    values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
+    second = {0: values[clips["split"] == "train"]}
+    table = score_table(clips, set(clips["clip_id"]), {0: values}, KNNParams(scorer="knn"), second=second)
+    table = table.merge(clips[["clip_id", "fitted"]], on="clip_id")
+    train = table[table["split"] == "train"]
+    gaps = []
+    for _, own in train.groupby("machine"):
+        score, fitted = np.log(own["score"]), own["fitted"]
+        gaps.append((score[~fitted] - score[fitted].mean()).max())
+        limit = np.log(own["threshold"].iloc[0]) - score[fitted].mean()
+    assert limit == pytest.approx(max(gaps)), "of two sections the largest gap of all"
+    assert table.groupby("machine")["p_source"].min().min() >= 1 / 3
 
 
 def test_weights_of_a_fusion_are_scaled_to_add_up_to_one():

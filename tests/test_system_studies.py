@@ -11,6 +11,7 @@ from asd.encoders.params import AdaptationModuleParams
 from asd.evaluation.sections import LabelledSection
 from asd.params import check
 from studies.costs import cost
+from studies.pipeline import with_budgets
 from studies.systems import better_yardstick, scorers
 
 
@@ -55,16 +56,16 @@ def test_an_adaptation_module_is_counted(params):
 
 
 def test_of_lora_and_adapters_alone_is_said_that_they_are_trained(params):
-    encoder, trains = params.encoders["tiny_fine"].root, params.systems["group_lora"].train.root
+    encoder, trains = params.encoders["tiny_adapted"].root, params.systems["group_lora"].train.root
     trains = trains.model_copy(update={"rank": 3, "branches": 2, "mixing": "learnt", "groups": 2, "bottleneck": 5})
-    own = cost(encoder, params.features["log_mel_fine"], trains, 2.0)
+    own = cost(encoder, params.features["log_mel"], trains, 2.0)
     layers = [(128, 384), (128, 128), (128, 512), (512, 128)]
     lora = 4 * sum(2 * 3 * (ins + outs) + 2 * 2 for ins, outs in layers)
     adapters = 4 * 2 * 5 * (128 + 128)
     assert own.trained == lora + adapters
     without = of(params, "domain_adapted")
     assert own.stored == without.stored + adapters  # LoRA is merged
-    tokens = 501 // 16 * 2 + 1  # and the class token
+    tokens = 62 // 16 * 8 + 1  # and the class token
     assert own.macs == without.macs + 4 * tokens * 5 * (128 + 128)
 
 
@@ -82,3 +83,19 @@ def test_the_autoencoder_has_two_rows():
     found = scorers({"systems": {"autoencoder": {"score": {"scorer": "value", "value": "mse"}}}})
     assert [block["value"] for _, block in found.values()] == ["mse", "mahalanobis"]
     assert {system for system, _ in found.values()} == {"autoencoder"}
+
+
+def test_other_budgets_stand_beside_the_systems_that_train():
+    shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
+    both = with_budgets(shipped, [0, 50])
+    check(both)
+    trained = [name for name, system in shipped["systems"].items() if "steps" in system["train"]]
+    beside = {f"{name}_{steps}" for name in trained for steps in (0, 50)}
+    assert both["systems"].keys() - shipped["systems"].keys() == beside
+    drawn, less = (both["systems"][f"noise_aware_ssl_{steps}"] for steps in (0, 50))
+    assert both["encoders"][drawn["encoder"]].keys() == shipped["encoders"]["tiny_adapted"].keys() - {"adapt"}
+    assert less["encoder"] == "tiny_adapted"
+    assert (drawn["train"]["steps"], drawn["train"]["freeze_steps"]) == (0, 0)
+    assert (less["train"]["steps"], less["train"]["freeze_steps"]) == (50, 10)
+    assert less["score"] == shipped["systems"]["noise_aware_ssl"]["score"]
+    assert with_budgets(shipped, []) == shipped

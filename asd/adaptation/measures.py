@@ -35,8 +35,8 @@ def halves(encoder: Encoder, store: FeatureStore, clips: pd.DataFrame, device: t
 
 
 def embed(encoder: Encoder, store: FeatureStore, clips: pd.DataFrame, device: torch.device) -> np.ndarray:
-    """Embed clips, all bands side by side: ``(clips, dims)``; what is adapted, without levels remembered beside it."""
-    embeddings = apply(encoder.to(device), [store], list(clips["clip_id"]), device, levels=False)
+    """Embed clips, all bands side by side: ``(clips, dims)``."""
+    embeddings = apply(encoder.to(device), [store], list(clips["clip_id"]), device)
     encoder.to("cpu")
     return embeddings.reshape(len(clips), -1)
 

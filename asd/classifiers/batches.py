@@ -1,9 +1,7 @@
 """The batches of a classifier: which clips, what of each, with what noise, augmented how.
 
-All is drawn per (seed, epoch, ...): the same after any interruption and for any number of processes.
+All is drawn per (seed, step, ...): the same after any interruption and for any number of processes.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -14,37 +12,48 @@ from asd.classifiers.augmentations.noise import add_noise, unit_of
 from asd.classifiers.augmentations.registry import OF_FEATURES, augment
 from asd.classifiers.material import Material
 from asd.classifiers.params import Classification
-from asd.classifiers.sampler import arranged
+from asd.classifiers.sampler import arranged, length
 from asd.classifiers.task import Task
 from asd.encoders.training import crop
 
 
-def batches(task: Task, material: Material, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Draw the batches of an epoch: features ``(clips, rows, bands)``, soft labels ``(clips, classes)``, which clips.
-
-    A rest of a single clip is left out, since batch normalisation needs two.
-    """
+def batch(task: Task, material: Material, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw the batch of a step: features ``(clips, rows, bands)``, soft labels ``(clips, classes)``, which clips."""
     params = task.params
     assert isinstance(params, Classification)
-    clip_ids = list(material.clips["clip_id"])
-    rows = params.crop or max(task.store.rows(c) for c in clip_ids)
-    generator = torch_rng(task.seed, "batches", epoch)
+    index = batch_clips(material, params, task.seed, step)
+    clip_ids = [material.clips["clip_id"].iloc[i] for i in index.tolist()]
+    rows = params.crop or max(task.store.rows(c) for c in material.clips["clip_id"])
+    draws = [rng(task.seed, "crop", step, i) for i in range(len(index))]
+    x = _cut(task, clip_ids, rows, draws)
+    x = task.store.normalised(_with_noise(x, material, index, rows, draws, task))
+    generator = torch_rng(task.seed, "augment", step)
+    return *augment(OF_FEATURES, torch.from_numpy(x), material.labels[index], params, generator), index
+
+
+def batch_clips(material: Material, params: Classification, seed: int, step: int) -> Tensor:
+    """Say which clips are in the batch of a step, by their places in the table.
+
+    All clips are gone through again and again, each time in an order drawn anew. A rest of a single clip is left out,
+    since batch normalisation needs two.
+
+    Returns
+    -------
+    Tensor [shape=(clips of the batch,)], int
+    """
+    clips = length(len(material.clips), params.sampler)
+    epoch, place = divmod(step, clips // params.batch + (clips % params.batch > 1))
+    generator = torch_rng(seed, "batches", epoch)
     order = epoch_order(material.clips["domain"].to_numpy(), params.target_share, generator)
     order = arranged(order, material.labels.argmax(dim=1).numpy(), params.sampler, generator)
-    for place, index in enumerate(order.split(params.batch)):
-        if len(index) < 2:
-            continue
-        draws = [rng(task.seed, "crop", epoch, place, i) for i in range(len(index))]
-        x = _cut(task, [clip_ids[i] for i in index], rows, draws)
-        x = task.store.normalised(_with_noise(x, material, index, rows, draws, task))
-        yield *augment(OF_FEATURES, torch.from_numpy(x), material.labels[index], params, generator), index
+    return order.split(params.batch)[place]
 
 
 def epoch_order(domain: np.ndarray, target_share: float, generator: torch.Generator) -> Tensor:
-    """Draw the clips of an epoch, as many as there are.
+    """Draw an order of all clips, as many as there are.
 
     Every clip comes once; or so many target clips, each as often as the others, that they are ``target_share`` of the
-    epoch, and fewer of the rest. Where there are more of them, or none, or nothing else, nothing is changed.
+    whole, and fewer of the rest. Where there are more of them, or none, or nothing else, nothing is changed.
     """
     order = torch.randperm(len(domain), generator=generator)
     target = torch.from_numpy(domain == "target")[order]

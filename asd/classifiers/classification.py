@@ -10,11 +10,10 @@ from tqdm import tqdm
 from asd import checkpoints, processes
 from asd.base.compute import rng, torch_rng
 from asd.classifiers.augmentations.registry import OF_EMBEDDINGS, augment, label_classes
-from asd.classifiers.batches import batches
+from asd.classifiers.batches import batch
 from asd.classifiers.losses.registry import create_loss
 from asd.classifiers.material import Material, gather
 from asd.classifiers.params import Classification
-from asd.classifiers.sampler import length
 from asd.classifiers.task import Task
 from asd.classifiers.tuning.groups import centres_of, divide, machine_means, of_groups
 from asd.classifiers.tuning.lora import train_mode
@@ -25,11 +24,13 @@ from asd.encoders.training import warm_cosine
 __all__ = ["extract", "train"]
 WEIGHT_DECAY = 0.01
 CLIP = 5.0  # length of the gradient
+POINTS = 20  # of the curve of the loss
+Curve = list[tuple[int, float, float]]  # after so many steps: mean loss and accuracy since the last point
 ROWS = 64  # of a clip that is embedded to see how wide embeddings are
 
 
 def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Train encoder and class centres for a fixed number of epochs, resumable after each.
+    """Train encoder and class centres for a fixed number of steps, resumable after every twentieth of them.
 
     Under ``torchrun`` each process embeds its share of every batch; batch normalisation, augmentation and loss see the
     whole batch: the same steps.
@@ -39,8 +40,9 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     dict of str to Tensor
         The encoder's weights, and where they are not all, what :func:`extract` makes it from.
     dict
-        ``classes`` (of clips, before augmentations make more), ``loss`` and ``accuracy`` on the training clips of the
-        last epoch, ``losses`` of all epochs, ``groups`` of machines where there are some, and what the loss tells.
+        ``classes`` (of clips, before augmentations make more), ``steps``, ``loss`` and ``accuracy`` on the training
+        clips of the last twentieth, ``losses`` as pairs of the share of the training that is done and the loss,
+        ``groups`` of machines where there are some, and what the loss tells.
 
     Raises
     ------
@@ -54,17 +56,11 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     groups = _groups(task, encoder, material)
     tune(encoder.cpu(), params, groups, task.seed)  # drawn by the CPU's generators, whatever groups were found on
     trained = _model(task, material, encoder).to(device)
-    optimiser = torch.optim.AdamW(trained.parameters(), params.learning_rate, weight_decay=WEIGHT_DECAY)
-    start, metrics, losses = _resume(task, trained, optimiser)
-    quiet = None if processes.rank() == 0 else True
-    for epoch in tqdm(range(start, params.epochs), "epochs", params.epochs, initial=start, disable=quiet):
-        loss, right, clips = _epoch(task, material, trained, optimiser, epoch, groups).tolist()
-        metrics = {"loss": loss / clips, "accuracy": right / clips}
-        losses.append(metrics["loss"])
-        state = {"trained": trained.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1}
-        if processes.rank() == 0:
-            checkpoints.save(task.work / "classifier.pt", state | {"metrics": metrics, "losses": losses})
-    found: dict[str, Any] = {"classes": len(material.names), "epochs": params.epochs} | metrics | {"losses": losses}
+    curve = _run(task, material, trained, groups)
+    found: dict[str, Any] = {"classes": len(material.names), "steps": params.steps}
+    if curve:
+        found |= {"loss": curve[-1][1], "accuracy": curve[-1][2]}
+    found["losses"] = [(step / params.steps, loss) for step, loss, _ in curve]
     found |= getattr(trained["loss"], "figures", dict)() | ({"groups": groups} if groups else {})
     means = machine_means(encoder, [task.store], material.clips, device) if groups else {}
     return stored(encoder, Groups(groups, centres_of(groups, means)) if groups else None), found
@@ -96,41 +92,41 @@ def _model(task: Task, material: Material, encoder: nn.Module) -> nn.ModuleDict:
     return trained
 
 
-def _resume(
-    task: Task, trained: nn.Module, optimiser: torch.optim.Optimizer
-) -> tuple[int, dict[str, float], list[float]]:
-    state = processes.from_first(lambda: checkpoints.restore(task.work / "classifier.pt"))
-    if state is None:
-        return 0, {}, []
-    trained.load_state_dict(state["trained"])
-    optimiser.load_state_dict(state["optimiser"])
-    print(f"resumed after epoch {state['epoch']}", flush=True)
-    return int(state["epoch"]), dict(state["metrics"]), list(state["losses"])
-
-
-def _epoch(
-    task: Task,
-    material: Material,
-    trained: nn.ModuleDict,
-    optimiser: torch.optim.Optimizer,
-    epoch: int,
-    groups: dict[str, int],
-) -> np.ndarray:
-    """Train for one epoch; give the summed loss, the number of clips classified right, and their number."""
+def _run(task: Task, material: Material, trained: nn.ModuleDict, groups: dict[str, int]) -> Curve:
+    """Make all steps, in place, from the last checkpoint on; give the curve."""
     params = task.params
     assert isinstance(params, Classification)
-    clips = length(len(material.clips), params.sampler)
     numbers = torch.tensor([groups[machine] for machine in material.clips["machine"]]) if groups else None
-    steps = clips // params.batch + (clips % params.batch > 1)
-    totals = np.zeros(3)
-    freeze(trained["encoder"], epoch < params.freeze_epochs)
-    for step, (x, y, index) in enumerate(batches(task, material, epoch)):
+    optimiser = torch.optim.AdamW(trained.parameters(), params.learning_rate, weight_decay=WEIGHT_DECAY)
+    start, curve = _resume(task, trained, optimiser)
+    every = max(1, params.steps // POINTS)  # steps between points of the curve, which are checkpoints
+    first, totals = processes.rank() == 0, np.zeros(3)
+    for step in tqdm(range(start, params.steps), "steps", initial=start, total=params.steps, disable=not first or None):
         for group in optimiser.param_groups:
-            group["lr"] = params.learning_rate * warm_cosine(epoch * steps + step, params.epochs * steps)
-        generator = torch_rng(task.seed, "embeddings", epoch, step)
+            group["lr"] = params.learning_rate * warm_cosine(step, params.steps)
+        freeze(trained["encoder"], step < params.freeze_steps)
+        x, y, index = batch(task, material, step)
+        generator = torch_rng(task.seed, "embeddings", step)
         own = None if numbers is None else numbers[index]
         totals += train_step(trained, optimiser, x, y, params, generator, own)
-    return totals
+        if (step + 1) % every == 0 or step + 1 == params.steps:
+            loss, right, clips = totals.tolist()
+            curve.append((step + 1, loss / clips, right / clips))
+            totals[:] = 0
+            state = {"trained": trained.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
+            if first:
+                checkpoints.save(task.work / "classifier.pt", state | {"curve": curve})
+    return curve
+
+
+def _resume(task: Task, trained: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, Curve]:
+    state = processes.from_first(lambda: checkpoints.restore(task.work / "classifier.pt"))
+    if state is None:
+        return 0, []
+    trained.load_state_dict(state["trained"])
+    optimiser.load_state_dict(state["optimiser"])
+    print(f"resumed after step {state['step']}", flush=True)
+    return int(state["step"]), list(state["curve"])
 
 
 def train_step(

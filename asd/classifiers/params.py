@@ -38,6 +38,12 @@ class Reconstruction(Section):
     epochs: int = Field(ge=1)
     batch: int = Field(ge=2)
     learning_rate: float = Field(gt=0)
+    hold_out: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of recordings, the last, that a second network is trained without, for thresholds; 0: none",
+    )
     anneal: bool = Field(False, description="the rate rises at first and falls to 0; the baseline's is constant")
     fresh_statistics: bool = Field(
         False,
@@ -104,17 +110,23 @@ class Classification(Augmented, Classified, Tuned):
     """A classifier of machine x section x domain x label; its embeddings are what is used."""
 
     objective: Objective
-    epochs: int = Field(ge=1)
+    steps: int = Field(ge=0, description="of the optimiser; 0: the network as it is drawn or adapted")
     batch: int = Field(ge=2)
     learning_rate: float = Field(gt=0)
+    hold_out: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of recordings, the last, that a second network is trained without, for thresholds; 0: none",
+    )
     crop: int = Field(0, ge=0, description="[rows], 0: whole clips")
-    target_share: Share = Field(0.0, description="least share of target clips in an epoch, by repeating them")
+    target_share: Share = Field(0.0, description="least share of target clips, by repeating them")
     confidence: Literal["ignore", "weight", "soften"] = Field("ignore", description="what is made of unsure labels")
     sampler: Literal["shuffled", "views", "pairs"] = Field(
         "shuffled", description="of batches: any clips, two crops of each, or two clips of a class"
     )
     adaptation_module: AdaptationModuleParams | None = Field(None, description="behind the encoder's last layers")
-    freeze_epochs: int = Field(0, ge=0, description="first ones, in which the module learns and the encoder does not")
+    freeze_steps: int = Field(0, ge=0, description="first ones, in which the module learns and the encoder does not")
     sub_clusters: int | None = Field(None, ge=1, description="centres of a class")
     train_centres: bool | None = Field(None, description="or centres stay where they were drawn")
     scale: float | None = Field(None, gt=0)
@@ -133,10 +145,10 @@ class Classification(Augmented, Classified, Tuned):
 
     @model_validator(mode="after")
     def _something_learns(self) -> "Classification":
-        if self.freeze_epochs and self.adaptation_module is None:
-            raise ValueError(f"freeze_epochs is {self.freeze_epochs}: without an adaptation_module nothing would learn")
-        if self.freeze_epochs > self.epochs:
-            raise ValueError(f"freeze_epochs is {self.freeze_epochs}: at most epochs, {self.epochs}")
+        if self.freeze_steps and self.adaptation_module is None:
+            raise ValueError(f"freeze_steps is {self.freeze_steps}: without an adaptation_module nothing would learn")
+        if self.freeze_steps > self.steps:
+            raise ValueError(f"freeze_steps is {self.freeze_steps}: at most steps, {self.steps}")
         return self
 
     @model_validator(mode="after")

@@ -35,7 +35,8 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     dict of str to Tensor
         ``<machine>/<name>``: weights, and the precision matrices of the error, ``source`` and ``target``.
     dict
-        Loss on held-out vectors for each machine, and ``losses`` of all epochs, means over machines.
+        Loss on held-out vectors for each machine, and ``losses``, means over machines, as pairs of the share of the
+        training that is done and the loss.
 
     Raises
     ------
@@ -50,8 +51,9 @@ def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
         states = dict(zip(machines, shown, strict=True))
     tensors = {f"{name}/{key}": tensor for name, state in states.items() for key, tensor in state["tensors"].items()}
     held_out = {name: state["loss"] for name, state in states.items()}
-    losses = [state["losses"] for state in states.values()]
-    return tensors, {"held_out_loss": held_out, "losses": np.mean(losses, axis=0).tolist()}
+    means = np.mean([state["losses"] for state in states.values()], axis=0)
+    losses = [((epoch + 1) / len(means), loss) for epoch, loss in enumerate(means.tolist())]
+    return tensors, {"held_out_loss": held_out, "losses": losses}
 
 
 def _side_by_side(task: Task, machines: Mapping[str, pd.DataFrame]) -> Iterator[dict[str, Any]]:

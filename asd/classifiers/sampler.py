@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def length(clips: int, sampler: str) -> int:
-    """Count the clips of an epoch, of so many."""
+    """Count the clips that are drawn until all have been, of so many."""
     return {"shuffled": clips, "views": 2 * clips, "pairs": clips // 2 * 2}[sampler]
 
 
@@ -16,7 +16,7 @@ def arranged(order: Tensor, classes: np.ndarray, sampler: str, generator: torch.
     Parameters
     ----------
     order : Tensor [shape=(clips,)], int
-        Drawn clips of an epoch.
+        Drawn clips.
     classes : np.ndarray [shape=(all clips,)], int
     sampler : str
         ``shuffled``: as they are. ``views``: each twice, one behind the other. ``pairs``: two clips of one class

@@ -12,4 +12,4 @@ __all__ = ["extract", "train"]
 
 def train(task: Task) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Take the encoder's weights as they are."""
-    return dict(task.network().state_dict()), {"epochs": 0}
+    return dict(task.network().state_dict()), {"steps": 0}

@@ -1,6 +1,5 @@
 """An adaptation module behind an encoder: linear layers and pooling of its last layers' tokens, trained by a task."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,12 +9,11 @@ from torch import Tensor, nn
 from asd.base.compute import rng
 from asd.base.errors import UserError
 from asd.encoders.encoder import Encoder, Grid
-from asd.encoders.levels import Levelled
 from asd.encoders.params import AdaptationModuleParams
 from asd.encoders.pooling import create_pooling
 
 
-class AdaptationModule(Levelled):
+class AdaptationModule(nn.Module):
     """Embed clips by the last layers of an encoder, which may be frozen.
 
     Tokens ``z_l`` of the last layers become ``h = GELU(sum_l W_l norm(z_l) + b_l)``, are pooled and go through one more
@@ -38,8 +36,6 @@ class AdaptationModule(Levelled):
     J. Wang, "Fine-tuning pre-trained audio models for anomalous sound detection", DCASE 2025 technical report.
     """
 
-    embedding_last = True
-
     def __init__(self, encoder: Encoder, params: AdaptationModuleParams) -> None:
         super().__init__()
         if params.layers > encoder.depth or not encoder.even:
@@ -51,7 +47,6 @@ class AdaptationModule(Levelled):
         self.pool = create_pooling(params.pooling, dims)
         pooled = dims * (2 if params.pooling.kind == "attentive_statistics" else 1)
         self.out = nn.Linear(pooled, dims)
-        self.levels, self.width = getattr(encoder, "levels", 0), getattr(encoder, "width", 0)
 
     @property
     def precision(self) -> str:
@@ -67,10 +62,6 @@ class AdaptationModule(Levelled):
             for linear, grid in zip(self.linear, grids, strict=True)
         ]
         return self.out(self.pool(Grid(F.gelu(torch.stack(parts).sum(dim=0)), grids[-1].real)))
-
-    def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
-        """See :meth:`Levelled.maps`: the encoder's."""
-        return self.encoder.maps(x)  # type: ignore[operator]
 
     def train(self, mode: bool = True) -> "AdaptationModule":
         """Set the mode of all but a frozen encoder, which stays in evaluation mode."""

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from asd.encoders.adaptation_module import AdaptationModule
 from asd.encoders.encoder import Encoder
-from asd.encoders.levels import Levelled
 from asd.encoders.precision import Embed, at_precision
 from asd.features.store import FeatureStore
 
@@ -34,15 +33,13 @@ def apply(
     clip_ids: Sequence[str],
     device: torch.device,
     size: int = 16,
-    levels: bool = True,
 ) -> np.ndarray:
     """Run a network over clips.
 
     Parameters
     ----------
     network : callable
-        ``(clips, rows, bands)`` -> ``(clips, ...)``. Of a network with levels what is remembered is made; any other
-        encoder of tokens is run at its own precision.
+        ``(clips, rows, bands)`` -> ``(clips, ...)``; an encoder of tokens is run at its own precision.
     stores : sequence of FeatureStore
         Where the clips are: each in one of them.
     clip_ids : sequence of str
@@ -51,8 +48,6 @@ def apply(
         Where to compute.
     size : int
         Clips of one batch; with twice as many, maps no longer fit a processor's cache.
-    levels : bool
-        Whether what is remembered is made of a network with levels; if not, its embedding.
 
     Returns
     -------
@@ -60,9 +55,7 @@ def apply(
         One row a clip.
     """
     found: dict[str, np.ndarray] = {}
-    if levels and isinstance(network, Levelled) and network.levels:
-        network = network.remembered
-    elif isinstance(network, Encoder | AdaptationModule):
+    if isinstance(network, Encoder | AdaptationModule):
         network = at_precision(network, network.precision)
     for store in stores:
         for batch in by_length(store, [c for c in clip_ids if c in store], size):

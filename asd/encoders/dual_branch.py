@@ -1,15 +1,12 @@
 """Two views of a clip, each with a network of its own: the spectrogram, and the spectrum of the whole clip."""
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asd.encoders.attention import MultiDimensionalAttention
-from asd.encoders.levels import Levelled
-from asd.encoders.se_resnet import residual_stages, running
-from asd.encoders.standardise import Standardise, Viewer, centred, moments
+from asd.encoders.se_resnet import LargestOverTime, residual_stages
+from asd.encoders.standardise import Standardise, Viewer, moments
 from asd.features.store import FeatureStore
 
 RATE = 16000  # [Hz] of the waveform
@@ -36,10 +33,6 @@ class Branch(nn.Module):
         """Make ``(clips, rows, bins)`` of a waveform ``(clips, samples)``."""
         raise NotImplementedError
 
-    def blocks(self) -> list[nn.Module]:
-        """Take the first layers of the body apart, map by map."""
-        raise NotImplementedError
-
     def view(self, waveform: Tensor) -> Tensor:
         """Make magnitudes, or their logarithms."""
         found = self.magnitudes(waveform)
@@ -51,36 +44,24 @@ class Branch(nn.Module):
             x = self.standardise(self.view(waveform))
         return F.normalize(self.body(x), dim=1)
 
-    def maps(self, waveform: Tensor) -> Iterator[Tensor]:
-        """See :meth:`Levelled.maps`; a sequence's map has its positions for time, and one band."""
-        for level in running(self.standardise(self.view(waveform)), *self.blocks()):
-            yield level if level.dim() == 4 else level.unsqueeze(3)
-
 
 class Spectrogram(Branch):
     """Magnitude of the short-time Fourier transform, 200-8000 Hz; a residual network with attention."""
 
     window: Tensor
 
-    def __init__(
-        self, width: int, log: bool = False, n_fft: int = 1024, hop_length: int = 512, centre: bool = False
-    ) -> None:
+    def __init__(self, width: int, log: bool = False, n_fft: int = 1024, hop_length: int = 512) -> None:
         first = -(-LOWEST * n_fft // RATE)
         bins, dims = n_fft // 2 + 1 - first, 8 * width
         stem = [nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         pooled = [nn.MaxPool2d(3, stride=2, padding=1), MultiDimensionalAttention(width)]
         flat = dims * -(-bins // 32)  # the stem and three stages halve the bands five times
-        head = [_LargestOverTime(), nn.BatchNorm1d(flat), nn.Linear(flat, dims, bias=False)]
+        head = [LargestOverTime(), nn.BatchNorm1d(flat), nn.Linear(flat, dims, bias=False)]
         body = nn.Sequential(nn.Unflatten(1, (1, -1)), *stem, *pooled, residual_stages(width), *head)
         super().__init__(bins, body, log)
-        self.n_fft, self.hop_length, self.first, self.centre = n_fft, hop_length, first, centre
+        self.n_fft, self.hop_length, self.first = n_fft, hop_length, first
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def blocks(self) -> list[nn.Module]:
-        """See :meth:`Branch.blocks`: the stem, pooling and attention with the first stage, each further stage."""
-        stem, pooled, stages = self.body[:4], self.body[4:6], self.body[6]
-        return [stem, nn.Sequential(pooled, stages[0]), *stages[1:]]  # type: ignore[misc, index]
 
     def magnitudes(self, waveform: Tensor) -> Tensor:
         """See :meth:`Branch.magnitudes`: ``(clips, 1 + samples // hop, bins)``, as :mod:`asd.features.spectrum`."""
@@ -88,11 +69,6 @@ class Spectrogram(Branch):
             waveform, self.n_fft, self.hop_length, window=self.window, pad_mode="constant", return_complex=True
         )
         return spectra[:, self.first :].abs().transpose(1, 2)
-
-    def view(self, waveform: Tensor) -> Tensor:
-        """See :meth:`Branch.view`; without each bin's mean over the clip, if so asked."""
-        found = super().view(waveform)
-        return centred(found) if self.centre else found
 
 
 class Spectrum(Branch):
@@ -110,17 +86,13 @@ class Spectrum(Branch):
         super().__init__(points, nn.Sequential(*layers, nn.Linear(filters, filters, bias=False)), log)
         self.points = points
 
-    def blocks(self) -> list[nn.Module]:
-        """See :meth:`Branch.blocks`: a convolution with its gate each."""
-        return [self.body[start : start + 3] for start in (0, 3, 6)]
-
     def magnitudes(self, waveform: Tensor) -> Tensor:
         """See :meth:`Branch.magnitudes`: ``(clips, 1, points)`` up to 8000 Hz, root mean squares within cells."""
         power = torch.fft.rfft(waveform).abs().square()[:, :-1]
         return F.adaptive_avg_pool1d(power, self.points).sqrt().unsqueeze(1) * (2 / waveform.shape[1])
 
 
-class DualBranch(Viewer, Levelled):
+class DualBranch(Viewer):
     """Embed a waveform by its spectrogram, by the spectrum of the whole clip, or by both side by side.
 
     Both branches are Wilkinghoff's, as Wang 2025 says, with the attention of its other reference behind the stem.
@@ -138,12 +110,8 @@ class DualBranch(Viewer, Levelled):
         Cells of the spectrum, up to 8000 Hz.
     magnitudes : str
         ``linear`` as in the report, or ``log``.
-    levels : int
-        Of each branch that are remembered, see :class:`Levelled`.
     n_fft, hop_length : int
         [samples] Of the spectrogram.
-    centre : bool
-        Whether each bin of the spectrogram is taken without its mean over the clip, as Wilkinghoff does.
 
     References
     ----------
@@ -158,15 +126,13 @@ class DualBranch(Viewer, Levelled):
         branches: str = "both",
         points: int = 8000,
         magnitudes: str = "linear",
-        levels: int = 0,
         n_fft: int = 1024,
         hop_length: int = 512,
-        centre: bool = False,
     ) -> None:
         super().__init__()
-        self.width, self.levels, log = width, levels, magnitudes == "log"
+        log = magnitudes == "log"
         made = {
-            "stft": lambda: Spectrogram(width, log, n_fft, hop_length, centre),
+            "stft": lambda: Spectrogram(width, log, n_fft, hop_length),
             "spectrum": lambda: Spectrum(width, points, log),
         }
         self.dims = 8 * width * (1 + (branches == "both"))
@@ -175,10 +141,6 @@ class DualBranch(Viewer, Levelled):
     def forward(self, x: Tensor) -> Tensor:
         """Embed rows of waveforms ``(clips, rows, samples)`` as ``(clips, 1, dims)``."""
         return torch.cat([branch(x.flatten(1)) for branch in self._branches()], dim=1).unsqueeze(1)
-
-    def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
-        """See :meth:`Levelled.maps`."""
-        return [branch.maps(x.flatten(1)) for branch in self._branches()]
 
     @torch.no_grad()
     def fit_input(self, store: FeatureStore) -> None:
@@ -202,11 +164,3 @@ class _Gate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Scale ``(clips, channels, length)``."""
         return x * self.gate(x.mean(dim=2)).unsqueeze(2)
-
-
-class _LargestOverTime(nn.Module):
-    """Largest value over time of each channel in each band."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Take ``(clips, channels, frames, bands)`` to ``(clips, channels * bands)``."""
-        return x.amax(dim=2).flatten(1)

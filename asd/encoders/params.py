@@ -112,8 +112,6 @@ class SEResNet18(EncoderBlock):
 
     architecture: Literal["se_resnet18"]
     width: int = Field(64, ge=4)
-    levels: int = Field(0, ge=0, le=5, description="first map and stages remembered; 0: what is trained")
-    centre: bool = Field(False, description="each band less its mean over the clip")
 
 
 class DualBranch(EncoderBlock):
@@ -124,10 +122,8 @@ class DualBranch(EncoderBlock):
     branches: Literal["both", "stft", "spectrum"] = "both"
     points: int = Field(8000, ge=256, description="cells of the spectrum up to 8000 Hz")
     magnitudes: Literal["linear", "log"] = Field("linear", description="of both views")
-    levels: int = Field(0, ge=0, le=3, description="of each branch remembered; 0: the embedding that is trained")
     n_fft: int = Field(1024, ge=128, description="[samples] of the spectrogram")
     hop_length: int = Field(512, ge=1, description="[samples]")
-    centre: bool = Field(False, description="each bin of the spectrogram less its mean over the clip")
 
 
 class Tiny(TokenBlock):
@@ -138,17 +134,6 @@ class Tiny(TokenBlock):
     depth: int = Field(4, ge=1)
     heads: int = Field(4, ge=1)
     frames: int = Field(256, ge=16, multiple_of=16)
-    width: int = Field(0, ge=0, description="channels of a convolution before the patches; 0: none, as in EAT")
-    levels: int = Field(0, ge=0, le=2, description="remembered: 1: its map, 2: and the pooled tokens; 0: these alone")
-    centre: bool = Field(False, description="each band less its mean over the clip")
-
-    @model_validator(mode="after")
-    def _levels_of_a_convolution(self) -> "Tiny":
-        if self.levels and not self.width:
-            raise ValueError("levels are of the convolution before the patches: set width")
-        if self.levels and self.precision != "float32":
-            raise ValueError(f"levels are remembered in float32, not {self.precision}: leave precision or levels out")
-        return self
 
 
 class Small(Tiny):

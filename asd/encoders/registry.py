@@ -104,7 +104,7 @@ def network_of(params: EncoderBlock) -> tuple[str, dict[str, Any]]:
     if isinstance(params, Texture):
         return "texture", {"banks": params.banks}
     if isinstance(params, SEResNet18):
-        return "se_resnet18", {key: getattr(params, key) for key in ("width", "levels", "centre")}
+        return "se_resnet18", {"width": params.width}
     if isinstance(params, DualBranch):
         return "dual_branch", params.model_dump(exclude={"architecture", *EncoderBlock.model_fields})
     return params.architecture, {}  # type: ignore[attr-defined]

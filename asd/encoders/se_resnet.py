@@ -1,19 +1,18 @@
 """ResNet-18 with squeeze and excitation over a log-mel image."""
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asd.encoders.levels import Levelled
-from asd.encoders.standardise import centred
+from asd.encoders.standardise import Standardise
 
 
-class SEResNet18Encoder(Levelled):
-    """Embed a log-mel image by SE-ResNet-18: four stages of two basic blocks, average and maximum over time.
+class SEResNet18Encoder(nn.Module):
+    """Embed a log-mel image by SE-ResNet-18: four stages of two basic blocks.
 
-    The 7 x 7 stem of the image network is kept; its one input channel is the log-mel.
+    Each band is standardised over the training set; the 7 x 7 stem of the image network has the log-mel for its one
+    channel. The report says nothing of what is behind the stages: as in Wilkinghoff's code, the maximum over time,
+    which leaves every channel's bands apart, batch normalisation and a linear layer.
 
     Parameters
     ----------
@@ -21,51 +20,32 @@ class SEResNet18Encoder(Levelled):
         Mel bands of the front end (any number; each stage halves it).
     width : int
         Channels of the first stage; 64 gives the usual 11.3 M parameters.
-    levels : int
-        Maps that are remembered, that of the first convolution and those of the stages; see :class:`Levelled`.
-    centre : bool
-        Whether each band's mean over the clip is taken away first: what room and microphone add to all frames.
 
     References
     ----------
     He et al., "Deep residual learning for image recognition", CVPR 2016; Hu, Shen, Sun, "Squeeze-and-excitation
-    networks", CVPR 2018.
+    networks", CVPR 2018; K. Wilkinghoff, "Self-supervised learning for anomalous sound detection", ICASSP 2024.
     """
 
-    def __init__(self, bands: int, width: int = 64, levels: int = 0, centre: bool = False) -> None:
+    def __init__(self, bands: int, width: int = 64) -> None:
         super().__init__()
-        self.centre = centre
-        self.dims, self.width, self.levels = 8 * width, width, levels
+        self.dims = 8 * width
+        flat = self.dims * -(-bands // 32)  # the stem and three stages halve the bands five times
+        self.input = Standardise(bands)
         self.stem = nn.Sequential(
-            nn.BatchNorm2d(1),
             nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2, padding=1),
         )
         self.stages = residual_stages(width)
+        self.head = nn.Sequential(LargestOverTime(), nn.BatchNorm1d(flat), nn.Linear(flat, self.dims, bias=False))
         # a third faster on CPU and GPU alike
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed ``(clips, rows, bands)`` as ``(clips, 1, dims)``."""
-        last = self.stages(self.stem(self._image(x))).mean(dim=3)  # (clips, dims, rows')
-        return (last.mean(dim=2) + last.amax(dim=2)).unsqueeze(1)
-
-    def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
-        """See :meth:`Levelled.maps`."""
-        stem, pooled = self.stem[:4], nn.Sequential(self.stem[4], self.stages[0])  # type: ignore[index]
-        return [running(self._image(x), stem, pooled, *self.stages[1:])]  # type: ignore[misc]
-
-    def _image(self, x: Tensor) -> Tensor:
-        return (centred(x) if self.centre else x).unsqueeze(1)
-
-
-def running(x: Tensor, *parts: nn.Module) -> Iterator[Tensor]:
-    """Give what each part makes of what the last one made."""
-    for part in parts:
-        x = part(x)
-        yield x
+        return self.head(self.stages(self.stem(self.input(x).unsqueeze(1)))).unsqueeze(1)  # type: ignore[no-any-return]
 
 
 def residual_stages(width: int) -> nn.Sequential:
@@ -103,3 +83,11 @@ class SEBasicBlock(nn.Module):
         # strided by hand: of few channels, oneDNN's own strided 1 x 1 convolution writes out of bounds without AVX-512
         # when its gradient is taken (github.com/uxlfoundation/oneDNN/issues/6035)
         return F.relu(y + self.shortcut(x[:, :, :: self.stride, :: self.stride]))
+
+
+class LargestOverTime(nn.Module):
+    """Largest value over time of each channel in each band."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take ``(clips, channels, frames, bands)`` to ``(clips, channels * bands)``."""
+        return x.amax(dim=2).flatten(1)

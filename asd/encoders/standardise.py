@@ -19,17 +19,14 @@ class Standardise(nn.Module):
     ----------
     bands : int
         Width of a row.
-    centre : bool
-        Whether each band's mean over the clip is taken away rather than the mean of all: what is left are changes.
     """
 
     level: Tensor
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, bands: int, centre: bool = False) -> None:
+    def __init__(self, bands: int) -> None:
         super().__init__()
-        self.over = 1 if centre else (1, 2)
         self.register_buffer("level", torch.zeros(()))  # share of the level that is taken away
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("deviation", torch.ones(bands))
@@ -42,20 +39,11 @@ class Standardise(nn.Module):
     def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         """Standardise ``(clips, rows, bands)``, of which the rows ``real`` ``(clips, rows)`` are no padding."""
         if real is None:
-            level = x.mean(dim=self.over, keepdim=True)
+            level = x.mean(dim=(1, 2), keepdim=True)
         else:
             weight = (real / real.sum(dim=1, keepdim=True)).to(x.dtype).unsqueeze(2)
-            level = (x * weight).sum(dim=1, keepdim=True)
-            level = level if self.over == 1 else level.mean(dim=2, keepdim=True)
+            level = (x * weight).sum(dim=1, keepdim=True).mean(dim=2, keepdim=True)
         return (x - self.level * level - self.mean) / self.deviation
-
-
-def centred(x: Tensor) -> Tensor:
-    """Take the mean over the clip away from each band of ``(clips, rows, bands)``.
-
-    Of logarithms it is what room and microphone add to all frames.
-    """
-    return x - x.mean(dim=1, keepdim=True)
 
 
 class Viewer(nn.Module):
@@ -78,8 +66,7 @@ def fit(network: nn.Module, store: FeatureStore, by_band: bool = True) -> None:
     if not inputs:
         return
     clips = (store.normalised(store[clip]).astype(np.float64) for clip in store.clip_ids)
-    axis = 0 if inputs[0].over == 1 else None
-    mean, deviation = moments((x - x.mean(axis=axis) if by_band else x for x in clips), by_band)
+    mean, deviation = moments((x - x.mean() if by_band else x for x in clips), by_band)
     for part in inputs:
         part.level.fill_(float(by_band))
         part.set(mean, deviation)

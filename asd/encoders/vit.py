@@ -8,13 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asd.encoders.encoder import Encoder, Grid
-from asd.encoders.levels import Levelled
 from asd.encoders.standardise import Standardise
 
 PATCH = 16  # frames and bands of one patch
 
 
-class ViTEncoder(Encoder, Levelled):
+class ViTEncoder(Encoder):
     """Embed 16 x 16 patches of a spectrogram by transformer blocks, as EAT and SSLAM do.
 
     Fixed two-dimensional sine positions, a class token, one layer norm before the first block and
@@ -31,26 +30,16 @@ class ViTEncoder(Encoder, Levelled):
     places : int
         Patches along time of the table of positions, which is part of EAT's published weights (768); 0: positions
         are computed as they are needed, and are not part of the weights.
-    width : int
-        Channels of a 7 x 7 convolution of stride 2 before the patches; 0: patches are cut out of the spectrogram, as
-        EAT does. Patches are masked behind it, as those of wav2vec 2.0 are behind its convolutions.
-    levels : int
-        1: statistics of that convolution's map are remembered in place of the pooled tokens, 2: both are, as two
-        bands; see :class:`Levelled`.
-    centre : bool
-        See :class:`Standardise`.
 
     References
     ----------
     Chen et al., "EAT: Self-supervised pre-training with efficient audio transformer", IJCAI 2024; Alex et al., "SSLAM:
-    Enhancing self-supervised models with audio mixtures for polyphonic soundscapes", ICLR 2025; Xiao et al., "Early
-    convolutions help transformers see better", NeurIPS 2021.
+    Enhancing self-supervised models with audio mixtures for polyphonic soundscapes", ICLR 2025.
     """
 
     positions: Tensor | None
     least = PATCH
     has_cls = True
-    embedding_last = True
 
     def __init__(
         self,
@@ -60,27 +49,19 @@ class ViTEncoder(Encoder, Levelled):
         heads: int = 4,
         frames: int = 256,
         places: int = 0,
-        width: int = 0,
-        levels: int = 0,
-        centre: bool = False,
     ) -> None:
         super().__init__()
         self.dims, self.bands, self.depth, self.frames = dims, bands // PATCH, depth, frames
-        self.width, self.levels = width, levels
-        self.stem = nn.Sequential(nn.Conv2d(1, width, 7, 2, 3), nn.ReLU(inplace=True)) if width else None
-        if self.stem is not None:
-            self.stem.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        side = PATCH // 2 if width else PATCH
-        self.patches = nn.Conv2d(width or 1, dims, side, side)
+        self.patches = nn.Conv2d(1, dims, PATCH, PATCH)
         nn.init.xavier_uniform_(self.patches.weight.view(dims, -1))
-        if not places and not width:
+        if not places:
             self.patches.weight.data = smooth_in_time(self.patches.weight.data)
         nn.init.zeros_(self.patches.bias)  # type: ignore[arg-type]
         self.cls = nn.Parameter(0.02 * torch.randn(1, 1, dims))
         self.norm = nn.LayerNorm(dims, eps=1e-6)
         self.blocks = nn.ModuleList(Block(dims, heads) for _ in range(depth))
         self.register_buffer("positions", frequency_first(places, self.bands, dims)[None] if places else None)
-        self.input = None if places else Standardise(bands, centre)
+        self.input = None if places else Standardise(bands)
 
     def embed(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         """Cut ``(clips, rows, bands)`` into tokens with positions ``(clips, time * bands', dims)``.
@@ -88,22 +69,18 @@ class ViTEncoder(Encoder, Levelled):
         Rows beyond a multiple of 16 are left out; columns that are not ``real`` ``(clips, time)`` have no say in the
         level of a clip.
         """
-        tokens = in_patches(self._first(x, real), self.patches)
+        tokens = in_patches(self._image(x, real), self.patches)
         time = tokens.shape[1] // self.bands
         if self.positions is not None:
             return tokens + self.positions[:, : time * self.bands]
         return tokens + positions(time, self.bands, self.dims).to(tokens)
 
-    def _first(self, x: Tensor, real: Tensor | None = None) -> Tensor:
-        """Make what patches are cut out of: ``(clips, 1 or width, rows, bands)``, or half as many of both."""
+    def _image(self, x: Tensor, real: Tensor | None = None) -> Tensor:
+        """Make what patches are cut out of: ``(clips, 1, rows, bands)``."""
         x = x[:, : x.shape[1] // PATCH * PATCH]
         if self.input is not None:
             x = self.input(x, None if real is None else real.repeat_interleave(PATCH, dim=1))
-        return x.unsqueeze(1) if self.stem is None else self.stem(x.unsqueeze(1))
-
-    def maps(self, x: Tensor) -> list[Iterator[Tensor]]:
-        """See :meth:`Levelled.maps`: that of the convolution alone."""
-        return [iter([self._first(self.long_enough(x))])]
+        return x.unsqueeze(1)
 
     def run(self, tokens: Tensor, mask: Tensor | None = None) -> Iterator[Tensor]:
         """Run tokens ``(clips, n, dims)`` behind a class token through the blocks, one after the other.

@@ -29,6 +29,7 @@ class Heard(Section):
     trim_or_pad_seconds: FiniteFloat = Field(0, ge=0, description="[s] every clip gets this length, 0: its own")
     high_pass: float | Literal["auto"] = Field(0.0, description="[Hz] cut-off before the frames, 0: none; or auto")
     phase: Literal["causal", "zero"] = Field("causal", description="of the high-pass; zero: there and back")
+    level: Literal["keep", "normalise"] = Field("keep", description="normalise: the same for every clip")
     clips: Literal["all", "train"] = Field("all", description="train: normal training clips, which alone are labelled")
     precision: Literal["float32", "float16"] = Field("float32", description="of the stored rows; half: 5e-4 of a value")
 

@@ -1,4 +1,4 @@
-"""From a file to what a front end hears: one channel, one rate, one length, high-passed."""
+"""From a file to what a front end hears: one channel, one rate, one length, high-passed, at one level."""
 
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from asd.features.channels import one_channel
 from asd.features.filters import high_pass
 from asd.features.heard import Heard
 from asd.features.params import FrontEndParams, WaveformParams
+
+LEVEL = 0.1  # root mean square of a clip at one level, full scale 1: 20 dB below it
 
 
 def load_waveform(path: Path | str, params: FrontEndParams) -> np.ndarray:
@@ -36,7 +38,7 @@ def load_waveform(path: Path | str, params: FrontEndParams) -> np.ndarray:
 
 
 def heard(samples: np.ndarray, sample_rate: int, params: Heard) -> np.ndarray:
-    """Choose the channel, resample, loop or trim or pad to length, high-pass: in this order.
+    """Choose the channel, resample, loop or trim or pad to length, high-pass, bring to one level: in this order.
 
     Parameters
     ----------
@@ -61,7 +63,15 @@ def heard(samples: np.ndarray, sample_rate: int, params: Heard) -> np.ndarray:
         raise ValueError("high_pass is auto: fit the front end to the machine's training clips first")
     if params.high_pass:
         waveform = high_pass(waveform, params.high_pass, params.sample_rate, params.phase)
+    if params.level == "normalise":
+        waveform = at_level(waveform)
     return np.ascontiguousarray(waveform, dtype=np.float32)
+
+
+def at_level(waveform: np.ndarray) -> np.ndarray:
+    """Scale a waveform ``(samples,)`` to a root mean square of :data:`LEVEL`; digital silence stays silent."""
+    rms = float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))))
+    return waveform * (LEVEL / rms) if rms else waveform
 
 
 def rows_of(waveform: np.ndarray, params: WaveformParams) -> np.ndarray:

@@ -121,16 +121,11 @@ def nearest_others(memory: np.ndarray, count: int, metric: str) -> tuple[np.ndar
 def _nearest_others(memory: np.ndarray, count: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
     far, place = np.empty((len(memory), count)), np.empty((len(memory), count), dtype=np.intp)
     for here, block in row_blocks(memory, memory, metric):
-        block = writeable(block)
+        block = block if block.flags.writeable else block.copy()  # others look at it, too
         block[np.arange(len(block)), np.arange(here.start, here.start + len(block))] = np.inf
         place[here] = np.argsort(block, axis=1, kind="stable")[:, :count]
         far[here] = np.take_along_axis(block, place[here], axis=1)
     return far, place
-
-
-def writeable(block: np.ndarray) -> np.ndarray:
-    """Give distances that may be changed: a copy of those that others look at, too."""
-    return block if block.flags.writeable else block.copy()
 
 
 def nearest_mean(block: np.ndarray, count: int) -> np.ndarray:

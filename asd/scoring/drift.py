@@ -8,7 +8,7 @@ from asd.base.compute import rng
 from asd.scoring.distances import distances
 from asd.scoring.scorer import rows
 
-PERMUTATIONS = 199
+PERMUTATIONS = 999
 FEWEST = 5  # clips of a domain: of four, an order comes up by chance in one of 12
 
 

@@ -169,7 +169,7 @@ class EnsembleParams(ThresholdParams):
 
     members: Annotated[str | list[str], PlainValidator(_members)] = "auto"
     scorers: Literal["auto", "own"] = "auto"
-    fusion: Literal["mean", "rank"] = "mean"
+    fusion: Literal["mean", "log", "rank"] = "log"
     weights: Annotated[str | dict[str, float], PlainValidator(_weights)] = "auto"
 
     @model_validator(mode="after")

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 
 from asd.scoring.params import ThresholdParams
-from asd.scoring.table import calibration
+from asd.scoring.table import CALIBRATING, calibration
 from asd.scoring.thresholds import DOMAINS, needed
 
-DRIFTS = 0.01  # p-value up to which recordings are said to drift
+DRIFTS = 0.05  # p-value, times the number of sections looked at, up to which recordings are said to drift
 
 
 def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, trained: set[str]) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, t
         ``clip_id`` of clips that anything was fitted to; a machine's calibration is held out where it has none of them.
     """
     result: dict[str, Any] = {}
-    with_domain = table.merge(clips[["clip_id", "domain", "position"]], on="clip_id", validate="many_to_one")
+    with_domain = table.merge(clips[["clip_id", *CALIBRATING]], on="clip_id", validate="many_to_one")
     for (machine, section), rows in with_domain.groupby(["machine", "section"]):
         entry: dict[str, Any] = {"threshold": float(rows["threshold"].mean())}
         for split in ("train", "test"):
@@ -53,7 +53,7 @@ def promise(found: dict[str, Any], params: ThresholdParams) -> str:
             why = f", {short} with fewer than {needed(params.quantile)} calibration clips" if short else ""
             parts.append(f"{domain} ({len(own) - sure} of {len(own)}{why})")
     tested = [entry["drift"]["p"] for entry in entries if "drift" in entry]
-    drifting = sum(p <= DRIFTS for p in tested)
+    drifting = sum(p * len(tested) <= DRIFTS for p in tested)  # Bonferroni's correction
     said = f"a false-alarm rate of {rate} cannot be guaranteed: {'; '.join(parts)}" if parts else ""
     drifts = f"recordings drift in {drifting} of {len(tested)}, so later ones pass more often" if drifting else ""
     return "; ".join(filter(None, [said, drifts]))

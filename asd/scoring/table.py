@@ -8,14 +8,16 @@ import pandas as pd
 
 from asd.base.compute import parallel
 from asd.base.errors import UserError
+from asd.clips import training
 from asd.scoring.distances import distances
 from asd.scoring.params import ScorerBlock, ThresholdParams
 from asd.scoring.registry import create_scorer
 from asd.scoring.scorer import blocks, rows
-from asd.scoring.thresholds import DOMAINS, Calibration, p_values, threshold
+from asd.scoring.thresholds import DOMAINS, Calibration, needed, p_values, pooled_thresholds, threshold
 
 P_VALUES = {domain: f"p_{domain}" for domain in DOMAINS}
 KEYS = ("clip_id", "machine", "section", "split", "seed")
+CALIBRATING = ("domain", "position", "fitted")  # of the clip table, what thresholds take
 COLUMNS = (*KEYS, "score", "threshold", "decision", "nearest", *P_VALUES.values())
 
 
@@ -58,9 +60,9 @@ def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> l
     Parameters
     ----------
     clips : pd.DataFrame
-        The clip table.
+        The clip table with ``position`` and ``fitted``, see :func:`asd.scoring.extracted.with_fitted`.
     trained : set of str
-        ``clip_id`` of clips that models were trained on; other training clips are held out.
+        ``clip_id`` of the clips that are remembered; other training clips are held out.
     extracted : np.ndarray [shape=(clips, ...)]
         In the order of the table.
 
@@ -83,7 +85,12 @@ def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> l
 
 
 def score_table(
-    clips: pd.DataFrame, trained: set[str], extracted: dict[int, np.ndarray], params: ScorerBlock, seed: int = 0
+    clips: pd.DataFrame,
+    trained: set[str],
+    extracted: dict[int, np.ndarray],
+    params: ScorerBlock,
+    seed: int = 0,
+    second: dict[int, np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """Score all machine clips, machine by machine and section by section.
 
@@ -98,23 +105,34 @@ def score_table(
         Which scorer and its options.
     seed : int
         Of what a scorer draws.
+    second : dict of int to np.ndarray
+        For each training seed what a second network made of the normal training clips, in their order; it was trained
+        on those that are ``fitted`` alone, and says how the others would score if the system had not seen them.
 
     Returns
     -------
     pd.DataFrame
-        The columns :data:`COLUMNS`, sorted by seed and ``clip_id``: test clips and the normal clips that calibrate,
-        which are those held out or, where there are none, all, each scored by a memory without its block. Larger is
-        more anomalous, ``decision`` is 1 above the threshold, ``nearest`` is the most similar normal clip,
-        ``p_source`` and ``p_target`` say how rare such a score is among a domain's normal clips (test clips only,
-        empty where the domain has none).
+        The columns :data:`COLUMNS`, sorted by seed and ``clip_id``: test clips and the normal clips held out or, where
+        there are none, all normal clips, each scored by a memory without its block. Larger is more anomalous.
+        ``decision`` is 1 above the threshold, which those normal clips set that no network was trained on. ``nearest``
+        is the most similar normal clip. ``p_source`` and ``p_target`` say how rare such a score is among a domain's
+        normal clips (test clips only, empty where the domain has none).
     """
+    table = _scores(clips, trained, extracted, params, seed)
+    if second:
+        table = as_unseen(table, _scores(training(clips).reset_index(drop=True), trained, second, params, seed))
+    return decided(table, params).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
+
+
+def _scores(
+    clips: pd.DataFrame, trained: set[str], extracted: dict[int, np.ndarray], params: ScorerBlock, seed: int
+) -> pd.DataFrame:
     asked = (
         (section, training_seed, seed + training_seed)
         for training_seed, values in extracted.items()
         for section in sections(clips, trained, values)
     )
-    parts = list(parallel(partial(_scored, params), asked))
-    return pd.concat(parts).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
+    return pd.concat(list(parallel(partial(_scored, params), asked)), ignore_index=True)
 
 
 def _scored(params: ScorerBlock, one: tuple[MachineSection, int, int]) -> pd.DataFrame:
@@ -132,27 +150,76 @@ def _scored(params: ScorerBlock, one: tuple[MachineSection, int, int]) -> pd.Dat
     if params.scorer != "value" and section.test.any():
         far = distances(rows(section.embeddings[section.test]), rows(memory), getattr(params, "metric", "euclidean"))
         nearest[section.test] = section.clips["clip_id"].to_numpy()[section.memory][far.argmin(axis=1)]
-    table = section.clips[["clip_id", "machine", "section", "split", "domain", "position"]]
+    table = section.clips[["clip_id", "machine", "section", "split", *CALIBRATING]]
     table = table.assign(seed=training_seed, score=score, nearest=nearest)
-    return decided(table[~np.isnan(score)], params, bool(section.held_out.any()))
+    return table[~np.isnan(score)]
 
 
-def calibration(table: pd.DataFrame, held_out: bool) -> Calibration:
-    """Collect the scores of one machine's normal training clips."""
+def calibration(table: pd.DataFrame, held_out: bool = False) -> Calibration:
+    """Collect the scores of one machine's normal training clips; of clips trained on only where there are no others."""
     normal = table[table["split"] == "train"]
+    normal = normal if normal["fitted"].all() else normal[~normal["fitted"]]
     domain = normal["domain"].to_numpy()
     return Calibration(normal["score"].to_numpy(), domain, blocks(domain, normal["position"].to_numpy()), held_out)
 
 
-def decided(table: pd.DataFrame, params: ThresholdParams, held_out: bool) -> pd.DataFrame:
-    """Add threshold, decision and p-values to one machine's scores.
+def as_unseen(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Score the clips that a second network was not trained on as if the first had not been, either.
 
-    These come with ``split``, ``domain`` and ``position``.
+    In both networks' scores the clips that both were trained on have the same mean (of logarithms, where all scores
+    are positive) and deviation: so the second's scores of the others are carried over.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Scores by the first network, with :data:`CALIBRATING`.
+    second : pd.DataFrame
+        The same by the second, of normal training clips alone.
     """
-    usual = calibration(table, held_out)
-    limit, test = threshold(usual, params), (table["split"] == "test").to_numpy()
-    found = table.assign(threshold=limit, decision=(table["score"] > limit).astype(int))
+    made = table.assign(score=table["score"].astype(np.float64))
+    by_second = second.set_index(["seed", "clip_id"])["score"]
+    positive = bool((table["score"] > 0).all() and (by_second > 0).all())
+    for _, own in table[table["split"] == "train"].groupby(["seed", "machine", "section"]):
+        others = by_second.loc[list(zip(own["seed"], own["clip_id"], strict=True))].to_numpy()
+        scores, fitted = own["score"].to_numpy(), own["fitted"].to_numpy()
+        if fitted.all() or not fitted.any():
+            continue
+        if positive:
+            carried = others[~fitted] * np.exp(np.log(scores[fitted]).mean() - np.log(others[fitted]).mean())
+        else:
+            unit = scores[fitted].std() / (others[fitted].std() or 1.0)
+            carried = scores[fitted].mean() + unit * (others[~fitted] - others[fitted].mean())
+        made.loc[own.index[~fitted], "score"] = carried
+    return made
+
+
+def decided(table: pd.DataFrame, params: ThresholdParams) -> pd.DataFrame:
+    """Add thresholds, decisions and p-values to the scores of all machines' sections, seed by seed.
+
+    The scores come with ``split`` and :data:`CALIBRATING`. Where a network was trained on some of the normal clips, a
+    section with few others has the threshold of :func:`asd.scoring.thresholds.pooled_thresholds`.
+    """
+    return pd.concat([_decided(rows, params) for _, rows in table.groupby("seed")])
+
+
+def _decided(table: pd.DataFrame, params: ThresholdParams) -> pd.DataFrame:
+    parts = [rows for _, rows in table.groupby(["machine", "section"])]
+    usual = [calibration(rows) for rows in parts]
+    limits = [threshold(own, params) for own in usual]
+    fitted = [rows.loc[(rows["split"] == "train") & rows["fitted"], "score"].to_numpy() for rows in parts]
+    unseen = [rows.loc[(rows["split"] == "train") & ~rows["fitted"], "score"].to_numpy() for rows in parts]
+    if all(map(len, fitted)) and sum(len(own) > 0 for own in unseen) > 1:
+        pooled = pooled_thresholds(unseen, fitted, params.quantile)
+        few = [len(own) < needed(params.quantile) for own in unseen]
+        limits = [pooled[i] if few[i] else limits[i] for i in range(len(limits))]
+    return pd.concat(map(_beside, parts, usual, limits))
+
+
+def _beside(table: pd.DataFrame, usual: Calibration, limit: float) -> pd.DataFrame:
+    """Add a section's threshold, decisions and p-values."""
+    test, scores = (table["split"] == "test").to_numpy(), table["score"].to_numpy()
+    made = table.assign(threshold=limit, decision=(scores > limit).astype(int))
     for domain, column in P_VALUES.items():
         known = test & bool(len(usual.of(domain)))
-        found[column] = np.where(known, p_values(table["score"].to_numpy(), usual.of(domain)), np.nan)
-    return found
+        made[column] = np.where(known, p_values(scores, usual.of(domain)), np.nan)
+    return made

@@ -60,6 +60,42 @@ def threshold(calibration: Calibration, params: ThresholdParams) -> float:
     return METHODS[params.threshold](calibration, params.quantile)
 
 
+def pooled_thresholds(unseen: list[np.ndarray], fitted: list[np.ndarray], quantile: float) -> list[float]:
+    """Set the thresholds of several sections by how far above clips trained on the unseen clips of all of them lie.
+
+    A network's training clips lie closer together than other normal clips, by how much one or two unseen clips of a
+    machine do not say, but those of all machines do. ``g = log s - m`` is how far the score s of an unseen clip lies
+    above m, the mean logarithm of the scores of its section's clips trained on; G, the quantile of the gaps of all
+    sections, each section with the same weight, is what a new clip's gap stays below. The threshold is
+    ``exp(m + G)``. Where a score is not positive, gaps are ``(s - m) / d`` with mean and deviation of the scores.
+
+    Parameters
+    ----------
+    unseen : list of np.ndarray [shape=(clips,)]
+        Of each section the scores of normal clips that the network was not trained on; at least one section has some.
+    fitted : list of np.ndarray [shape=(clips,)]
+        Of each section the scores of those that it was trained on, each scored without itself.
+    quantile : float
+
+    Returns
+    -------
+    list of float
+    """
+    positive = all((scores > 0).all() for scores in (*unseen, *fitted))
+    middle = [float((np.log(own) if positive else own).mean()) for own in fitted]
+    unit = [1.0 if positive else float(own.std()) or 1.0 for own in fitted]
+    gaps = [
+        ((np.log(scores) if positive else scores) - m) / d for scores, m, d in zip(unseen, middle, unit, strict=True)
+    ]
+    known = [own for own in gaps if len(own)]
+    values, weights = np.concatenate(known), np.concatenate([np.full(len(own), 1 / len(own)) for own in known])
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order]) >= np.round(quantile * (len(known) + 1), 9)
+    gap = values[order][below.argmax() if below.any() else -1]
+    limits = [m + d * gap for m, d in zip(middle, unit, strict=True)]
+    return [float(np.exp(limit)) if positive else float(limit) for limit in limits]
+
+
 def p_values(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
     """Compute conformal p-values: the share of normal clips, the clip itself among them, that score as high.
 
