@@ -1,4 +1,4 @@
-"""Does adaptation find attributes that nobody told it? Must show 1 of docs/adaptation.md.
+"""Does adaptation find attributes that nobody told it? See docs/adaptation.md.
 
     python -m studies.adaptation [--seeds 1000 1001 1002] [--training 0 1 2]
 

@@ -1,4 +1,4 @@
-"""What each part of the objective is good for, and does the detector see a collapse? Must show 4 of docs/adaptation.md.
+"""What each part of the objective is good for, and does the detector see a collapse? See docs/adaptation.md.
 
     python -m studies.adaptation_ablations [--seeds 1000 1001 1002] [--variants ema frozen ...]
 

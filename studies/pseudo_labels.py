@@ -1,4 +1,4 @@
-"""How good are pseudo-attributes, where the truth is known? Must show 1 and 2 of docs/pseudo_labels.md.
+"""How good are pseudo-attributes, where the truth is known? See docs/pseudo_labels.md.
 
     python -m studies.pseudo_labels --seeds 1000 1001 ... [--machines bearing+slider+ToyTrain] [--encoder tiny_adapted]
 
