@@ -1,4 +1,4 @@
-"""What choosing without anomalies loses, and what an ensemble so chosen gains: See docs/selection.md.
+"""What choosing without anomalies loses, and what an ensemble so chosen gains. See docs/selection.md.
 
     python -m studies.selection [--seeds 1000] [--size study] [--training-seeds 0 1 2] [--systems NAME ...]
 

@@ -1,4 +1,4 @@
-"""What each system reaches, and how far it is above the better of the yardsticks: See docs/systems.md.
+"""What each system reaches, and how far it is above the better of the yardsticks. See docs/systems.md.
 
     python -m studies.systems [--seeds 1000] [--size study] [--training-seeds 0 1 2] [--systems NAME ...]
                              [--steps N ...]
