@@ -59,6 +59,8 @@ def project(args: argparse.Namespace, seed: int, **score: Any) -> Iterator[dict[
     params["train"]["seeds"], params["score"] = args.training_seeds, params["score"] | score
     params["systems"] = {name: params["systems"][name] for name in args.systems or params["systems"]}
     params = with_budgets(params, getattr(args, "steps", []))
+    for system in params["systems"].values():  # no threshold is looked at: a second network would be for nothing
+        system["train"] |= {"hold_out": 0.0} if "hold_out" in system["train"] else {}
     what = params | {"compute": params["compute"]["device"]}  # how many threads and jobs makes no other project
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
     folder = PROJECTS / f"{args.size}-{seed}-{digest}"
