@@ -36,10 +36,11 @@ lock:  ## pin anew what requirements*.txt ask for, torch left out; needs uv
 		--output-file requirements.lock -
 
 # A torch that is already there is left alone; torch is not in the lock, since a hash would pick one build of it.
-$(VENV)/.ready: requirements.lock Makefile
+$(VENV)/.ready: requirements.lock pyproject.toml Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "asd: Python 3.11 or newer is needed: make PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	pip install -q --no-deps --require-hashes -r requirements.lock
 	python -c 'import torch' 2>/dev/null || pip install -q $(CPU) $(TORCH)
+	pip install -q --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -5,7 +5,7 @@ import os
 import sys
 from importlib import import_module
 
-from asd.base.errors import UserError
+from asd.core.errors import UserError
 
 COMMANDS = {
     "check": "say how healthy a data set is",
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name, says in COMMANDS.items():
         commands.add_parser(name, help=says, add_help=False)
     chosen, rest = parser.parse_known_args(arguments)
-    module = import_module(f"asd.commands.{chosen.command}")
+    module = import_module(f"asd.cli.{chosen.command}")
     command = argparse.ArgumentParser(prog=f"python -m asd {chosen.command}", description=COMMANDS[chosen.command])
     module.add_arguments(command)
     try:

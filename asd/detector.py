@@ -9,25 +9,25 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.base import compute
-from asd.base.artifacts import read_csv, read_json
-from asd.base.errors import UserError
-from asd.base.section import checked, load, read_params
-from asd.classifiers.task import module
-from asd.clips import read_clips, training
+from asd.classifiers.task import embed
+from asd.core import compute
+from asd.core.artifacts import read_csv, read_json
+from asd.core.clips import training
+from asd.core.errors import UserError
+from asd.core.project import Project
+from asd.datasets.dcase import parse_name
 from asd.datasets.index import decode
-from asd.encoders.registry import load_tensors, recreate
+from asd.encoders.networks import load_tensors
 from asd.features.extraction import extract
-from asd.features.params import FrontEnd, FrontEndParams
+from asd.features.fitting import FittedFrontEnd
 from asd.features.store import FeatureStore
-from asd.positions import with_positions
-from asd.scoring.extracted import read_trained, with_fitted
-from asd.scoring.params import ScoreParams, ScorerBlock
+from asd.scoring.embeddings import read_embeddings
+from asd.scoring.params import ScorerBlock
+from asd.scoring.registry import ScoreParams
 from asd.scoring.table import score_table
 
 AT_ONCE = 128  # recordings whose features are held at a time
-COLUMNS = ("file", "machine", "score", "threshold", "decision", "nearest")
-DERIVED = ("bands", "rows_per_second", "machines")  # in a store's description beside the front end's params
+COLUMNS = ("file", "machine", "score", "threshold", "decision", "nearest", "error")
 
 
 class Recording(NamedTuple):
@@ -38,21 +38,41 @@ class Recording(NamedTuple):
     section: str
 
 
-class NewClips:
-    """Features of new recordings, in memory, read like a :class:`~asd.features.store.FeatureStore`."""
+class Clip(NamedTuple):
+    """A recording's content id and features, or why it has none."""
 
-    def __init__(self, like: FeatureStore, rows: dict[str, np.ndarray]) -> None:
-        self.bands, self.normalised, self._rows = like.bands, like.normalised, rows
+    clip_id: str = ""
+    features: np.ndarray = np.zeros(0)
+    error: str = ""
+
+
+class NewClips(FeatureStore):
+    """Features of new recordings, in memory.
+
+    Parameters
+    ----------
+    like : FeatureStore
+        Features of the same front end.
+    features : dict of str to np.ndarray [shape=(n_frames, n_features)]
+        By clip id.
+    """
+
+    def __init__(self, like: FeatureStore, features: dict[str, np.ndarray]) -> None:
+        self.description, self.n_features, self._features = like.description, like.n_features, features
+        self.clip_ids = sorted(features)
+
+    def __len__(self) -> int:
+        return len(self._features)
 
     def __contains__(self, clip_id: object) -> bool:
-        return clip_id in self._rows
+        return clip_id in self._features
 
     def __getitem__(self, clip_id: str) -> np.ndarray:
-        return self._rows[clip_id]
+        return self._features[clip_id]
 
-    def rows(self, clip_id: str) -> int:
-        """Count the rows of one clip."""
-        return len(self._rows[clip_id])
+    def n_frames(self, clip_id: str) -> int:
+        """Count the frames of one clip."""
+        return len(self._features[clip_id])
 
 
 @dataclass(frozen=True)
@@ -96,58 +116,80 @@ class Detector:
         known = self.clips[["machine", "section"]].drop_duplicates().sort_values(["machine", "section"])
         return {str(machine): list(own["section"]) for machine, own in known.groupby("machine")}
 
-    def score(self, recordings: Sequence[Recording]) -> tuple[pd.DataFrame, list[str]]:
-        """Score recordings, means over the training seeds.
+    def score(self, files: Sequence[Path | str], machine: str = "", section: str = "") -> pd.DataFrame:
+        """Score recordings of any rate, length and number of channels; means over the training seeds.
 
         Parameters
         ----------
-        recordings : sequence of Recording
-            Of machines and sections among :attr:`sections`.
+        files : sequence of Path or str
+        machine, section : str
+            Whose recordings they are, where neither a folder's and file's name says so nor there is only one.
 
         Returns
         -------
-        table : pd.DataFrame
+        pd.DataFrame
             The columns :data:`COLUMNS`, in the order given: ``score`` is larger for the more anomalous, ``decision`` 1
-            above ``threshold``, ``nearest`` the clip id of the most similar normal clip (empty where the scorer knows
-            none). A training clip is scored against the others, as the pipeline does.
-        complaints : list of str
-            A line for each recording that can't be scored.
-        """
-        parts, complaints = [], []
-        for start in range(0, len(recordings), AT_ONCE):
-            table, wrong = self._some(recordings[start : start + AT_ONCE])
-            parts.append(table)
-            complaints += wrong
-        return pd.concat(parts, ignore_index=True), complaints
+            above ``threshold``, ``nearest`` the clip id of the normal clip that made the score (empty where none did),
+            ``error`` empty or why a recording has no score. A training clip is scored against the others, as the
+            pipeline does.
 
-    def _some(self, recordings: Sequence[Recording]) -> tuple[pd.DataFrame, list[str]]:
-        heard = list(compute.parallel(partial(_listened, description=self.store.description), recordings))
-        good = [(one, content, rows) for one, (content, rows) in zip(recordings, heard, strict=True) if len(rows)]
-        complaints = [content for content, rows in heard if not len(rows)]
-        if not good:
-            return pd.DataFrame(columns=list(COLUMNS)), complaints
-        new = pd.DataFrame(
-            {
-                "clip_id": [f"new-{number:06d}" for number in range(len(good))],
-                "machine": [one.machine for one, _, _ in good],
-                "section": [one.section for one, _, _ in good],
-            }
-        )
-        values = self._extract(new, dict(zip(new["clip_id"], [rows for _, _, rows in good], strict=True)))
-        known = {clip: row for row, clip in enumerate(self.clips["clip_id"])}
+        Raises
+        ------
+        UserError
+            Where it is not known whose recordings they are.
+
+        Examples
+        --------
+        >>> import asd
+        >>> detector = asd.load_detector("path/to/project", "texture")  # doctest: +SKIP
+        >>> detector.score(["fan/one.wav", "fan/two.wav"])[["file", "score", "decision"]]  # doctest: +SKIP
+        """
+        recordings = [self._recording(Path(file), machine, section) for file in files]
+        starts = range(0, max(1, len(recordings)), AT_ONCE)
+        parts = [self._some(recordings[start : start + AT_ONCE]) for start in starts]
+        return pd.concat(parts, ignore_index=True)
+
+    def _recording(self, file: Path, machine: str, section: str) -> Recording:
+        known = self.sections
+        machine = machine or _machine_of(file, list(known))
+        if machine not in known:
+            raise UserError(f"machine is {machine!r}, which {self.name} does not know: {', '.join(known)}")
+        section = section or _section_of(file, known[machine])
+        if section not in known[machine]:
+            raise UserError(f"{file}: which section of {machine}? give section, one of {', '.join(known[machine])}")
+        return Recording(str(file), machine, section)
+
+    def _some(self, recordings: Sequence[Recording]) -> pd.DataFrame:
+        if not recordings:
+            return pd.DataFrame(columns=list(COLUMNS))
+        front_ends = {
+            machine: FittedFrontEnd.from_description(self.store.description, machine)
+            for machine in {one.machine for one in recordings}
+        }
+        read = list(compute.parallel(partial(_extract_features, front_ends=front_ends), recordings))
+        table = pd.DataFrame([one._asdict() for one in recordings])
+        table["error"] = [clip.error for clip in read]
+        table["new_id"] = [f"new-{number:06d}" for number in range(len(table))]
+        good = table[table["error"] == ""]
+        if good.empty:
+            return table.reindex(columns=list(COLUMNS))
+        readable = [clip for clip in read if not clip.error]
+        clips = good[["new_id", "machine", "section"]].rename(columns={"new_id": "clip_id"}).reset_index(drop=True)
+        features = dict(zip(clips["clip_id"], (clip.features for clip in readable), strict=True))
+        scored = self._scored(clips, self._extract(clips, features))
+        known = set(scored.index)  # a training clip has the pipeline's score, not that of itself beside itself
         shown = [
-            content if content in known else name for (_, content, _), name in zip(good, new["clip_id"], strict=True)
+            clip.clip_id if clip.clip_id in known else new for clip, new in zip(readable, good["new_id"], strict=True)
         ]
-        scored = self._scored(new, values).reindex(shown)
-        return scored.assign(file=[one.file for one, _, _ in good])[list(COLUMNS)], complaints
+        figures = scored.loc[shown, ["score", "threshold", "decision", "nearest"]].set_index(good.index)
+        return table.join(figures)[list(COLUMNS)]
 
     def _extract(self, new: pd.DataFrame, rows: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
         model: dict[str, Any] = read_json(self.folder / "model.json")
-        device, stores = compute.device(), [NewClips(self.store, rows)]
+        device = compute.device()
+        stores: Any = [NewClips(self.store, rows)]
         return {
-            seed: module(model["objective"]).extract(
-                recreate(model), load_tensors(self.folder / f"seed_{seed}.safetensors"), new, stores, device
-            )
+            seed: embed(model, load_tensors(self.folder / f"seed_{seed}.safetensors"), new, stores, device)
             for seed in self.extracted
         }
 
@@ -174,51 +216,70 @@ class Detector:
         return found.assign(decision=(found["score"] > limits).astype(int))
 
 
-def load_detector(name: str) -> Detector:
+def load_detector(project: Project | Path | str, system: str) -> Detector:
     """Load a system that ``dvc repro`` trained.
+
+    Parameters
+    ----------
+    project : Project, Path or str
+        The folder with params.yaml and ``data/``.
+    system : str
+        Of params.yaml.
 
     Raises
     ------
     UserError
         Where there is no such system, or it is not trained yet.
     """
-    systems = read_params()["systems"]
-    if name not in systems:
-        raise UserError(f"--system is {name!r}: choose among {', '.join(systems)}")
-    folder, place = Path("data/models") / name, Path("data/extracted") / name
+    project = project if isinstance(project, Project) else Project(project)
+    systems, folder = project.params["systems"], project.model(system)
+    if system not in systems:
+        raise UserError(f"system is {system!r}: choose among {', '.join(systems)}")
     if not (folder / "model.json").is_file():
-        raise UserError(f"{folder} holds no trained system: run dvc repro score@{name}")
-    clips = with_fitted(with_positions(read_clips()), place)
-    if list(read_csv(place / "clips.csv", ("clip_id",))["clip_id"]) != list(clips["clip_id"]):
-        raise UserError(f"{place} holds other clips than data/clips.csv: run dvc repro")
-    rows = training(clips).index.to_numpy()
-    seeds = read_json(folder / "model.json")["seeds"]
-    extracted = {seed: np.load(place / f"seed_{seed}.npy", mmap_mode="r")[rows] for seed in seeds}
-    store = FeatureStore(Path("data/features") / systems[name]["features"] / "train")
-    scorer = load(ScoreParams, "systems", name, "score").root
-    scores = Path("data/scores") / name / "scores.csv"
+        raise UserError(f"{folder} holds no trained system: run dvc repro score@{system}")
+    made = read_embeddings(project.embeddings(system), project.clips(positions=True), mapped=True)
+    rows = training(made.clips).index.to_numpy()
+    scores = project.scores(system) / "scores.csv"
     if not scores.is_file():
-        raise UserError(f"{scores} is missing: run dvc repro score@{name}")
+        raise UserError(f"{scores} is missing: run dvc repro score@{system}")
     table = read_csv(scores, ("clip_id", "machine", "section", "split"))
-    known = table[table["split"] == "train"].groupby(["clip_id", "machine", "section"])[["score", "threshold"]].mean()
-    known = known.reset_index(["machine", "section"])
-    normal, seed = training(clips).reset_index(drop=True), int(read_params()["seed"])
-    return Detector(name, folder, store, scorer, normal, extracted, read_trained(), known, seed)
+    of_training = table[table["split"] == "train"].groupby(["clip_id", "machine", "section"])[["score", "threshold"]]
+    return Detector(
+        name=system,
+        folder=folder,
+        store=FeatureStore(project.features(systems[system]["features"])),
+        scorer=project.section(ScoreParams, "systems", system, "score").root,
+        clips=training(made.clips).reset_index(drop=True),
+        extracted={seed: values[rows] for seed, values in made.by_seed.items()},
+        trained=project.reference(),
+        scores=of_training.mean().reset_index(["machine", "section"]),
+        seed=project.seed,
+    )
 
 
-def front_end_of(description: dict[str, Any], machine: str) -> FrontEndParams:
-    """Read a store's description: the front end, with what was fitted to a machine."""
-    params = {key: value for key, value in description.items() if key not in DERIVED}
-    return checked(FrontEnd, params | description.get("machines", {}).get(machine, {})).root
+def _machine_of(file: Path, known: list[str]) -> str:
+    """Take the machine that a folder on the way to a file is named after, else the only one."""
+    named = [folder for folder in file.resolve().parts[-2::-1] if folder in known]
+    if not named and len(known) > 1:
+        raise UserError(f"{file}: whose recording is it? give machine, one of {', '.join(known)}")
+    return named[0] if named else known[0]
 
 
-def _listened(recording: Recording, description: dict[str, Any]) -> tuple[str, np.ndarray]:
-    """Give a recording's content id and features, or a complaint and nothing."""
+def _section_of(file: Path, known: list[str]) -> str:
+    if len(known) == 1:
+        return known[0]
+    try:
+        return parse_name(file.name).section
+    except UserError:
+        return ""
+
+
+def _extract_features(recording: Recording, front_ends: dict[str, FittedFrontEnd]) -> Clip:
     decoded = decode(recording.file)
     if decoded.bad:
-        return decoded.message, np.zeros(0)
+        return Clip(error=decoded.message)
     try:
-        rows = extract(recording.file, front_end_of(description, recording.machine))
+        features = extract(recording.file, front_ends[recording.machine])
     except UserError as error:
-        return str(error), np.zeros(0)
-    return decoded.content, rows.astype(np.float32, copy=False)
+        return Clip(error=str(error))
+    return Clip(decoded.content, features.astype(np.float32, copy=False))

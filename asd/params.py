@@ -1,28 +1,26 @@
-"""The whole of params.yaml: the rooms' sections put together, and what one section must know of another."""
+"""The whole of params.yaml: the sections of all packages, and checks across them."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field
 
-from asd.base.compute import ComputeParams
-from asd.base.errors import UserError
-from asd.base.section import PARAMS, Section, checked
-from asd.classifiers.params import Classification, Reconstruction, SeedsParams, TrainParams
-from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
-from asd.encoders.params import ADAPTED, TRANSFORMERS, EmbedParams, EncoderParams, MelBands
-from asd.encoders.published import PUBLISHED
-from asd.evaluation.params import EvaluateParams
-from asd.features.mel_params import KaldiFbankParams, LogMelParams
-from asd.features.params import EnvelopeSpectrumParams, FrequenciesParams, FrontEndParams
+from asd.classifiers.objectives.classification import Classification
+from asd.classifiers.objectives.reconstruction import Reconstruction
+from asd.classifiers.params import SeedsParams, TrainParams
+from asd.core.compute import ComputeParams
+from asd.core.errors import UserError
+from asd.core.section import PARAMS, Section, checked
+from asd.datasets.dataset_params import DatasetParams, IndexParams
+from asd.encoders.encoder_params import EmbedParams, EncoderBlock, EncoderParams, adaptable
+from asd.evaluation.evaluate_params import EvaluateParams
+from asd.features.front_end import AnyFrontEnd
 from asd.pseudo_labels.params import PseudoLabelParams
-from asd.scoring.params import EnsembleParams, ScoreParams, ValueParams
+from asd.scoring.params import EnsembleParams
+from asd.scoring.registry import ScoreParams
 from asd.selection.params import SelectionParams
 
-WEIGHTLESS = ("texture", "pooled_mel", "mel_bands")
-ONE_DIMENSIONAL = ("waveform", "magnitude_spectrum")  # kinds of front ends
 OF_SPECTROGRAMS = ("statex", "spec_augment")
-LABELS = ("given", "hierarchical", "frequency", "spectrum", "gmm", "hdbscan", "auto")
 
 
 class System(Section):
@@ -42,12 +40,11 @@ class Params(Section):
     seed: int = Field(ge=0)
     dataset: DatasetParams
     index: IndexParams
-    features: dict[str, FrontEndParams] = Field(min_length=1)
+    features: dict[str, AnyFrontEnd] = Field(min_length=1)
     encoders: dict[str, EncoderParams] = Field(min_length=1)
     embed: EmbedParams
     pseudo_label: PseudoLabelParams
     train: SeedsParams
-    score: CalibrationParams
     systems: dict[str, System] = Field(min_length=1)
     selection: SelectionParams
     ensemble: EnsembleParams
@@ -78,12 +75,13 @@ def _references(params: Params) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for name, encoder in params.encoders.items():
         yield f"encoders.{name}.features", encoder.root.features, front_ends
     yield "embed.encoder", params.embed.encoder, encoders
-    yield "pseudo_label.frequency.features", params.pseudo_label.frequency.features, front_ends
-    yield "pseudo_label.spectrum.features", params.pseudo_label.spectrum.features, front_ends
+    for name, features in params.pseudo_label.features().items():
+        yield f"pseudo_label.{name}.features", features, front_ends
+    labels = ("given", *(f"pseudo/{name}" for name in (*params.pseudo_label.labellers(), "auto")))
     for name, system in params.systems.items():
         yield f"systems.{name}.encoder", system.encoder, encoders
-        yield f"systems.{name}.labels", system.labels, LABELS
-    yield "selection.labels", params.selection.labels, LABELS
+        yield f"systems.{name}.labels", system.labels, labels
+    yield "selection.labels", params.selection.labels, labels
     for member in params.ensemble.members if isinstance(params.ensemble.members, list) else ():
         yield "ensemble.members", member, systems
 
@@ -95,56 +93,46 @@ def _mismatches(params: Params) -> Iterator[str]:
     for key, (encoder, features) in users.items():
         wanted = params.encoders[encoder].root.features
         if features != wanted:
-            yield f"{key}.features is {features!r}: the encoder {encoder} hears through {wanted!r}"
-    if not isinstance(params.features[params.pseudo_label.frequency.features], FrequenciesParams):
+            yield f"{key}.features is {features!r}: the encoder {encoder} takes {wanted!r}"
+    if params.features[params.pseudo_label.features()["frequency"]].kind != "characteristic_frequencies":
         yield "pseudo_label.frequency.features: it takes a front end of the kind characteristic_frequencies"
-    if not isinstance(params.features[params.pseudo_label.spectrum.features], LogMelParams | KaldiFbankParams):
+    if params.features[params.pseudo_label.features()["spectrum"]].kind not in ("log_mel", "kaldi_fbank"):
         yield "pseudo_label.spectrum.features: it takes a front end of the kind log_mel or kaldi_fbank"
     for name, block in params.encoders.items():
-        yield from _encoder_mismatches(params, name, block.root.architecture, block.root.features)
+        yield from _encoder_mismatches(params, name, block.root)
     for name, system in params.systems.items():
         yield from _system_mismatches(params, name, system)
 
 
-def _encoder_mismatches(params: Params, name: str, architecture: str, features: str) -> Iterator[str]:
-    front_end = params.features[features]
-    key = f"encoders.{name}.features is {features!r}"
-    ours = architecture in ("tiny", "small")
-    if ours and not (isinstance(front_end, KaldiFbankParams | LogMelParams) and front_end.n_mels % 16 == 0):
-        yield f"{key}: {architecture} takes a log_mel or kaldi_fbank whose n_mels is a multiple of 16"
-    published = PUBLISHED.get(architecture)
-    if published and (front_end.kind, front_end.bands) != (published.front_end, published.bands):
-        yield f"{key}: {architecture} takes a {published.front_end} of {published.bands} bands"
-    encoder = params.encoders[name].root
-    if isinstance(encoder, MelBands) and front_end.bands % encoder.tokens:
-        yield f"encoders.{name}.tokens is {encoder.tokens}: a divisor of the {front_end.bands} bands of {features}"
-    heard = (front_end.kind, front_end.sample_rate)
-    if architecture == "dual_branch" and heard != ("waveform", 16000):
-        yield f"{key}: dual_branch takes a waveform of 16000 Hz"
-    if isinstance(front_end, EnvelopeSpectrumParams | FrequenciesParams):
-        yield f"encoders.{name}.features is {features!r}: {front_end.kind} has no time axis to encode"
+def _encoder_mismatches(params: Params, name: str, encoder: EncoderBlock) -> Iterator[str]:
+    front_end = params.features[encoder.features]
+    key = f"encoders.{name}.features is {encoder.features!r}"
+    if mismatch := encoder.mismatch(front_end):
+        yield f"{key}: {encoder.architecture} {mismatch}"
+    if not front_end.encodable:
+        yield f"{key}: {front_end.kind} has no time axis to encode"
     elif front_end.clips == "train":
-        yield f"encoders.{name}.features is {features!r}: made of normal training clips alone, systems hear test clips"
+        yield f"{key}: made of normal training clips alone, systems embed test clips"
 
 
 def _system_mismatches(params: Params, name: str, system: System) -> Iterator[str]:
-    architecture: str = params.encoders[system.encoder].root.architecture
+    encoder = params.encoders[system.encoder].root
     trains, scores = system.train.root, system.score.root
     key = f"systems.{name}"
-    if (architecture == "dense") != isinstance(trains, Reconstruction):
+    if encoder.reconstructs != isinstance(trains, Reconstruction):
         yield f"{key}.train.objective is {trains.objective!r}: reconstruction and the encoder dense go together"
-    if isinstance(trains, Reconstruction) != isinstance(scores, ValueParams):
+    if isinstance(trains, Reconstruction) != (scores.input == "values"):
         yield f"{key}.score.scorer is {scores.scorer!r}: value and reconstruction go together"
-    if isinstance(trains, Classification) and architecture in WEIGHTLESS:
+    if isinstance(trains, Classification) and not encoder.has_weights:
         yield f"{key}.encoder is {system.encoder!r}: it has no weights to train, its objective is none"
-    if isinstance(trains, Classification) and trains.adaptation_module and not architecture.startswith(TRANSFORMERS):
-        yield f"{key}.train.adaptation_module: {architecture} is no transformer, leave it out"
-    if isinstance(trains, Classification) and not architecture.startswith(ADAPTED):
+    if isinstance(trains, Classification) and trains.adaptation_module and not encoder.transformer:
+        yield f"{key}.train.adaptation_module: {encoder.architecture} is no transformer, leave it out"
+    if isinstance(trains, Classification) and not encoder.adaptable:
         for part, off in (("fine_tune", "full"), ("groups", 0)):
             if (value := getattr(trains, part)) != off:
-                fitting = ", ".join(ADAPTED)
-                yield f"{key}.train.{part} is {value!r}: {architecture} is none of {fitting}: set it to {off}"
-    if isinstance(trains, Classification) and params.features[system.features].kind in ONE_DIMENSIONAL:
+                known = ", ".join(adaptable())
+                yield f"{key}.train.{part} is {value!r}: {encoder.architecture} is none of {known}: set it to {off}"
+    if isinstance(trains, Classification) and not params.features[system.features].spectrogram:
         for change in OF_SPECTROGRAMS:
             if share := getattr(trains, change):
                 yield f"{key}.train.{change} is {share:g}: {system.features} is no spectrogram, set it to 0"

@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from asd.base.artifacts import atomic, write_json
+from asd.core.artifacts import atomic, write_json
 from bench.harness import Row, as_json, as_markdown
 
 OUT = Path("data/bench")  # .md and .json; of this machine, so neither tracked nor committed

@@ -1,4 +1,4 @@
-"""Adaptation: clips a second against what the processor's, or the GPU's, matrix products allow."""
+"""Adaptation: clips a second against the limit by matrix products of the processor or GPU."""
 
 import tempfile
 import time
@@ -13,38 +13,38 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from asd.adaptation.batches import Batch, draw
 from asd.adaptation.loop import adapt
 from asd.adaptation.objective import create_objective
-from asd.base.section import load
+from asd.core.section import load
 from asd.encoders.encoder import Encoder
-from asd.encoders.params import AdaptParams, EncoderParams
-from asd.encoders.registry import create_encoder
+from asd.encoders.encoder_params import AdaptParams, EncoderParams
+from asd.encoders.networks import create_encoder
 from bench.harness import Row, in_turns
 from bench.products import operations_of, products, wait
 
 THREADS, RUNS = 2, 3
-SHARE = {"cpu": 0.4, "cuda": 0.3}
+FRACTION = {"cpu": 0.4, "cuda": 0.3}
 EAT = {"steps": 1, "batch": 2, "clones": 4, "mask": 0.8, "block": 5, "learning_rate": 5e-5}
-EAT |= {"decay": 0.9998, "decay_end": 0.99999, "decoder_layers": 6}  # of EAT; it has 16 clones
+EAT |= {"ema_decay": 0.9998, "ema_decay_end": 0.99999, "decoder_layers": 6}  # of EAT; it has 16 clones
 YEAR = 15_000 * 100  # [clips] of one DCASE year: fifteen machines of a thousand clips, a hundred times
 MACHINES, CLIPS = 7, 160  # of the default data
 MOST = 90.0  # [s] of the default's adapt
 
 
 class Noise:
-    """A store of made-up clips of one length, as in the default data."""
+    """A store of random clips of one length, as in the default data."""
 
-    def __init__(self, bands: int, rows: int) -> None:
-        self.bands, self.length = bands, rows
-        self.clips = np.random.default_rng(0).standard_normal((16, rows, bands), np.float32)
+    def __init__(self, n_features: int, n_frames: int) -> None:
+        self.n_features, self.length = n_features, n_frames
+        self.clips = np.random.default_rng(0).standard_normal((16, n_frames, n_features), np.float32)
 
     def __getitem__(self, clip: str) -> np.ndarray:
         return self.clips[int(clip) % 16]
 
-    def rows(self, clip: str) -> int:
-        """Count the rows of a clip."""
+    def n_frames(self, clip: str) -> int:
+        """Count the frames of a clip."""
         return self.length
 
     def normalised(self, x: np.ndarray) -> np.ndarray:
-        """Leave them as they are."""
+        """Return the clip unchanged."""
         return x
 
 
@@ -68,15 +68,15 @@ def rows() -> list[Row]:
 
 
 def _step(name: str, encoder: Any, params: AdaptParams, device: str) -> Row:
-    """Measure steps, drawing of the batch and optimiser included, against products of as many operations."""
+    """Measure steps, sampling of the batch and optimiser included, against products of as many operations."""
     model = create_objective(encoder, params).to(device)
-    store, own = Noise(128, 1000), machines()
+    store, clips_of = Noise(128, 1000), machines()
     optimiser = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), 1e-5)
 
     def step(clips: Sequence[int]) -> None:
-        drawn: Any = draw(store, own, params, model.student, 0, range(len(clips)))  # type: ignore[arg-type]
+        batch: Any = draw(store, clips_of, params, model.student, 0, range(len(clips)))  # type: ignore[arg-type]
         with torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda"):
-            losses, _ = model(Batch(*(part.to(device) for part in drawn)))
+            losses, _ = model(Batch(*(part.to(device) for part in batch)))
         (losses.frame.sum() + losses.utterance.sum()).backward()
         optimiser.step()
         optimiser.zero_grad()
@@ -89,10 +89,12 @@ def _step(name: str, encoder: Any, params: AdaptParams, device: str) -> Row:
     works: Mapping[str, Callable] = {"step": step, "peak": products(operations, device)}
     times = in_turns(works, clips, RUNS)
     where = f"{THREADS} threads, float32" if device == "cpu" else "GPU, bfloat16"
-    said = f"a step of adaptation of {name}, {len(clips)} clips x {params.clones} clones, {where}"
-    said += f", {operations / 1e9:.1f} GFLOP/clip"
+    name = f"a step of adaptation of {name}, {len(clips)} clips x {params.clones} clones, {where}"
+    name += f", {operations / 1e9:.1f} GFLOP/clip"
     floor = "matrix products of as many operations"
-    return Row(said, "ms/clip", times["step"], floor, times["peak"], floor, times["peak"], least_share=SHARE[device])
+    return Row(
+        name, "ms/clip", times["step"], floor, times["peak"], floor, times["peak"], min_fraction=FRACTION[device]
+    )
 
 
 def _year(step: Row) -> Row:
@@ -101,11 +103,11 @@ def _year(step: Row) -> Row:
 
 
 def _default(block: Any) -> Row:
-    """Measure what the default's adapt takes, without its probes."""
+    """Measure the adaptation of the default run, without its probes."""
     encoder: Encoder = create_encoder(block, 128)  # type: ignore[assignment]
     store: Any = Noise(128, 160)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as work:
         adapt(encoder, store, machines(), block.adapt, 0, torch.device("cpu"), Path(work))
     seconds = [time.perf_counter() - start]
-    return Row(f"adapt of the default, {block.adapt.steps} steps", "s", seconds, "allowed", [MOST], most=MOST)
+    return Row(f"adapt of the default, {block.adapt.steps} steps", "s", seconds, "allowed", [MOST], limit=MOST)

@@ -1,4 +1,4 @@
-"""Training steps of the convolutional networks: share of what matrix products allow."""
+"""Training steps of the convolutional networks: fraction of the limit by matrix products."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,16 +7,16 @@ import torch
 import yaml
 from torch import nn
 
-from asd.base.section import checked
 from asd.classifiers.losses.adacos import AdaCos
-from asd.encoders.params import EncoderBlock, EncoderParams
-from asd.encoders.registry import create_encoder
-from asd.features.params import FrontEnd
+from asd.core.section import checked
+from asd.encoders.encoder_params import EncoderBlock, EncoderParams
+from asd.encoders.networks import create_encoder
+from asd.features.front_end import FrontEnd
 from bench.harness import Row, in_turns
 from bench.products import operations_of, products, wait
 
 THREADS, RUNS, BATCH, CLASSES, SECONDS = 2, 3, 16, 40, 10
-WIDTHS = {"se_resnet18": (32, 64), "dual_branch": (8, 16)}  # of each the last is the paper's
+WIDTHS = {"se_resnet18": (32, 64), "dual_branch": (8, 16)}  # the last of each is the paper's
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8"))
 
 
@@ -30,10 +30,10 @@ def networks() -> dict[str, EncoderBlock]:
 
 
 def shape(block: EncoderBlock) -> tuple[int, int]:
-    """Give rows and bands of ten seconds as a network hears them."""
-    heard = checked(FrontEnd, PARAMS["features"][block.features]).root
-    assert heard.rows_per_second
-    return round(SECONDS * heard.rows_per_second), heard.bands
+    """Give frames and features of ten seconds as a network takes them."""
+    front_end = checked(FrontEnd, PARAMS["features"][block.features]).root
+    assert front_end.frames_per_second
+    return round(SECONDS * front_end.frames_per_second), front_end.n_features
 
 
 def rows() -> list[Row]:
@@ -56,10 +56,10 @@ def _step(name: str, block: EncoderBlock, device: str) -> list[Row]:
     times = in_turns(works, clips, RUNS)
     found = []
     for precision, other in (("float32", "bfloat16"), ("bfloat16", "float32")):
-        said = f"a training step of {name}, {len(clips)} clips of {SECONDS} s, {device}, {precision}"
-        said += f", {operations / 1e9:.2f} GFLOP/clip"
+        title = f"a training step of {name}, {len(clips)} clips of {SECONDS} s, {device}, {precision}"
+        title += f", {operations / 1e9:.2f} GFLOP/clip"
         floor = f"matrix products of as many operations in {precision}"
-        row = Row(said, "ms/clip", times[precision], other, times[other], floor, times[f"{precision} products"])
+        row = Row(title, "ms/clip", times[precision], other, times[other], floor, times[f"{precision} products"])
         found.append(row)
     return found
 
@@ -73,11 +73,11 @@ def _training(block: EncoderBlock, device: str, low: bool, clips: int) -> Callab
     optimiser = torch.optim.Adam([*network.parameters(), *loss.parameters()], 1e-3)
 
     def step(items: Sequence) -> None:
-        own = slice(max(2, len(items)))
+        batch = slice(max(2, len(items)))
         with torch.autocast(device, torch.bfloat16, enabled=low):
-            embeddings = network(x[own]).flatten(1)
+            embeddings = network(x[batch]).flatten(1)
         optimiser.zero_grad(set_to_none=True)
-        loss(embeddings.float(), y[own])[0].backward()
+        loss(embeddings.float(), y[batch])[0].backward()
         optimiser.step()
         wait(device)
 

@@ -1,4 +1,4 @@
-"""Encoders: embeddings a second against what the processor's matrix products allow."""
+"""Encoders: embeddings a second against the limit by matrix products of the processor."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from asd.encoders.encoder import Encoder
+from asd.encoders.networks import create_encoder
 from asd.encoders.precision import at_precision
-from asd.encoders.registry import create_encoder
 from bench.harness import Row, in_turns
 
 ROWS, BATCH, RUNS = 998, 4, 3  # ten seconds; clips at once
@@ -17,7 +17,7 @@ THREADS = 2
 
 @torch.inference_mode()
 def rows() -> list[Row]:
-    """Measure EAT base with drawn weights, in float32 and in what is faster here."""
+    """Measure EAT base with random weights, in float32 and in the faster of bfloat16 and int8."""
     torch.set_num_threads(THREADS)
     encoder = create_encoder("eat_base")
     assert isinstance(encoder, Encoder)
@@ -30,9 +30,16 @@ def rows() -> list[Row]:
     def row(low: str, reference: str, least: float = 0.0) -> Row:
         floor = "float32" if low == "float32" else "bfloat16"
         products = times[f"{floor} products"]
-        said = f"matrix products of as many operations in {floor}"
+        floor_name = f"matrix products of as many operations in {floor}"
         return Row(
-            name.format(low), "ms/clip", times[low], reference, times[reference], said, products, least_share=least
+            name.format(low),
+            "ms/clip",
+            times[low],
+            reference,
+            times[reference],
+            floor_name,
+            products,
+            min_fraction=least,
         )
 
     fastest = min(("bfloat16", "int8"), key=lambda low: min(times[low]))

@@ -15,21 +15,22 @@ import pandas as pd
 import soundfile
 from scipy import fft
 
-from asd.base.compute import ComputeParams
-from asd.base.section import checked, read_params
-from asd.clips import COLUMNS
+from asd.core.clips import COLUMNS
+from asd.core.compute import ComputeParams
+from asd.core.section import checked, read_params
 from asd.features.extraction import extract_all
-from asd.features.params import FrontEnd
+from asd.features.fitting import FittedFrontEnd
+from asd.features.front_end import FrontEnd
 from bench.harness import Row, in_turns, peak_memory
 
 CLIPS, SECONDS, RATE = 1000, 10, 16000
 WORKERS = 2
 BATCH = 8  # [clips] of one Fourier transform of the floor
-RUNS = 3  # the usual loop takes its time
+RUNS = 3  # the loop of librosa is slow
 LOG_MEL = {"kind": "log_mel", "sample_rate": RATE, "n_fft": 1024, "hop_length": 512, "n_mels": 128}
 LOG_MEL |= {"f_min": 0, "f_max": 8000}  # of the baseline
 FBANK = {"kind": "kaldi_fbank", "sample_rate": RATE, "n_mels": 128, "frame_shift": 10}
-FBANK |= {"mean": -4.268, "deviation": 4.569}  # of EAT
+FBANK |= {"mean": -4.268, "std": 4.569}  # of EAT
 MEMORY = 600.0  # [MiB] of the stage, with any number of clips
 MANY = 10_000
 
@@ -53,17 +54,17 @@ def recordings(count: int) -> Iterator[list[str]]:
 
 
 def _ours(block: dict[str, Any]) -> Callable[[Sequence[str]], None]:
-    params, compute = checked(FrontEnd, block).root, ComputeParams.model_validate({"jobs": WORKERS})
+    front_end, compute = FittedFrontEnd(checked(FrontEnd, block).root), ComputeParams.model_validate({"jobs": WORKERS})
 
     def work(files: Sequence[str]) -> None:
-        for _ in extract_all({f: f for f in files}, params, compute):
+        for _ in extract_all({f: f for f in files}, front_end, compute):
             pass
 
     return work
 
 
 def _usual(path: str) -> np.ndarray:
-    """Compute what everybody's script computes for one clip."""
+    """Compute one clip's log-mel spectrogram by librosa, as common scripts do."""
     import librosa
 
     waveform, _ = librosa.load(path, sr=RATE)
@@ -85,10 +86,10 @@ def _usual_jobs(files: Sequence[str]) -> None:
 def _floor(files: Sequence[str], threads: int = 1) -> None:
     """Read the bytes, and transform as many frames in batches."""
     for start in range(0, len(files), BATCH):
-        some = files[start : start + BATCH]
-        for path in some:
+        batch = files[start : start + BATCH]
+        for path in batch:
             Path(path).read_bytes()
-        fft.rfft(_FRAMES[: len(some) * len(_FRAMES) // BATCH], axis=1, workers=threads)
+        fft.rfft(_FRAMES[: len(batch) * len(_FRAMES) // BATCH], axis=1, workers=threads)
 
 
 _FRAMES = np.random.default_rng(0).standard_normal((BATCH * (1 + SECONDS * RATE // 512), 1024), np.float32)
@@ -101,8 +102,8 @@ def _log_mel(files: list[str]) -> list[Row]:
     floor = ("bytes + one batched FFT", times["floor"])
     floors = (f"the same FFT by {WORKERS} threads", times["floors"])
     return [
-        Row(name, "ms/clip", times["ours"], "librosa loop", times["loop"], *floor, least_ratio=4, least_share=0.6),
-        Row(name, "ms/clip", times["ours"], jobs, times["jobs"], *floors, least_ratio=1),
+        Row(name, "ms/clip", times["ours"], "librosa loop", times["loop"], *floor, min_ratio=4, min_fraction=0.6),
+        Row(name, "ms/clip", times["ours"], jobs, times["jobs"], *floors, min_ratio=1),
     ]
 
 
@@ -131,8 +132,8 @@ def _memory(files: list[str]) -> list[Row]:
     few, many = (_peak(files, count) for count in (len(files), MANY))
     name = "stage features@log_mel, peak memory, {} clips"
     return [
-        Row(name.format(len(files)), "MiB", [few], f"{MANY} clips", [many], most=MEMORY),
-        Row(name.format(MANY), "MiB", [many], f"{len(files)} clips", [few], least_ratio=0.75, most=MEMORY),
+        Row(name.format(len(files)), "MiB", [few], f"{MANY} clips", [many], limit=MEMORY),
+        Row(name.format(MANY), "MiB", [many], f"{len(files)} clips", [few], min_ratio=0.75, limit=MEMORY),
     ]
 
 
@@ -155,7 +156,7 @@ def stage(folder: str) -> None:
 
 
 def _project(folder: Path, files: list[str], count: int) -> None:
-    """Lay out what the stage reads: params and the tables of as many clips, the files over and over again."""
+    """Write the inputs of the stage: params and the tables of as many clips, the same files repeatedly."""
     import yaml
 
     params = {"features": {"log_mel": read_params()["features"]["log_mel"]}, "compute": {"jobs": WORKERS}}

@@ -1,7 +1,6 @@
 """Rows of ratios: a time or a size beside its reference and its floor, measured in turns, several times."""
 
 import re
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ RUNS = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what was measured, against what, and what is asked of it."""
+    """One line of the table: measured values, the reference, and limits."""
 
     name: str
     unit: str
@@ -25,30 +24,30 @@ class Row:
     """Of the same number of runs, in turns with ours."""
     floor: str = ""
     floor_values: list[float] = field(default_factory=list)
-    """What can't be undercut."""
-    least_ratio: float = 0.0
-    """Of reference to value."""
-    least_share: float = 0.0
-    """Of floor to value."""
-    most: float = float("inf")
+    """A lower bound of what is possible."""
+    min_ratio: float = 0.0
+    """Smallest ratio of reference to value."""
+    min_fraction: float = 0.0
+    """Smallest ratio of floor to value."""
+    limit: float = float("inf")
     """Largest value allowed."""
 
     @property
     def ratio(self) -> float:
-        """How many times as much the reference takes: the median of the runs' ratios, which other work hardly moves."""
+        """Ratio of the reference to ours: the median of the runs' ratios, which other load hardly changes."""
         return _ratio(self.reference_values, self.values)
 
     @property
-    def share(self) -> float | None:
-        """How near the floor we are, 1 at best; None without a floor."""
+    def fraction(self) -> float | None:
+        """Ratio of the floor to ours, 1 at best; None without a floor."""
         return _ratio(self.floor_values, self.values) if self.floor_values else None
 
     @property
     def met(self) -> bool:
-        """Whether all that is asked of the row holds."""
-        share = self.share
-        near = self.least_share == 0 or (share is not None and share >= self.least_share)
-        return self.ratio >= self.least_ratio and near and median(self.values) <= self.most
+        """Whether the row keeps its limits."""
+        fraction = self.fraction
+        near = self.min_fraction == 0 or (fraction is not None and fraction >= self.min_fraction)
+        return self.ratio >= self.min_ratio and near and median(self.values) <= self.limit
 
 
 def in_turns(
@@ -57,21 +56,21 @@ def in_turns(
     runs: int = RUNS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Time several works one after the other, several times over, so that all see the same machine.
+    """Time several works in turns, several times over, so that all see the same load.
 
     Parameters
     ----------
     works : mapping
-        What to do with the items, by name. Each does it with a few of them beforehand, which counts for nothing.
+        Functions of the items, by name. Each is called with a few of them beforehand, which is not timed.
     items : sequence
     runs : int
     clock : callable
-        Seconds. Works of one thread are better told by ``time.process_time``: what else runs here does not count.
+        Seconds. Works of one thread are better measured by ``time.process_time``, which leaves other load out.
 
     Returns
     -------
     dict
-        Milliseconds an item, of each run.
+        Milliseconds per item, of each run.
     """
     for work in works.values():
         work(items[: 1 + len(items) // 20])
@@ -90,6 +89,12 @@ def peak_memory() -> float:
     text = status.read_text() if status.exists() else ""
     if peak := re.search(r"VmHWM:\s+(\d+)", text):  # getrusage would count the process that started this one, too
         return int(peak[1]) / 2**10
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 2**20
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
@@ -107,8 +112,8 @@ def as_json(rows: list[Row]) -> list[dict]:
             "reference_median": _rounded(median(row.reference_values)),
             "ratio": _rounded(row.ratio),
             **({"floor": row.floor, "floor_median": _rounded(median(row.floor_values))} if row.floor_values else {}),
-            **({"share_of_floor": _rounded(row.share)} if row.share else {}),
-            "asked": asked(row),
+            **({"fraction_of_floor": _rounded(row.fraction)} if row.fraction else {}),
+            "required": required(row),
             "met": row.met,
         }
         for row in rows
@@ -117,23 +122,24 @@ def as_json(rows: list[Row]) -> list[dict]:
 
 def as_markdown(rows: list[Row]) -> str:
     """Write rows as one markdown table."""
-    lines = ["| what | median [low, high] | reference | ratio | floor | floor / ours | asked | met |"]
+    lines = ["| measured | median [low, high] | reference | ratio | floor | floor / ours | required | met |"]
     lines.append("| --- | ---: | ---: | ---: | ---: | ---: | --- | --- |")
     for row in rows:
         ours = f"{median(row.values):.3g} [{min(row.values):.3g}, {max(row.values):.3g}] {row.unit}"
         reference = f"{row.reference}: {median(row.reference_values):.3g} {row.unit}"
         floor = f"{row.floor}: {median(row.floor_values):.3g} {row.unit}" if row.floor_values else ""
-        share = f"{row.share:.0%}" if row.share else ""
-        cells = [row.name, ours, reference, f"{row.ratio:.2f}", floor, share, asked(row), "yes" if row.met else "NO"]
+        fraction = f"{row.fraction:.0%}" if row.fraction else ""
+        met = "yes" if row.met else "NO"
+        cells = [row.name, ours, reference, f"{row.ratio:.2f}", floor, fraction, required(row), met]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def asked(row: Row) -> str:
-    """Say what is asked of a row."""
-    parts = [f"ratio >= {row.least_ratio:g}"] if row.least_ratio else []
-    parts += [f"floor / ours >= {row.least_share:.0%}"] if row.least_share else []
-    parts += [f"<= {row.most:g} {row.unit}"] if row.most < float("inf") else []
+def required(row: Row) -> str:
+    """Write the limits of a row."""
+    parts = [f"ratio >= {row.min_ratio:g}"] if row.min_ratio else []
+    parts += [f"floor / ours >= {row.min_fraction:.0%}"] if row.min_fraction else []
+    parts += [f"<= {row.limit:g} {row.unit}"] if row.limit < float("inf") else []
     return ", ".join(parts)
 
 

@@ -24,7 +24,7 @@ def rows() -> list[Row]:
         paths = _recordings(Path(folder))
         times = in_turns({"ours": _index, "loop": _read}, paths, runs=RUNS)
     name = f"index, {CLIPS} clips of {SECONDS} s, decoded, hashed and searched for leaks"
-    return [Row(name, "ms/clip", times["ours"], "soundfile.read, one thread", times["loop"], most=MOST)]
+    return [Row(name, "ms/clip", times["ours"], "soundfile.read, one thread", times["loop"], limit=MOST)]
 
 
 def _recordings(folder: Path) -> list[str]:

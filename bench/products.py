@@ -1,4 +1,4 @@
-"""What a processor or GPU can do at most: products of large square matrices."""
+"""The upper limit of a processor or GPU: products of large square matrices."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,13 +19,13 @@ def operations_of(work: Callable[[], object]) -> int:
 
 
 def _convolution_backward(out: Sequence[int], _: Any, weight: Sequence[int], *others: Any, **__: Any) -> int:
-    """Count the operations of the gradients that are asked for; torch's own count forgets the groups."""
+    """Count the operations of the gradients that are needed; torch's own count leaves the groups out."""
     mask: Sequence[bool] = others[7]
     return 2 * math.prod(out) * math.prod(weight[1:]) * sum(mask[:2])
 
 
 def products(operations: float, device: str, precision: torch.dtype | None = None) -> Callable[[Sequence], None]:
-    """Multiply square matrices for so many operations an item; on a GPU in bfloat16 unless told otherwise."""
+    """Multiply square matrices for so many operations an item; on a GPU in bfloat16 by default."""
     n = SIZE[device]
     precision = precision or (torch.bfloat16 if device == "cuda" else torch.float32)
     a, b = (torch.randn(n, n, device=device, dtype=precision) for _ in range(2))
@@ -41,6 +41,6 @@ def products(operations: float, device: str, precision: torch.dtype | None = Non
 
 
 def wait(device: str) -> None:
-    """Wait until a GPU has done what it was given."""
+    """Wait until a GPU has finished."""
     if device == "cuda":
         torch.cuda.synchronize()

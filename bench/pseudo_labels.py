@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from asd.base.section import load
+from asd.core.section import load
+from asd.pseudo_labels.grouping import Clips
 from asd.pseudo_labels.label import label
-from asd.pseudo_labels.methods import Clips
 from asd.pseudo_labels.params import PseudoLabelParams
 from bench.harness import Row, in_turns
 
@@ -17,26 +17,26 @@ MOST = 60_000 / MACHINES  # [ms/machine]: all of them in a minute
 
 
 def rows() -> list[Row]:
-    """Measure the labels of a whole year's machines against one matrix product a machine."""
+    """Measure the labels of a whole year's machines against one matrix product per machine."""
     params = load(PseudoLabelParams, "pseudo_label")
     made = [_machine(number) for number in range(MACHINES)]
 
-    def ours(some: Sequence[int]) -> None:
-        tables, clips = zip(*(made[number] for number in some), strict=True)
+    def ours(numbers: Sequence[int]) -> None:
+        tables, clips = zip(*(made[number] for number in numbers), strict=True)
         label(pd.concat(tables), Clips(*map(np.concatenate, zip(*clips, strict=True))), params)
 
-    def products(some: Sequence[int]) -> None:
-        for number in some:
+    def products(numbers: Sequence[int]) -> None:
+        for number in numbers:
             x = made[number][1].embeddings
             x @ x.T
 
     times = in_turns({"ours": ours, "products": products}, range(MACHINES), RUNS)
     name = f"pseudo-labels, {MACHINES} machines of {CLIPS} clips x {DIMS} dimensions, all methods"
-    return [Row(name, "ms/machine", times["ours"], "all distances once", times["products"], most=MOST)]
+    return [Row(name, "ms/machine", times["ours"], "all distances once", times["products"], limit=MOST)]
 
 
 def _machine(number: int) -> tuple[pd.DataFrame, Clips]:
-    """Make up the clips of one machine: groups of speeds and of sounds, and much that is neither."""
+    """Simulate the clips of one machine: groups of speeds and of sounds, in noise."""
     draw = np.random.default_rng(number)
     speed, sound = draw.integers(GROUPS // 2, size=CLIPS), draw.integers(2, size=CLIPS)
     means = {dims: draw.standard_normal((GROUPS, dims)) for dims in (DIMS, BANDS)}

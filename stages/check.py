@@ -1,8 +1,8 @@
 """Stage check: refuse a wrong params.yaml before anything runs."""
 
-from asd.base.artifacts import write_json
-from asd.base.section import read_params
-from asd.base.stage import run
+from asd.core.artifacts import write_json
+from asd.core.section import read_params
+from asd.core.stage import run
 from asd.params import check
 
 

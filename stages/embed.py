@@ -1,31 +1,30 @@
-"""Stage embed: pooled embeddings of the training clips, what the labellers see."""
+"""Stage embed: pooled embeddings of the training clips, from which pseudo-labels are made."""
 
-from pathlib import Path
-
-from asd.base import compute
-from asd.base.artifacts import write_array, write_csv, write_metrics
-from asd.base.section import load
-from asd.base.stage import run
-from asd.clips import TRAIN_CLIPS, read_clips, training
-from asd.encoders.batches import apply
-from asd.encoders.params import EmbedParams
-from asd.encoders.registry import read_encoder
+from asd.core import compute
+from asd.core.artifacts import write_array, write_csv, write_metrics
+from asd.core.clips import training
+from asd.core.project import Project
+from asd.core.stage import run
+from asd.encoders.embedding import apply
+from asd.encoders.encoder_params import EmbedParams
+from asd.encoders.networks import read_encoder
 from asd.features.store import FeatureStore
 
 
 def main() -> str:
-    """Embed the normal training clips with the labellers' encoder."""
-    params = load(EmbedParams, "embed")
-    clips = training(read_clips(TRAIN_CLIPS))
-    store = FeatureStore(Path("data/features") / params.features / "train")
+    """Embed the normal training clips with the encoder ``embed.encoder``."""
+    project = Project()
+    params = project.section(EmbedParams, "embed")
+    clips = training(project.train_clips())
+    store = FeatureStore(project.features(params.features))
     device = compute.device()
-    network = read_encoder(Path("data/encoders") / params.encoder).to(device)
+    network = read_encoder(project.encoder(params.encoder)).to(device)
     embeddings = apply(network, [store], list(clips["clip_id"]), device)
-    output = Path("data/embeddings") / params.encoder
+    output = project.embed(params.encoder)
     write_array(output / "embeddings.npy", embeddings)
     write_csv(output / "clips.csv", clips[["clip_id"]])
     write_metrics(
-        "metrics/embed.json", {"clips": len(clips), "bands": embeddings.shape[1], "dims": embeddings.shape[2]}
+        project.metrics / "embed.json", {"clips": len(clips), "bands": embeddings.shape[1], "dims": embeddings.shape[2]}
     )
     return f"{' x '.join(map(str, embeddings.shape))} in {output}"
 

@@ -1,56 +1,45 @@
-"""One front end over all clips: ragged, memory-mapped, training and test apart, machine after machine."""
+"""Stage features@<front end>: one front end over all clips, training and test apart, machine after machine."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
-from asd.base.artifacts import publish, read_csv, write_metrics
-from asd.base.compute import compute_params
-from asd.base.section import load
-from asd.base.stage import run
-from asd.checkpoints import fingerprint, unfinished
-from asd.clips import CLIPS, FILES, read_clips, training
+from asd.core.artifacts import publish, read_csv, write_metrics
+from asd.core.checkpoints import fingerprint, unfinished
+from asd.core.clips import read_clips, training
+from asd.core.compute import compute_params
+from asd.core.project import CLIPS, FILES, Project
+from asd.core.stage import run
 from asd.features.extraction import extract_all
-from asd.features.fitting import fitted
-from asd.features.params import FrontEnd, FrontEndParams
+from asd.features.fitting import FittedFrontEnd, description_of, fit_front_end
+from asd.features.front_end import FrontEnd, FrontEndParams
 from asd.features.store import FeatureStore, describe, is_whole, writer
 
 STORES = {"train": ("train", "supplemental"), "test": ("test",)}  # the splits that a store holds
 FEATURES = Path("data/features")
 
 Part = tuple[str, str]  # machine, store
+Parts = dict[Part, dict[str, str]]  # files by clip id, in the order of ids
 
 
 def main(name: str) -> str:
     """Compute the front end ``features.<name>``."""
-    params, compute = load(FrontEnd, "features", name).root, compute_params()
-    rate = {} if params.rows_per_second is None else {"rows_per_second": params.rows_per_second}
-    clips = read_clips().merge(read_csv(FILES, ("clip_id", "path")), on="clip_id")
+    project = Project()
+    params = project.section(FrontEnd, "features", name).root
+    clips = read_clips(CLIPS).merge(read_csv(FILES, ("clip_id", "path")), on="clip_id")
     parts = _parts(clips if params.clips == "all" else training(clips))
-    with unfinished(f"features@{name}", fingerprint(params, CLIPS, FILES)) as work:
-        todo = {part: files for part, files in parts.items() if not is_whole(work / part[1], part[0])}
-        _say_resumed(parts, todo)
-        own = {str(machine): _fitted(params, some) for machine, some in clips.groupby("machine")}
-        with tqdm(total=sum(map(len, todo.values())), desc=name, unit="clip", disable=None) as bar:
-            for (machine, store), files in todo.items():
-                with writer(work / store, machine, params.bands, params.precision) as append:
-                    for clip_id, rows in extract_all(files, own[machine], compute):
-                        append(clip_id, rows)
-                        bar.update()
+    with unfinished(project.work / f"features@{name}", fingerprint(params, CLIPS, FILES)) as work:
+        fitted = {str(machine): _fitted(params, some) for machine, some in clips.groupby("machine")}
+        _write_missing(work, name, parts, fitted)
         for store in STORES:
-            describe(work / store, {**params.model_dump(), "bands": params.bands, **rate, **_per_machine(params, own)})
+            describe(work / store, description_of(params, fitted))
             publish(work / store, FEATURES / name / store)
-    stores = [FeatureStore(FEATURES / name / store) for store in STORES]
-    count = sum(map(len, stores))
-    total = sum(store.rows(clip_id) for store in stores for clip_id in store.clip_ids)
-    write_metrics(f"metrics/features/{name}.json", {"clips": count, "rows": total, "bands": params.bands, **rate})
-    return f"{count} clips, {total} rows of {params.bands} in {FEATURES / name}"
+    return _summary(name, params)
 
 
-def _parts(clips: pd.DataFrame) -> dict[Part, dict[str, str]]:
-    """Find the files by clip id, in the order of ids, of each machine and store that has any."""
+def _parts(clips: pd.DataFrame) -> Parts:
+    """Find the files of each machine and store that has any."""
     store = clips["split"].map({split: store for store, splits in STORES.items() for split in splits})
     return {
         (str(machine), str(name)): dict(zip(some["clip_id"], some["path"], strict=True))
@@ -58,24 +47,38 @@ def _parts(clips: pd.DataFrame) -> dict[Part, dict[str, str]]:
     }
 
 
-def _fitted(params: FrontEndParams, clips: pd.DataFrame) -> FrontEndParams:
-    """Fit what the description leaves open to the training and noise-only clips of one machine."""
+def _fitted(params: FrontEndParams, clips: pd.DataFrame) -> FittedFrontEnd:
+    """Fit what the block leaves open to the training and noise-only clips of one machine."""
     noise = clips[(clips["kind"] == "noise") & (clips["split"] != "test")]
     trains = training(clips)
-    return fitted(params, list(trains["sample_rate"]), list(trains["path"]), list(noise["path"]))
+    return fit_front_end(params, list(trains["sample_rate"]), list(trains["path"]), list(noise["path"]))
 
 
-def _per_machine(params: FrontEndParams, own: dict[str, FrontEndParams]) -> dict[str, Any]:
-    """Describe what was fitted: the keys that differ from the common description, by machine."""
-    common = params.model_dump()
-    found = {m: {k: v for k, v in p.model_dump().items() if v != common[k]} for m, p in own.items()}
-    return {"machines": found} if any(found.values()) else {}
-
-
-def _say_resumed(parts: dict[Part, dict[str, str]], todo: dict[Part, dict[str, str]]) -> None:
-    machines, missing = ({machine for machine, _ in some} for some in (parts, todo))
+def _write_missing(work: Path, name: str, parts: Parts, fitted: dict[str, FittedFrontEnd]) -> None:
+    """Write the machines that an interrupted run did not."""
+    todo = {part: files for part, files in parts.items() if not is_whole(work / part[1], part[0])}
     if len(todo) < len(parts):
+        machines, missing = ({machine for machine, _ in some} for some in (parts, todo))
         print(f"resumed: {len(machines - missing)} of {len(machines)} machines were there", flush=True)
+    compute = compute_params()
+    with tqdm(total=sum(map(len, todo.values())), desc=name, unit="clip", disable=None) as bar:
+        for (machine, store), files in todo.items():
+            params = fitted[machine].params
+            with writer(work / store, machine, params.n_features, params.precision) as append:
+                for clip_id, rows in extract_all(files, fitted[machine], compute):
+                    append(clip_id, rows)
+                    bar.update()
+
+
+def _summary(name: str, params: FrontEndParams) -> str:
+    """Write the metrics, and sum up in a line."""
+    stores = [FeatureStore(FEATURES / name / store) for store in STORES]
+    clips = sum(map(len, stores))
+    frames = sum(store.n_frames(clip_id) for store in stores for clip_id in store.clip_ids)
+    rate = {} if params.frames_per_second is None else {"frames_per_second": params.frames_per_second}
+    counts = {"clips": clips, "n_frames": frames, "n_features": params.n_features}
+    write_metrics(f"metrics/features/{name}.json", counts | rate)
+    return f"{clips} clips, {frames} frames of {params.n_features} features in {FEATURES / name}"
 
 
 if __name__ == "__main__":

@@ -2,28 +2,30 @@
 
 import pandas as pd
 
-from asd.base.artifacts import write_csv, write_metrics
-from asd.base.section import load
-from asd.base.stage import run
-from asd.clips import CLIPS, FILES, LABELS, TRAIN_CLIPS, TRUTH, training, write_clips
-from asd.datasets import auxiliary, registry
+from asd.core.artifacts import write_csv, write_metrics
+from asd.core.clips import training, write_clips
+from asd.core.compute import compute_params
+from asd.core.positions import last_recordings, with_positions
+from asd.core.project import CLIPS, FILES, HIDDEN, LABELS, POSITIONS, RAW, TRAIN_CLIPS, TRUTH
+from asd.core.section import load
+from asd.core.stage import run
+from asd.datasets.dataset import dataset
+from asd.datasets.dataset_params import DatasetParams, IndexParams
 from asd.datasets.index import make_index
-from asd.datasets.params import CalibrationParams, DatasetParams, IndexParams
 from asd.features.channels import survey
-from asd.positions import POSITIONS, last_recordings, with_positions
+from asd.simulation import auxiliary
 
 
 def main() -> str:
     """Decode and index all recordings."""
-    params = load(DatasetParams, "dataset")
-    on_bad_clip = load(IndexParams, "index").on_bad_clip
-    recordings = registry.dataset(params.name).recordings(params, registry.RAW, registry.TRUTH)
+    params, options = load(DatasetParams, "dataset"), load(IndexParams, "index")
+    recordings = dataset(params.name).recordings(params, RAW, HIDDEN)
     if params.auxiliary == "simulated":
-        recordings = pd.concat([recordings, auxiliary.recordings(registry.RAW)], ignore_index=True)
-    index = make_index(recordings, on_bad_clip)
+        recordings = pd.concat([recordings, auxiliary.recordings(RAW)], ignore_index=True)
+    index = make_index(recordings, options.on_bad_clip, compute_params())
     write_clips(index.clips, CLIPS)
     write_csv(POSITIONS, index.positions)
-    calibrating = last_recordings(with_positions(index.clips), load(CalibrationParams, "score").calibration)
+    calibrating = last_recordings(with_positions(index.clips, POSITIONS), options.calibration_fraction)
     write_clips(index.clips[(index.clips["split"] != "test") & ~calibrating], TRAIN_CLIPS)
     write_csv(FILES, index.files)
     write_csv(LABELS / "given.csv", index.given)

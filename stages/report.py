@@ -1,22 +1,18 @@
 """Write the report: one self-contained HTML page."""
 
-from pathlib import Path
-
-from asd.base.artifacts import read_json
-from asd.base.section import read_params
-from asd.base.stage import run
+from asd.core.project import Project
+from asd.core.stage import run
 from asd.report.embeddings import before_and_after
 from asd.report.page import write_report
-
-OUTPUT = Path("data/report/index.html")
 
 
 def main() -> str:
     """Show what all systems achieved."""
-    blocks = dict(read_json("data/ensemble/systems.json"))
-    systems, trained = list(blocks), before_and_after(blocks, read_params()["embed"]["encoder"])
-    write_report(OUTPUT, systems, Path("metrics"), Path("data/evaluation"), Path("data/pseudo_labels"), trained)
-    return f"{len(systems) + 1} systems in {OUTPUT}"
+    project = Project()
+    blocks, data, output = project.params["systems"], project.data, project.data / "report" / "index.html"
+    trained = before_and_after(blocks, project.params["embed"]["encoder"], data)
+    write_report(output, list(blocks), project.metrics, data / "evaluation", data / "pseudo_labels", trained)
+    return f"{len(blocks) + 1} systems in {output}"
 
 
 if __name__ == "__main__":

@@ -1,37 +1,50 @@
-"""Stage score@<system>: anomaly scores, thresholds and decisions."""
+"""Stage score@<system>: scores of all clips and of pseudo anomalies, by the system's own scorer and the candidates."""
 
-from pathlib import Path
-
-from asd.base.artifacts import write_csv, write_metrics
-from asd.base.section import load, read_params
-from asd.base.stage import run
-from asd.clips import read_clips
-from asd.positions import with_positions
-from asd.scoring.drift import drift
-from asd.scoring.extracted import read_extracted, read_second, read_trained, with_fitted
-from asd.scoring.params import ScoreParams
-from asd.scoring.summary import promise, summary
-from asd.scoring.table import score_table, sections
+from asd.core.artifacts import read_csv, write_csv, write_metrics
+from asd.core.compute import compute_params
+from asd.core.project import Project
+from asd.core.stage import run
+from asd.scoring.candidates import candidate_scores
+from asd.scoring.embeddings import read_embeddings
+from asd.scoring.registry import ScoreParams
+from asd.scoring.summary import guarantee, summary
+from asd.scoring.table import score_table
+from asd.selection.evidence import make_evidence, scorers_tried, write_evidence
+from asd.selection.params import SelectionParams
+from asd.selection.pseudo_auc import OWN
 
 
 def main(name: str) -> str:
-    """Score all machine clips by one system."""
-    params, clips = load(ScoreParams, "systems", name, "score").root, with_positions(read_clips())
-    clips = with_fitted(clips, Path("data/extracted") / name)
-    trained, extracted = read_trained(), read_extracted(Path("data/extracted") / name, clips)
-    second = read_second(Path("data/extracted") / name, clips)
-    table = score_table(clips, trained, extracted, params, int(read_params()["seed"]), second)
-    found = summary(table, clips, params, trained)
-    for section in sections(clips, trained, next(iter(extracted.values()))):
-        order = drift(section.embeddings[section.memory], section.domain, section.position)
-        if order is not None:
-            machine, number = section.clips[["machine", "section"]].iloc[0]
-            found[machine][f"section_{number}"]["drift"] = order._asdict()
-    output = Path("data/scores") / name / "scores.csv"
-    write_csv(output, table)
-    write_metrics(Path("metrics/score") / f"{name}.json", found)
-    said = f"{(table['split'] == 'test').sum()} test scores in {output}"
-    return "; ".join(filter(None, [said, promise(found, params)]))
+    """Score all machine clips, held-out training clips and pseudo anomalies of one system; no label of a test clip."""
+    project, compute = Project(), compute_params()
+    params = project.section(ScoreParams, "systems", name, "score").root
+    selection = project.section(SelectionParams, "selection")
+    seed, output, trained = project.seed, project.scores(name), project.reference()
+    made = read_embeddings(project.embeddings(name), project.clips(positions=True))
+
+    for file in ("best.csv", "pseudo.csv", "pseudo_aucs.csv"):  # of another run, without DVC
+        (output / file).unlink(missing_ok=True)
+    table = score_table(made.clips, trained, made.by_seed, params, seed, made.second, compute)
+    write_csv(output / "scores.csv", table)
+    write_csv(output / "clips.csv", made.clips[["clip_id"]].assign(fitted=made.clips["fitted"].astype(int)))
+    write_csv(output / "candidates.csv", candidate_scores(made.clips, trained, made.by_seed, params, seed, compute))
+    metrics = summary(table, made.clips, params, trained, next(iter(made.by_seed.values())))
+    lines = [f"{(table['split'] == 'test').sum()} test scores in {output / 'scores.csv'}", guarantee(metrics, params)]
+
+    scorers = scorers_tried(params, made, selection.scorers)
+    labels = read_csv(project.labels(selection.labels), ("clip_id", "label"))
+    tried = make_evidence(made, trained, labels, scorers, selection, seed, compute)
+    evidence = write_evidence(output, *tried)
+    if evidence:
+        best = evidence.best
+        metrics["diverse_pseudo_auc"] = evidence.figures
+        lines.append(f"highest Diverse Pseudo-AUC by {best}, {evidence.figures[best]['pseudo_auc']:.2f}")
+        if best != OWN:  # the ensemble may take it
+            block = scorers[best]
+            best_table = score_table(made.clips, trained, made.by_seed, block, seed, made.second, compute)
+            write_csv(output / "best.csv", best_table)
+    write_metrics(project.metrics / "score" / f"{name}.json", metrics)
+    return "; ".join(filter(None, lines))
 
 
 if __name__ == "__main__":

@@ -1,74 +1,79 @@
 """Stage train@<system>: train one system on normal clips, once for each training seed."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from torch import Tensor
 
-from asd import checkpoints, processes
-from asd.base import compute
-from asd.base.artifacts import publish, read_csv, read_json, significant, write_csv, write_json, write_metrics
-from asd.base.section import load, read_params
-from asd.base.stage import run
-from asd.classifiers.params import SeedsParams, TrainParams
-from asd.classifiers.task import Task, module
-from asd.clips import LABELS, TRAIN_CLIPS, read_clips, training
-from asd.encoders.adaptation_module import described
-from asd.encoders.registry import DESCRIPTION, save_tensors
+from asd.classifiers.params import SeedsParams, TrainedObjective, TrainParams
+from asd.classifiers.task import Task, model_description
+from asd.core import checkpoints, compute, processes
+from asd.core.artifacts import publish, read_csv, significant, write_csv, write_json, write_metrics
+from asd.core.clips import training
+from asd.core.positions import last_recordings
+from asd.core.project import POSITIONS, TRAIN_CLIPS, Project
+from asd.core.stage import run
+from asd.encoders.networks import save_tensors
 from asd.features.store import FeatureStore
-from asd.positions import POSITIONS, last_recordings, with_positions
 
 
 def main(name: str) -> str:
     """Train one system for every seed of ``train.seeds``; under ``torchrun``, process 0 alone writes."""
-    content = read_params()
-    system, seeds = content["systems"][name], load(SeedsParams, "train").seeds
-    params = load(TrainParams, "systems", name, "train").root
-    features = Path("data/features") / system["features"] / "train"
-    encoder = Path("data/encoders") / system["encoder"]
-    labels = LABELS / f"{system['labels']}.csv"
-    clips, supplements = _material(labels)
-    mark = checkpoints.fingerprint((params, seeds, content["seed"]), TRAIN_CLIPS, POSITIONS, features, labels, encoder)
+    project = Project()
+    system, seeds = project.params["systems"][name], project.section(SeedsParams, "train").seeds
+    params = project.section(TrainParams, "systems", name, "train").root
+    features, encoder = project.features(system["features"]), project.encoder(system["encoder"])
+    labels, model = project.labels(system["labels"]), project.model(name)
+    clips, supplements = _material(project.train_clips(positions=True), labels)
+    task = Task(params, encoder, FeatureStore(features), clips, project.seed, compute.device(), Path(), supplements)
+    said = f"{len(clips)} clips, {len(seeds)} training seed(s), in {model}"
+    if processes.rank():
+        list(_networks(task, seeds))
+        return said
+    inputs = (project.root / TRAIN_CLIPS, project.root / POSITIONS, features, labels, encoder)
+    mark = checkpoints.fingerprint((params, seeds, project.seed), *inputs)
     metrics: dict[str, Any] = {}
     losses: list[tuple[str, int, float, float]] = []
-    first = processes.rank() == 0
-    with checkpoints.unfinished(f"train@{name}", mark) if first else nullcontext(Path()) as work:
-        store, device = FeatureStore(features), compute.device()
-        learnt = clips[~last_recordings(clips, getattr(params, "hold_out", 0.0))].reset_index(drop=True)
-        for seed in seeds:
-            task = Task(
-                params, encoder, store, clips, content["seed"] + seed, device, work / f"seed_{seed}", supplements
-            )
-            tensors, found = module(params.objective).train(task)
-            losses += [(name, seed, significant(done), loss) for done, loss in found.pop("losses", [])]
-            metrics[f"seed_{seed}"] = found
-            if first:
-                save_tensors(tensors, work / "output" / f"seed_{seed}.safetensors")
-            if len(learnt) < len(clips):
-                second = replace(task, clips=learnt, work=work / f"second_{seed}")
-                tensors, _ = module(params.objective).train(second)
-                if first:
-                    save_tensors(tensors, work / "output" / f"second_{seed}.safetensors")
-        if first:
-            model = read_json(encoder / DESCRIPTION) | {"objective": params.objective, "seeds": seeds}
-            model |= described(getattr(params, "adaptation_module", None))
-            write_json(work / "output" / "model.json", model)
-            fitted = list(learnt["clip_id"]) if params.objective != "none" else []
-            write_csv(work / "output" / "clips.csv", pd.DataFrame({"clip_id": fitted}))
-            publish(work / "output", Path("data/models") / name)
-    if first:
-        write_metrics(Path("metrics/train") / f"{name}.json", metrics)
-        table = pd.DataFrame(losses, columns=["system", "seed", "done", "loss"])
-        write_csv(Path("metrics/plots/loss") / f"{name}.csv", table.assign(loss=table["loss"].map(significant)))
-    return f"{len(clips)} clips, {len(seeds)} training seed(s), in data/models/{name}"
+    with checkpoints.unfinished(project.work / f"train@{name}", mark) as work:
+        output = work / "output"
+        for which, seed, tensors, figures in _networks(replace(task, work=work), seeds):
+            save_tensors(tensors, output / f"{which}_{seed}.safetensors")
+            if which == "seed":
+                losses += [(name, seed, significant(done), loss) for done, loss in figures.pop("losses", [])]
+                metrics[f"seed_{seed}"] = figures
+        write_json(output / "model.json", model_description(task) | {"seeds": seeds})
+        fitted = list(_learnt(task)["clip_id"]) if isinstance(params, TrainedObjective) else []
+        write_csv(output / "clips.csv", pd.DataFrame({"clip_id": fitted}))
+        publish(output, model)
+    write_metrics(project.metrics / "train" / f"{name}.json", metrics)
+    table = pd.DataFrame(losses, columns=["system", "seed", "done", "loss"])
+    write_csv(project.metrics / "plots" / "loss" / f"{name}.csv", table.assign(loss=table["loss"].map(significant)))
+    return said
 
 
-def _material(labels: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _networks(task: Task, seeds: list[int]) -> Iterator[tuple[str, int, dict[str, Tensor], dict[str, Any]]]:
+    """Train the network of every seed and, where recordings are held out, a second one without them."""
+    learnt = _learnt(task)
+    networks = {"seed": task.clips} | ({"second": learnt} if len(learnt) < len(task.clips) else {})
+    for seed in seeds:
+        for name, clips in networks.items():
+            one = replace(task, clips=clips, seed=task.seed + seed, work=task.work / f"{name}_{seed}")
+            yield name, seed, *task.params.train(one)
+
+
+def _learnt(task: Task) -> pd.DataFrame:
+    """Give the clips that thresholds are not set by: all where no recording is held out."""
+    hold_out = task.params.hold_out if isinstance(task.params, TrainedObjective) else 0.0
+    return task.clips[~last_recordings(task.clips, hold_out)].reset_index(drop=True)
+
+
+def _material(clips: pd.DataFrame, labels: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the normal clips and the supplements, with their labels: of supplements those that are given."""
     label = read_csv(labels, ("clip_id", "label"))[["clip_id", "label", "confidence"]]
-    known = with_positions(read_clips(TRAIN_CLIPS)).merge(label, how="left", on="clip_id", validate="1:1")
+    known = clips.merge(label, how="left", on="clip_id", validate="1:1")
     known = known.fillna({"label": known["attributes"], "confidence": 1.0})
     return training(known).reset_index(drop=True), known[known["split"] == "supplemental"]
 

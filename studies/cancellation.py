@@ -1,29 +1,29 @@
-"""What cancelling with a far microphone does to noise and to the machine: the table of docs/data.md.
+"""Reduction of noise and machine by cancelling with a far microphone: the table of docs/data.md.
 
     python -m studies.cancellation [--seeds 1000] [--clips 3]
 
 Two-channel clips of the simulated machines, at a stated SNR and leakage of the machine into the far microphone.
-Weights are fitted to the clip itself, or to noise alone from the same places (the first half of the clip, the second is
-looked at), and applied to its parts.
+Weights are fitted to the clip itself, or to noise alone from the same positions (in the first half of the clip; the
+second is measured), and applied to its parts.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from asd.datasets.params import SimulatedParams
-from asd.datasets.simulated.plan import Cell, Order, orders
-from asd.datasets.simulated.signals import RATE
-from asd.datasets.simulated.simulation import LEAKAGE, MACHINES, simulate
+from asd.datasets.dataset_params import SimulatedParams
 from asd.features.cancellation import fitted, spectrum, subtracted, window_size
-from studies.factory import chosen, parser
+from asd.simulation.plan import Cell, Order, orders
+from asd.simulation.signals import RATE
+from asd.simulation.simulation import LEAKAGE, MACHINES, simulate
+from studies.shared import chosen, factory_options, study_parser
 
 LEAKAGES = (-40, -30, -20, -15, -10, -6, 0)  # [dB] of the machine at the far microphone, against the near one
 SNRS = (-6, 0, 6)  # [dB] machine over noise, at the near microphone
 
 
 class Parts(NamedTuple):
-    """What two microphones hear of the machine and of the noise, ``(frames, 2)`` each."""
+    """Signals of the machine and of the noise at two microphones, ``(frames, 2)`` each."""
 
     machine: np.ndarray
     noise: np.ndarray
@@ -43,10 +43,10 @@ def clips(machine: str, seed: int, count: int) -> list[Order]:
     return list(orders(MACHINES[machine], params, Cell("test", "source", 0), count))
 
 
-def reductions(heard: Parts, by_noise: bool = False) -> tuple[float, float]:
-    """Give by how many dB noise and machine are lowered at the near microphone."""
+def reductions(recorded: Parts, by_noise: bool = False) -> tuple[float, float]:
+    """Compute by how many dB noise and machine are lowered at the near microphone."""
     size = window_size(RATE)
-    machine, noise = (tuple(spectrum(part[:, side], size) for side in (0, 1)) for part in heard)
+    machine, noise = (tuple(spectrum(part[:, side], size) for side in (0, 1)) for part in recorded)
     half = noise[0].shape[1] // 2
     if by_noise:
         weights = fitted([(noise[0][:, :half], noise[1][:, :half])])
@@ -58,13 +58,13 @@ def reductions(heard: Parts, by_noise: bool = False) -> tuple[float, float]:
 
 
 def decibels(before: np.ndarray, after: np.ndarray) -> float:
-    """Compare energies."""
+    """Compare energies [dB]."""
     return float(10 * np.log10(np.sum(np.abs(before) ** 2) / np.sum(np.abs(after) ** 2)))
 
 
 def main() -> None:
     """Print a table for each way to fit."""
-    made = parser(__doc__, seeds=[1000])
+    made = factory_options(study_parser(__doc__), [1000])
     made.add_argument("--clips", type=int, default=3, help="of each machine and seed")
     args = made.parse_args()
     wanted = [order for m in chosen(args.machines) for seed in args.seeds for order in clips(m, seed, args.clips)]

@@ -8,10 +8,10 @@ A manifest has the columns ``path, machine, section, split, anomaly`` and, if wa
 paths are relative to its folder. All manifests are one data set: the systems of params.yaml train together on all its
 machines, in a scratch project, through the stages of the pipeline up to the ensemble; no label enters it. ``-S``
 overrides params.yaml as for ``dvc exp run``, presets too: ``$(cat presets/full.txt)``. ``--steps`` sets beside each
-trained system the same with other budgets, 0: as it is drawn; the ensemble does without these. With ``--folds`` the
-normals of each machine's section are cut into K blocks in the order of their names, for neighbours are alike; each
-block tests in turn, together with all anomalies, while the others train. Intervals are 95 %, of resampled recordings,
-paired: they answer for the few clips, neither for other machines nor for other training seeds.
+trained system the same with other numbers of steps, 0: not trained; the ensemble does without these. With ``--folds``
+the normal clips of each machine's section are cut into K blocks in the order of their names, since neighbours are
+alike; each block tests in turn, together with all anomalies, while the others train. Intervals are 95 %, of resampled
+recordings, paired: they cover the choice of clips, neither other machines nor other training seeds.
 """
 
 import argparse
@@ -20,26 +20,33 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from asd.base.artifacts import read_csv, read_json, write_csv
-from asd.base.errors import UserError
-from asd.base.section import read_params
-from asd.clips import FILES, LABELS
+from asd.core.artifacts import read_csv, read_json, write_csv
+from asd.core.errors import UserError
+from asd.core.project import FILES, LABELS, Project
+from asd.core.section import read_params
 from asd.datasets.folder import VALUES
-from asd.evaluation.joined import ENSEMBLE, SCORES, TEXT
+from asd.evaluation.labelled_scores import TEXT
 from asd.params import check
-from stages import adapt, ensemble, extract, score, select, train
-from studies.factory import PARAMS, silent, table
-from studies.pipeline import STEPS, label, make, with_budgets
-from studies.real_references import extracted, reference_scores
-from studies.real_tables import by_section, judged, summary, traps
+from stages import adapt, embeddings, ensemble, score, train
+from studies.real_scores import by_section, judged, reference_features, reference_scores, summary, traps
+from studies.shared import (
+    PARAMS,
+    STEPS,
+    label,
+    make,
+    scratch_project,
+    silent,
+    study_parser,
+    table,
+    with_budgets,
+    write_params,
+)
 
 REQUIRED = ("path", "machine", "section", "split", "anomaly")
 PASSED = ["machine", "section", "split", "domain", "attributes", "recording", "kind", "speed_hz"]  # to the systems
@@ -88,20 +95,20 @@ def _refuse(path: Path, wrong: pd.Series, why: str) -> None:
 
 
 def folds(listed: pd.DataFrame, count: int = 0) -> list[pd.DataFrame]:
-    """Divide the normals of each machine's section into contiguous blocks, each of which tests once.
+    """Divide the normal clips of each machine's section into contiguous blocks, each of which tests once.
 
     Parameters
     ----------
     listed : pd.DataFrame
         Of :func:`read_manifests`.
     count : int
-        Of folds; 0: one, as the manifest has it.
+        Number of folds; 0: one, as the manifest has it.
 
     Returns
     -------
     list of pd.DataFrame
-        The table with another ``split`` each, and ``counts``: whether a test clip's scores are looked at. A section
-        with fewer blocks than folds is trained in all of them, and looked at in so many.
+        The table with another ``split`` each, and ``counts``: whether a test clip's scores are evaluated. A section
+        with fewer blocks than folds is trained in all of them, and evaluated in so many.
     """
     if not count:
         return [listed.assign(counts=True)]
@@ -166,21 +173,20 @@ def _override(path: Path, words: list[str]) -> None:
 
 def system_scores(fold: pd.DataFrame, params: dict[str, Any], fused: bool, budgets: Sequence[int] = ()) -> pd.DataFrame:
     """Run the pipeline on one fold, without any label: the test clips with ``system, score, threshold, decision``."""
-    with tempfile.TemporaryDirectory() as scratch, chdir(scratch), silent():
+    if not (fused and "auto" in {str(params["ensemble"][key]) for key in ("members", "scorers", "weights")}):
+        params["selection"] |= {"labels": "given", "scorers": "own"}  # evidence that nothing reads
+    with scratch_project(params), silent():
         write_csv("manifest.csv", fold[PASSED].assign(path=fold["file"]))
-        Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
         make(params)
         leaked = read_json("metrics/index.json")["leaked"]
+        if not (LABELS / f"{params['selection']['labels']}.csv").is_file():
+            label(params)
         for name in params["systems"]:
             score.main(name)
-        files = {name: SCORES / name / "scores.csv" for name in params["systems"]}
+        files = {name: Project().scores(name) / "scores.csv" for name in params["systems"]}
         if fused:
-            if not (LABELS / f"{params['selection']['labels']}.csv").is_file():
-                label(params)
-            for name in params["systems"]:
-                select.main(name)
             ensemble.main()
-            files["ensemble"] = ENSEMBLE
+            files["ensemble"] = Project().data / "ensemble" / "scores.csv"
         files |= _other_budgets(params, budgets)
         made = pd.concat([read_csv(file, TEXT).assign(system=system) for system, file in files.items()])
         made = made.merge(read_csv(FILES, ("clip_id", "path")).rename(columns={"path": "file"}), on="clip_id")
@@ -191,16 +197,16 @@ def system_scores(fold: pd.DataFrame, params: dict[str, Any], fused: bool, budge
 
 
 def _other_budgets(params: dict[str, Any], budgets: Sequence[int]) -> dict[str, Path]:
-    """Train and score systems with other numbers of steps, in a project made otherwise: their files of scores."""
+    """Train and score systems with other numbers of steps, in a project that is made but for them: their files."""
     both = with_budgets(params, budgets)
-    Path("params.yaml").write_text(yaml.safe_dump(both, sort_keys=False), encoding="utf-8")
+    write_params(both)
     for encoder in sorted(set(both["encoders"]) - set(params["encoders"])):
         adapt.main(encoder)
     names = [name for name in both["systems"] if name not in params["systems"]]
     for name in names:
-        for stage in (train, extract, score):
+        for stage in (train, embeddings, score):
             stage.main(name)
-    return {name: SCORES / name / "scores.csv" for name in names}
+    return {name: Project().scores(name) / "scores.csv" for name in names}
 
 
 def run(args: argparse.Namespace) -> pd.DataFrame:
@@ -208,7 +214,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
     listed = read_manifests(args.manifests)
     params = overridden(args.S, args.systems, args.training_seed)
     machine_clips = listed["kind"].isin(["", "machine"])
-    values = extracted(listed["file"][machine_clips])
+    values = reference_features(listed["file"][machine_clips])
     divided = folds(listed, args.folds)
     parts = []
     for number, fold in enumerate(divided):
@@ -230,7 +236,7 @@ def _say(line: str) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
-    made = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    made = study_parser(__doc__)
     made.add_argument("manifests", type=Path, nargs="*", metavar="MANIFEST")
     made.add_argument("--systems", nargs="+", help="those of params.yaml by default")
     made.add_argument("--references-only", action="store_true", help="train nothing")

@@ -9,20 +9,23 @@ import torch
 
 from asd.adaptation import loop
 from asd.adaptation.objective import create_objective
-from asd.encoders.params import AdaptParams, Tiny
-from asd.encoders.registry import create_encoder, save_tensors
+from asd.encoders.architectures.vit import TinyParams
+from asd.encoders.encoder_params import AdaptParams
+from asd.encoders.networks import create_encoder, save_tensors
 
 BANDS = 32
-PARAMS = AdaptParams(steps=12, batch=4, clones=2, mask=0.75, block=2, learning_rate=0.001, decay=0.9, decay_end=0.99)
+PARAMS = AdaptParams(
+    steps=12, batch=4, clones=2, mask=0.75, block=2, learning_rate=0.001, ema_decay=0.9, ema_decay_end=0.99
+)
 PARAMS = PARAMS.model_copy(update={"crop": 64})
-BLOCK = Tiny(architecture="tiny", features="x", dims=32, depth=2, heads=2, frames=64)
+BLOCK = TinyParams(architecture="tiny", features="x", dims=32, depth=2, heads=2, frames=64)
 MACHINES = {"a": [f"a{i}" for i in range(6)], "b": [f"b{i}" for i in range(5)]}
 
 
 class Store:
     """Clips of two machines, each a constant spectrum with noise; one of each is shorter than a crop."""
 
-    bands = BANDS
+    n_features = BANDS
 
     def __init__(self):
         rng = np.random.default_rng(0)
@@ -39,7 +42,7 @@ class Store:
     def __getitem__(self, clip):
         return self.clips[clip].astype(np.float32)
 
-    def rows(self, clip):
+    def n_frames(self, clip):
         return len(self.clips[clip])
 
     def normalised(self, x):
@@ -59,11 +62,11 @@ def killed(work: Path, steps: int, at: int) -> None:
     loop.EVERY = 3
     real, done = loop.draw, []
 
-    def deadly(store, machines, params, encoder, seed, places):
-        if places[0] // params.batch == at:
+    def deadly(store, machines, params, encoder, seed, positions):
+        if positions[0] // params.batch == at:
             os.kill(os.getpid(), signal.SIGKILL)
-        done.append(places)
-        return real(store, machines, params, encoder, seed, places)
+        done.append(positions)
+        return real(store, machines, params, encoder, seed, positions)
 
     loop.draw = deadly
     torch.set_num_threads(1)

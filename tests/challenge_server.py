@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from asd.datasets.attributes import rows
+from asd.datasets.attributes import table_rows
 from asd.datasets.years import Archive, archives, years
 
 FOLDER_2021 = re.compile(r"section_\d\d_(source|target)_test_")
@@ -122,7 +122,7 @@ class Years:
     def _shown(self, number: int, split: str, machine: str, part: str) -> list[str]:
         folder = self.tables / f"ground_truth_attributes/dcase{number}t2/{split}_data/{machine}"
         table = folder / f"attributes_00_{part}_correspondence.csv"
-        return [row[1] for row in rows(table)] if table.is_file() else []
+        return [row[1] for row in table_rows(table)] if table.is_file() else []
 
     def _attributes(self, number: int, machine: str, names: list[str]) -> bytes:
         """One of the three flavours: names with folders, bare stems, nothing but names."""

@@ -8,28 +8,36 @@ import numpy as np
 import pandas as pd
 import torch
 
-from asd.classifiers import classification
-from asd.classifiers.params import Classification
-from asd.classifiers.task import Task
-from asd.encoders.params import SEResNet18, Tiny
-from asd.encoders.registry import create_encoder, save_tensors, write_encoder
+from asd.classifiers.objectives import classification
+from asd.classifiers.params import TrainParams
+from asd.classifiers.task import Task, embed, model_description
+from asd.encoders.architectures.se_resnet import SEResNet18Params
+from asd.encoders.architectures.vit import TinyParams
+from asd.encoders.networks import create_encoder, save_tensors, write_encoder
 
 CPU = torch.device("cpu")
 BANDS = 16
-CNN = SEResNet18(architecture="se_resnet18", features="x", width=8)
-TINY = Tiny(architecture="tiny", features="x", dims=16, depth=2, heads=2, frames=32)
-CLASSIFY = Classification(objective="adacos", steps=40, batch=8, learning_rate=0.003)
+CNN = SEResNet18Params(architecture="se_resnet18", features="x", width=8)
+TINY = TinyParams(architecture="tiny", features="x", dims=16, depth=2, heads=2, frames=32)
+CLASSIFY = {"objective": "adacos", "steps": 40, "batch": 8, "learning_rate": 0.003}
 EVERYTHING = {"mixup": 0.5, "statex": 0.5, "featex": 0.5, "spec_augment": 0.5, "noise_mix": 0.5}
-EVERYTHING |= {"noise_class": "shared", "clean_class": "machine", "target_share": 0.3, "objective": "adacos_dynamic"}
-GROUP_LORA = {"objective": "dual_contrastive", "sampler": "pairs", "spec_augment": 0.5, "codes": 3, "target_share": 0.3}
+EVERYTHING |= {"noise_class": "shared", "clean_class": "machine", "objective": "adacos_dynamic"}
+EVERYTHING |= {"min_target_fraction": 0.3}
+GROUP_LORA = {"objective": "dual_contrastive", "sampler": "pairs", "spec_augment": 0.5, "n_codes": 3}
+GROUP_LORA |= {"min_target_fraction": 0.3}
 GROUP_LORA |= {"fine_tune": "lora", "branches": 2, "rank": 2, "mixing": "gated", "groups": 2, "bottleneck": 4}
 SETUPS = {"cnn": (CNN, EVERYTHING), "group_lora": (TINY, GROUP_LORA)}  # encoder, what is switched on
+
+
+def train_params(**options):
+    """Params of training, ``CLASSIFY`` but for some options."""
+    return TrainParams.model_validate(CLASSIFY | options).root
 
 
 class Store:
     """Clips of unlike lengths, a spectrum for each machine, kind, domain and label."""
 
-    bands = BANDS
+    n_features = BANDS
 
     def __init__(self, clips):
         self.description = {"kind": "log_mel", "unit": "dB"}
@@ -47,7 +55,7 @@ class Store:
     def __getitem__(self, clip_id):
         return self.clips[clip_id]
 
-    def rows(self, clip_id):
+    def n_frames(self, clip_id):
         return len(self.clips[clip_id])
 
     def normalised(self, x):
@@ -85,11 +93,16 @@ def task(table, params, block, folder: Path, name="work", extra=None):
     return Task(params, encoder, store, table, 3, CPU, folder / name, extra)
 
 
+def embedded(made, tensors, table, stores=None):
+    """Embed clips by what a task's training gave."""
+    return embed(model_description(made), tensors, table, stores or [made.store], CPU)
+
+
 def whole(setup: str, folder: Path, name: str, **options):
     """Make a task with everything switched on: some machines with attributes, some without, and supplements."""
     block, params = SETUPS[setup]
     table = pd.concat([clips(), clips(machines=("saw",), labels=("",))], ignore_index=True)
-    return task(table, CLASSIFY.model_copy(update=params | options), block, folder, name, supplements())
+    return task(table, train_params(**params | options), block, folder, name, supplements())
 
 
 def killed(folder: Path, at: int, setup: str) -> None:
@@ -104,7 +117,8 @@ def killed(folder: Path, at: int, setup: str) -> None:
 
     classification.train_step = deadly
     torch.set_num_threads(1)
-    classification.train(whole(setup, folder, "killed"))
+    made = whole(setup, folder, "killed")
+    made.params.train(made)
 
 
 class InDoublePrecision(Task):
@@ -121,7 +135,7 @@ def main() -> None:
     torch.set_default_dtype(torch.float64)
     made = whole(os.environ["SETUP"], out, "work", steps=12)
     made.store.clips = {clip: rows.astype(np.float64) for clip, rows in made.store.clips.items()}
-    weights, found = classification.train(InDoublePrecision(**vars(made)))
+    weights, found = made.params.train(InDoublePrecision(**vars(made)))
     if os.environ["RANK"] == "0":
         losses = torch.tensor(found["losses"])
         save_tensors({k: v.contiguous() for k, v in weights.items()} | {"losses": losses}, out / "weights.safetensors")

@@ -1,15 +1,25 @@
-"""What all tests share: where the shared recordings are, and a place of their own to work in."""
+"""Shared by all tests: where the shared recordings are, and an empty project folder."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from asd.core.compute import ComputeParams, configure
+
 settings.register_profile("asd", deadline=None)  # a busy machine is no failure
 settings.load_profile("asd")
 ROOT = Path(__file__).resolve().parents[1]
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and a shell")
 SHARED = Path(os.environ.get("ASD_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Compute by one thread a process: tests share the cores."""
+    configure(ComputeParams(threads=1))
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from asd.datasets.params import DatasetParams, FolderParams, SimulatedParams
-from asd.datasets.simulated.plan import Cell, Order, orders
-from asd.datasets.simulated.simulation import MACHINES
+from asd.datasets.dataset_params import DatasetParams, FolderParams, SimulatedParams
+from asd.simulation.plan import Cell, Order, orders
+from asd.simulation.simulation import MACHINES
 
 SEED = 1000
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asd.base.artifacts import write_json
-from asd.base.section import read_params
-from asd.clips import COLUMNS
+from asd.core.artifacts import write_json
+from asd.core.clips import COLUMNS
+from asd.core.section import read_params
 from asd.report.embeddings import shown
 
 DOMAINS = ("source", "target")
@@ -56,8 +56,8 @@ def write_project(seeds=(0,), **how):
     """Write everything that ``evaluate`` reads into the working directory; gives the systems' names."""
     clips, files, truth = made_clips(**how)
     systems = list(read_params()["systems"])
-    of_systems = [f"data/{kind}/{system}" for kind in ("scores", "trade_off") for system in systems]
-    for folder in ("data/labels", "data/ensemble", *of_systems):
+    of_systems = [f"data/scores/{system}" for system in systems]
+    for folder in ("data/labels/pseudo", "data/ensemble", *of_systems):
         Path(folder).mkdir(parents=True, exist_ok=True)
     clips.to_csv("data/clips.csv", index=False)
     files.to_csv("data/files.csv", index=False)
@@ -67,9 +67,8 @@ def write_project(seeds=(0,), **how):
         scores.to_csv(f"data/scores/{system}/scores.csv", index=False)
         other = scores[scores["split"] == "test"].drop(columns=["threshold", "decision", "nearest"])
         by_scorer = [other.assign(scorer="knn_cosine"), other.assign(scorer="gmm", score=-other["score"])]
-        pd.concat(by_scorer).to_csv(f"data/trade_off/{system}/scores.csv", index=False)
+        pd.concat(by_scorer).to_csv(f"data/scores/{system}/candidates.csv", index=False)
     made_scores(clips, truth, "ensemble", seeds, gain=3).to_csv("data/ensemble/scores.csv", index=False)
-    write_json("data/ensemble/systems.json", list(read_params()["systems"].items()))
     write_labels(clips, truth)
     write_embeddings(clips, seeds)
     write_choice(systems)
@@ -83,8 +82,8 @@ def write_embeddings(clips, seeds=(0,), dims=5):
     train.to_csv("data/train_clips.csv", index=False)
     params, rng = read_params(), np.random.default_rng(0)
     trained = shown(params["systems"], params["embed"]["encoder"])
-    places = {f"data/embeddings/{params['embed']['encoder']}": (train, ["embeddings"])}
-    places |= {f"data/extracted/{name}": (clips, [f"seed_{seed}" for seed in seeds]) for name in trained}
+    places = {f"data/embed/{params['embed']['encoder']}": (train, ["embeddings"])}
+    places |= {f"data/embeddings/{name}": (clips, [f"seed_{seed}" for seed in seeds]) for name in trained}
     for folder, (rows, arrays) in places.items():
         Path(folder).mkdir(parents=True, exist_ok=True)
         rows[["clip_id"]].to_csv(f"{folder}/clips.csv", index=False)
@@ -107,15 +106,15 @@ def write_labels(clips, truth):
     train = clips[clips["split"] == "train"].merge(truth[["clip_id", "attributes"]], on="clip_id", suffixes=("_", ""))
     labels = train[["clip_id", "machine"]].assign(method="hierarchical", label=train["attributes"], confidence=1.0)
     labels.loc[labels["machine"] == "fan", "method"] = "given"
-    labels.to_csv("data/labels/hierarchical.csv", index=False)
-    labels.to_csv("data/labels/auto.csv", index=False)
+    labels.to_csv("data/labels/pseudo/hierarchical.csv", index=False)
+    labels.to_csv("data/labels/pseudo/auto.csv", index=False)
     for method in ("frequency", "spectrum", "gmm", "hdbscan"):
-        labels.assign(label="one").to_csv(f"data/labels/{method}.csv", index=False)
+        labels.assign(label="one").to_csv(f"data/labels/pseudo/{method}.csv", index=False)
 
 
 def write_figures(machines):
     """What the stage ``pseudo_label`` gives the report: four clips of each machine, of the first all is given."""
-    trees, clips, families = [], [], []
+    trees, clips, series = [], [], []
     for number, machine in enumerate(machines):
         own = {"machine": machine, "section": "00"}
         tree = own | {"method": "hierarchical", "domain": "source", "groups": 2}
@@ -127,7 +126,7 @@ def write_figures(machines):
             domain = "target" if i == 3 else "source"
             clip = {"clip_id": name} | own | {"domain": domain, "given": int(number == 0), "group": i // 2}
             clips.append(clip | {"x": float(i), "y": -float(i)})
-            families.append({"clip_id": name} | own | {"frequency": 10.0 * (1 + i // 2), "state": i // 2 - (i == 3)})
+            series.append({"clip_id": name} | own | {"frequency": 10.0 * (1 + i // 2), "state": i // 2 - (i == 3)})
     Path("data/pseudo_labels").mkdir(parents=True, exist_ok=True)
-    for table, rows in (("trees", trees), ("clips", clips), ("families", families)):
+    for table, rows in (("trees", trees), ("clips", clips), ("series", series)):
         pd.DataFrame(rows).to_csv(f"data/pseudo_labels/{table}.csv", index=False)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from adaptation_runs import PARAMS, adapted, killed
+from conftest import posix
 
 from asd.adaptation import loop
-from asd.base.errors import UserError
-from asd.encoders.registry import load_tensors
+from asd.core.errors import UserError
+from asd.encoders.networks import load_tensors
 
 
 def furthest(some, others) -> float:
@@ -21,6 +22,7 @@ def furthest(some, others) -> float:
     return max(float((some[key] - others[key]).abs().max()) for key in some)
 
 
+@posix
 def test_killed_at_ten_random_steps_it_ends_with_the_same_bytes(tmp_path, monkeypatch, capsys):
     """SIGKILL in the middle of a step, ten times in one run that saves every third step."""
     monkeypatch.setattr(loop, "EVERY", 3)
@@ -84,6 +86,6 @@ def test_the_loss_falls(tmp_path):
 
 def test_the_adapted_encoder_is_the_teacher(tmp_path):
     start, _ = adapted(tmp_path / "none", steps=1, learning_rate=1e-12)
-    frozen, _ = adapted(tmp_path / "frozen", decay=1.0, decay_end=1.0)
+    frozen, _ = adapted(tmp_path / "frozen", ema_decay=1.0, ema_decay_end=1.0)
     assert furthest(start, frozen) < 1e-6
-    assert PARAMS.decay < 1
+    assert PARAMS.ema_decay < 1

@@ -11,12 +11,22 @@ import torch
 from adaptation_runs import BANDS, BLOCK, PARAMS, Store, adapted
 from committed_run import committed, committed_names
 
-from asd.adaptation.collapse import alignment, signs_of_collapse, spread_of, uniformity
 from asd.adaptation.loop import Step
-from asd.adaptation.measures import compare, curve, losses
+from asd.adaptation.measures import (
+    MOST,
+    alignment,
+    compare,
+    curve,
+    losses,
+    probe,
+    sample,
+    signs_of_collapse,
+    spread_of,
+    statistics,
+    uniformity,
+)
 from asd.adaptation.objective import Targets, UtteranceFrame
-from asd.adaptation.probes import MOST, probe, sample, statistics
-from asd.encoders.registry import create_encoder
+from asd.encoders.networks import create_encoder
 
 HEALTHY = np.random.default_rng(0).normal(size=(200, 16)) + 1.0
 CPU = torch.device("cpu")
@@ -86,7 +96,7 @@ def signs(tmp_path, **changes) -> list[str]:
 
 
 def test_the_detector_fires_on_a_run_that_was_made_to_collapse(tmp_path):
-    own = {"decay": 0.0, "decay_end": 0.0, "frame_weight": 0.0, "learning_rate": 0.003}
+    own = {"ema_decay": 0.0, "ema_decay_end": 0.0, "frame_weight": 0.0, "learning_rate": 0.003}
     found = signs(tmp_path, objective=WithoutStop, **own)
     assert "spread" in found
     assert "mean_cosine" in found

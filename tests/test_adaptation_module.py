@@ -3,24 +3,22 @@
 import pytest
 import torch
 import yaml
-from classifier_runs import BANDS, CLASSIFY, CNN, CPU, Store, clips, supplements, task
+from classifier_runs import BANDS, CNN, CPU, Store, clips, embedded, supplements, task, train_params
 from conftest import ROOT
 
-from asd.base.errors import UserError
-from asd.classifiers import classification
-from asd.classifiers.classification import train
-from asd.classifiers.params import Classification
-from asd.classifiers.task import Task
-from asd.encoders.adaptation_module import AdaptationModule, described, freeze, with_module
-from asd.encoders.batches import apply
-from asd.encoders.beats import BEATs
-from asd.encoders.dasheng import Dasheng
-from asd.encoders.params import AdaptationModuleParams, PoolingParams, Tiny
-from asd.encoders.registry import create_encoder, recreate
-from asd.encoders.vit import ViTEncoder
+from asd.classifiers.objectives import classification
+from asd.classifiers.task import Task, model_description
+from asd.core.errors import UserError
+from asd.encoders.adaptation_module import AdaptationModule, freeze, with_module
+from asd.encoders.architectures.beats import BEATs
+from asd.encoders.architectures.dasheng import Dasheng
+from asd.encoders.architectures.vit import TinyParams, ViTEncoder
+from asd.encoders.embedding import apply
+from asd.encoders.encoder_params import AdaptationModuleParams, PoolingParams
+from asd.encoders.networks import create_encoder, recreate
 from asd.params import check
 
-TINY = Tiny(architecture="tiny", features="x", dims=16, depth=3, heads=2, frames=16)
+TINY = TinyParams(architecture="tiny", features="x", dims=16, depth=3, heads=2, frames=16)
 MODULE = AdaptationModuleParams(layers=2, dims=8)
 PARAMS = {"steps": 20, "freeze_steps": 10, "adaptation_module": MODULE, "spec_augment": 0.5}
 PARAMS |= {"noise_class": "shared", "clean_class": "machine"}
@@ -39,7 +37,11 @@ def made(name):
 
 
 def ssl(folder, name="work", **changes) -> Task:
-    return task(clips(), CLASSIFY.model_copy(update=PARAMS | changes), TINY, folder, name, supplements())
+    return task(clips(), train_params(**PARAMS | changes), TINY, folder, name, supplements())
+
+
+def trained(made: Task):
+    return made.params.train(made)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -93,8 +95,8 @@ def test_a_frozen_encoder_gets_no_gradient_and_keeps_its_statistics(name):
 def test_frozen_at_first_then_end_to_end(tmp_path):
     torch.set_num_threads(1)
     first = create_encoder(TINY, BANDS, seed=1).state_dict()
-    frozen, _ = train(ssl(tmp_path, "frozen", steps=10))
-    whole, told = train(ssl(tmp_path, "whole"))
+    frozen, _ = trained(ssl(tmp_path, "frozen", steps=10))
+    whole, told = trained(ssl(tmp_path, "whole"))
     assert all(torch.equal(frozen[f"encoder.{key}"], value) for key, value in first.items())
     assert not torch.equal(frozen["out.weight"], with_module(create_encoder(TINY, BANDS), MODULE, 3).out.weight)
     assert not torch.equal(whole["encoder.blocks.0.qkv.weight"], first["blocks.0.qkv.weight"])
@@ -105,7 +107,7 @@ def test_frozen_at_first_then_end_to_end(tmp_path):
 @pytest.mark.parametrize("at", [4, 6, 12])
 def test_killed_within_and_behind_the_frozen_steps_it_ends_with_the_same_bytes(at, tmp_path, monkeypatch):
     torch.set_num_threads(1)
-    whole, told = train(ssl(tmp_path, "whole"))
+    whole, told = trained(ssl(tmp_path, "whole"))
     real, done = classification.train_step, []
 
     def deadly(*arguments):
@@ -116,33 +118,31 @@ def test_killed_within_and_behind_the_frozen_steps_it_ends_with_the_same_bytes(a
 
     monkeypatch.setattr(classification, "train_step", deadly)
     with pytest.raises(KeyboardInterrupt):
-        train(ssl(tmp_path, "killed"))
+        trained(ssl(tmp_path, "killed"))
     monkeypatch.undo()
-    resumed, told_again = train(ssl(tmp_path, "killed"))
+    resumed, told_again = trained(ssl(tmp_path, "killed"))
     assert told_again == told
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
 
 def test_what_is_stored_embeds_as_what_was_trained(tmp_path):
     made = ssl(tmp_path, steps=15)
-    tensors, _ = train(made)
-    description = {"bands": BANDS, "encoder": TINY.model_dump()} | described(MODULE)
-    network = recreate(description)
-    assert isinstance(network, AdaptationModule)
-    embeddings = classification.extract(network, tensors, clips(), [Store(clips())], CPU)
+    tensors, _ = trained(made)
+    assert isinstance(recreate(model_description(made)), AdaptationModule)
+    embeddings = embedded(made, tensors, clips())
     assert embeddings.shape == (len(clips()), 1, 8)
     assert embeddings.std(axis=0).min() > 0
-    assert described(None) == {}
 
 
 def test_lora_in_the_encoder_and_the_module_behind_it_learn_together(tmp_path):
     first = create_encoder(TINY, BANDS, seed=1).state_dict()
-    tensors, _ = train(ssl(tmp_path, fine_tune="lora", rank=2))
+    made = ssl(tmp_path, fine_tune="lora", rank=2)
+    tensors, _ = trained(made)
     changed = {key for key, value in first.items() if not torch.equal(tensors[f"encoder.{key}"], value)}
     assert {"blocks.0.qkv.weight", "blocks.2.mlp.0.weight"} < changed
     assert all(key.startswith("blocks.") and key.endswith(".weight") for key in changed)  # LoRA's, merged
     assert not torch.equal(tensors["out.weight"], with_module(create_encoder(TINY, BANDS), MODULE, 3).out.weight)
-    recreate({"bands": BANDS, "encoder": TINY.model_dump()} | described(MODULE)).load_state_dict(tensors)
+    recreate(model_description(made)).load_state_dict(tensors)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
@@ -207,4 +207,4 @@ def test_several_instances_stand_side_by_side():
         own = content["systems"]["noise_aware_ssl"] | {"encoder": name, "features": heard}
         content["systems"][f"noise_aware_{name}"] = own
     params = check(content)
-    assert isinstance(params.systems["noise_aware_dasheng_base"].train.root, Classification)
+    assert isinstance(params.systems["noise_aware_dasheng_base"].train.root, classification.Classification)

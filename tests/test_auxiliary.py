@@ -5,15 +5,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from asd.clips import training
-from asd.datasets import auxiliary
+from asd.core.clips import training
 from asd.datasets.index import make_index
-from asd.datasets.simulated.simulation import MACHINES
+from asd.simulation import auxiliary
+from asd.simulation.simulation import MACHINES
 
 
 @pytest.fixture
 def raw(tmp_path, monkeypatch):
-    (tmp_path / "params.yaml").write_text("compute: {jobs: 1}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(auxiliary, "CLIPS", 2)
     auxiliary.download(Path("raw"))

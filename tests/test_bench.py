@@ -1,4 +1,4 @@
-"""The bench's table: ratios, floors, what is asked, and that every file of rows is found."""
+"""The bench's table: ratios, floors, what is required, and that every file of rows is found."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ ROW = Row("work", "ms/clip", [2.0, 1.0, 3.0], "loop", [8.0, 9.0, 7.0], "bytes", 
 
 def test_ratios_are_medians_of_runs() -> None:
     assert ROW.ratio == 4
-    assert ROW.share == 0.75
+    assert ROW.fraction == 0.75
     assert ROW.met
     busy = Row("a", "s", [1.0, 10.0, 1.0], "b", [5.0, 50.0, 5.0])  # all of the second run was slow
     assert busy.ratio == 5
@@ -23,10 +23,10 @@ def test_ratios_are_medians_of_runs() -> None:
 @pytest.mark.parametrize(
     ("row", "met"),
     [
-        (Row("a", "s", [2.0], "b", [7.9], least_ratio=4), False),
+        (Row("a", "s", [2.0], "b", [7.9], min_ratio=4), False),
         (Row("a", "s", [2.0], "b", [8.0], "c", [1.1], 4, 0.6), False),
-        (Row("a", "s", [2.0], "b", [8.0], least_share=0.6), False),
-        (Row("a", "MiB", [601.0], "b", [1.0], most=600), False),
+        (Row("a", "s", [2.0], "b", [8.0], min_fraction=0.6), False),
+        (Row("a", "MiB", [601.0], "b", [1.0], limit=600), False),
         (Row("a", "s", [2.0], "b", [0.1]), True),
     ],
 )
@@ -49,7 +49,7 @@ def test_table_and_json_say_the_same() -> None:
     assert "75%" in table[2]
     (entry,) = as_json([ROW])
     assert (entry["median"], entry["low"], entry["high"], entry["ratio"], entry["runs"]) == (2, 1, 3, 4, 3)
-    assert entry["share_of_floor"] == 0.75
+    assert entry["fraction_of_floor"] == 0.75
     json.dumps(entry, allow_nan=False)
 
 
@@ -61,7 +61,7 @@ def test_main_writes_both_and_fails_where_a_row_is_not_met(
     assert bench.main(["features"]) == 0
     assert capsys.readouterr().out == (tmp_path / "bench.md").read_text()
     assert json.loads((tmp_path / "bench.json").read_text())[0]["name"] == "work"
-    monkeypatch.setattr(features, "rows", lambda: [Row("a", "s", [2.0], "b", [1.0], least_ratio=2)])
+    monkeypatch.setattr(features, "rows", lambda: [Row("a", "s", [2.0], "b", [1.0], min_ratio=2)])
     assert bench.main(["features"]) == 1
     assert bench.main(["none_such"]) == 2
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from asd.base.compute import rng
-from asd.evaluation.bootstrap import bias_corrected_interval, draw_weights, resampled_scores
-from asd.evaluation.official import ONE_DOMAIN, YEARS, headline_values, point_values
+from asd.core.compute import rng
+from asd.evaluation.bootstrap import bias_corrected_interval, resample_recordings, resampled_scores
+from asd.evaluation.official import ONE_DOMAIN, YEARS, official_scores, point_values
 from asd.evaluation.sections import LabelledSection
 
 YEAR = 2025
@@ -29,7 +29,7 @@ def made_section(draw, each=(9, 5, 8, 6), systems=1, seeds=1, machine="fan", rec
 def test_resampled_scores_are_those_of_repeated_clips():
     section = made_section(np.random.default_rng(3), seeds=2)
     resampled = resampled_scores([section], OFFICIAL, 25, seed=1)["system_0"]
-    weights = draw_weights(section, 25, rng(1, "bootstrap", "fan", "00")).astype(int)
+    weights = resample_recordings(section, 25, rng(1, "bootstrap", "fan", "00")).astype(int)
     for column, found in zip(weights.T, resampled, strict=True):
         take = np.repeat(np.arange(len(column)), column)
         anomalous, domain = section.anomalous[take], section.domain[take]
@@ -46,14 +46,14 @@ def test_resampled_scores_are_those_of_repeated_clips():
 
 def test_strata_keep_their_sizes_and_recordings_stay_whole():
     section = made_section(np.random.default_rng(0))
-    weights = draw_weights(section, 50, np.random.default_rng(1))
+    weights = resample_recordings(section, 50, np.random.default_rng(1))
     for anomalous in (False, True):
         for domain in ("source", "target"):
             cell = section.clips(anomalous, domain)
             assert (weights[cell].sum(axis=0) == len(cell)).all()
     pairs = np.array([f"recording {i // 2}" for i in range(28)], dtype=object)
     paired = made_section(np.random.default_rng(0), each=(8, 8, 6, 6), recording=pairs)
-    weights = draw_weights(paired, 50, np.random.default_rng(1))
+    weights = resample_recordings(paired, 50, np.random.default_rng(1))
     assert (weights[0::2] == weights[1::2]).all()
     assert (weights != 1).any()
 
@@ -74,7 +74,7 @@ def test_interval_is_the_bias_corrected_one():
 
 def test_wider_confidence_wider_interval_and_it_holds_the_value():
     sections = [made_section(np.random.default_rng(i), each=(25,) * 4, machine=f"m{i}") for i in range(3)]
-    value = headline_values(point_values(sections, YEAR), "official", YEAR)["system_0"].mean()
+    value = official_scores(point_values(sections, YEAR), "official", YEAR)["system_0"].mean()
     resampled = resampled_scores(sections, OFFICIAL, 1000, seed=0)["system_0"]
     inner, outer = (bias_corrected_interval(value, resampled, confidence) for confidence in (0.8, 0.99))
     assert outer[0] < inner[0] < value < inner[1] < outer[1]
@@ -108,11 +108,11 @@ def test_coverage():
     """
     draw = np.random.default_rng(11)
     large = made_section(draw, each=(200_000, 0, 200_000, 0))
-    truth = headline_values(point_values([large], YEAR), "score_one_domain", YEAR)["system_0"][0]
+    truth = official_scores(point_values([large], YEAR), "score_one_domain", YEAR)["system_0"][0]
     held = 0
     for number in range(300):
         section = made_section(draw, each=(40, 0, 40, 0))
-        value = headline_values(point_values([section], YEAR), "score_one_domain", YEAR)["system_0"][0]
+        value = official_scores(point_values([section], YEAR), "score_one_domain", YEAR)["system_0"][0]
         resampled = resampled_scores([section], ONE_DOMAIN, 400, seed=number)["system_0"]
         low, high = bias_corrected_interval(value, resampled)
         held += low <= truth <= high

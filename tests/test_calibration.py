@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asd.positions import last_recordings
+from asd.core.positions import last_recordings
 
 
 def clip_table(source, target, each=2, machine="fan"):

@@ -10,16 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_index import one_recording
 
-from asd.base.errors import UserError
+from asd.core.errors import UserError
 from asd.datasets.index import make_index
-from asd.datasets.simulated.signals import RATE
 from asd.features import cancellation
 from asd.features.cancellation import cancelled, noise_weights, packed, unpacked
 from asd.features.channels import one_channel, survey
-from asd.features.fitting import fitted
-from asd.features.heard import Heard
-from asd.features.params import FrontEnd
-from asd.features.waveform import heard
+from asd.features.fitting import FittedFrontEnd, fit_front_end
+from asd.features.front_end import FrontEnd
+from asd.features.prepare import prepare_waveform
+from asd.simulation.signals import RATE
 from studies.cancellation import Parts, clips, decibels, parts, reductions
 
 MACHINES = ("ToyCar", "bearing", "fan", "valve")
@@ -61,17 +60,20 @@ def test_weights_of_noise_only_clips_through_a_description(workdir: Path):
         soundfile.write(f"{i}.wav", samples, RATE, subtype="FLOAT")
     soundfile.write("mono.wav", noise(9), RATE)
     description = FrontEnd.model_validate(
-        {"kind": "magnitude_spectrum", "sample_rate": RATE, "points": 8, "f_max": 8000, "channel": "cancel"}
-        | {"cancel_by": "noise"}
+        {"kind": "statistics", "sample_rate": RATE, "channel": "cancel", "cancel_by": "noise"}
     ).root
-    own = fitted(description, [RATE], ["mono.wav"], ["mono.wav", *(f"{i}.wav" for i in range(3))])
-    np.testing.assert_allclose(unpacked(own.canceller), noise_weights(recordings, RATE), rtol=1e-4, atol=1e-5)
+    own = fit_front_end(description, [RATE], ["mono.wav"], ["mono.wav", *(f"{i}.wav" for i in range(3))])
+    np.testing.assert_allclose(own.canceller, noise_weights(recordings, RATE), rtol=1e-4, atol=1e-5)
+    stored = {**description.model_dump(), "n_features": 1, "machines": {"fan": own.differences(description)}}
+    again = FittedFrontEnd.from_description(stored, "fan")
+    assert again.params == own.params == description
+    np.testing.assert_array_equal(again.canceller, own.canceller)
     machine = noise(20)
     mixture = np.stack([machine + 0.5 * noise(21), noise(21)], axis=1)
-    assert decibels(machine, heard(mixture, RATE, own) - machine) > 20
-    with_mono = fitted(description, [RATE], ["mono.wav"], ["mono.wav"])
-    assert with_mono.canceller == []
-    np.testing.assert_array_equal(heard(mixture, RATE, with_mono), cancelled(*mixture.T, RATE).waveform)
+    assert decibels(machine, prepare_waveform(mixture, RATE, own.params, own.canceller) - machine) > 20
+    with_mono = fit_front_end(description, [RATE], ["mono.wav"], ["mono.wav"])
+    assert with_mono.canceller is None
+    np.testing.assert_array_equal(prepare_waveform(mixture, RATE, description), cancelled(*mixture.T, RATE).waveform)
 
 
 def test_weights_of_another_rate_are_left_aside():
@@ -84,7 +86,6 @@ def test_packed_weights_are_plain_numbers():
     weights = noise_weights([np.stack([noise(0), noise(1)], axis=1)], RATE)
     np.testing.assert_allclose(unpacked(packed(weights)), weights, rtol=1e-4, atol=1e-7)
     assert unpacked(()) is None
-    assert Heard(sample_rate=RATE).canceller == []
 
 
 def noise(seed: int, seconds: float = 2) -> np.ndarray:

@@ -10,12 +10,14 @@ import pytest
 from test_selection import KINDS, normal_clips
 
 from asd.__main__ import main
-from asd.base.errors import UserError
-from asd.scoring.params import EnsembleParams, KNNParams
+from asd.core.errors import UserError
+from asd.core.section import checked
+from asd.scoring.params import EnsembleParams
+from asd.scoring.registry import ScoreParams
 from asd.selection.choice import Evidence, decide, forward_selection
-from asd.selection.evidence import SystemEvidence, figures
+from asd.selection.evidence import SystemEvidence
 from asd.selection.params import SelectionParams
-from asd.selection.pseudo_auc import OWN, pseudo_aucs, pseudo_scores
+from asd.selection.pseudo_auc import OWN, figures, pseudo_aucs, pseudo_scores
 
 SYSTEMS = ["values", "good", "other", "noise"]
 
@@ -26,11 +28,11 @@ def evidence_of(seed, shift, better=0.0):
     group = clips.groupby(["machine", "label"]).ngroup().to_numpy()
     centres = np.random.default_rng(seed).normal(size=(group.max() + 1, 6))
     noise = np.random.default_rng(seed + 1).normal(size=(len(clips), 6))
-    params = SelectionParams(labels="auto", kinds=KINDS)
+    params = SelectionParams(labels="pseudo/auto", kinds=KINDS)
     parts = []
     for name, scale in {OWN: shift, "knn_cosine": shift + better}.items():
         x = (noise + scale * centres[group]).astype(np.float32)[:, None]
-        block = {name: KNNParams(scorer="knn", metric="euclidean")}
+        block = {name: checked(ScoreParams, {"scorer": "knn", "metric": "euclidean"}).root}
         parts.append(pseudo_scores(clips, {0: x}, block, params))
     scores = pd.concat(parts, ignore_index=True)
     return SystemEvidence(figures(pseudo_aucs(scores)), scores)

@@ -12,29 +12,34 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from classifier_runs import BANDS, CLASSIFY, CNN, CPU, SETUPS, Store, clips, killed, supplements, task, whole
+from classifier_runs import CNN, SETUPS, clips, embedded, killed, supplements, task, train_params, whole
+from conftest import posix
 
-from asd.base.errors import UserError
-from asd.classifiers.batches import batch_clips, epoch_order
-from asd.classifiers.classes import class_names, class_targets
-from asd.classifiers.classification import train
-from asd.classifiers.losses.registry import LOSSES
-from asd.classifiers.material import gather
-from asd.classifiers.params import Classified
-from asd.classifiers.task import module
-from asd.encoders.registry import create_encoder, load_tensors
+from asd.classifiers.batches import Batches, epoch_order, gather
+from asd.classifiers.classes import class_targets, sound_classes
+from asd.classifiers.losses import LOSSES
+from asd.classifiers.params import ClassParams
+from asd.classifiers.task import embed, model_description
+from asd.core.errors import UserError
+from asd.encoders.networks import create_encoder, load_tensors
+
+OF_LABELS = [name for name in LOSSES if not LOSSES[name].hard_labels]
 
 
-@pytest.mark.parametrize("objective", LOSSES)
+def train(made):
+    return made.params.train(made)
+
+
+@pytest.mark.parametrize("objective", OF_LABELS)
 def test_a_classifier_learns_its_classes(objective, tmp_path):
-    params = CLASSIFY.model_copy(update={"objective": objective, "steps": 96})
-    tensors, metrics = module(objective).train(task(clips(), params, CNN, tmp_path))
+    made = task(clips(), train_params(objective=objective, steps=96), CNN, tmp_path)
+    tensors, metrics = train(made)
     assert metrics["classes"] == 8
     assert metrics["accuracy"] > 0.8
     assert len(metrics["losses"]) == 96 // (96 // 20)
     assert metrics["losses"][-1] == (1, metrics["loss"])
     assert metrics["loss"] < metrics["losses"][0][1]
-    embeddings = module(objective).extract(create_encoder(CNN, BANDS), tensors, clips(), [Store(clips())], CPU)
+    embeddings = embedded(made, tensors, clips())
     assert embeddings.shape == (len(clips()), 1, 64)
 
 
@@ -44,10 +49,11 @@ def test_everything_trains_and_extracts_on_a_gpu(setup, tmp_path):
     made, gpu = whole(setup, tmp_path, "gpu"), torch.device("cuda")
     tensors, told = train(replace(made, device=gpu))
     assert np.isfinite(told["losses"]).all()
-    network = create_encoder(SETUPS[setup][0], BANDS)
-    assert np.isfinite(module("adacos").extract(network, tensors, made.clips, [made.store], gpu)).all()
+    description = model_description(made)
+    assert np.isfinite(embed(description, tensors, made.clips, [made.store], gpu)).all()
 
 
+@posix
 @pytest.mark.parametrize("setup", SETUPS)
 def test_killed_training_ends_with_the_same_bytes(setup, tmp_path, capsys):
     torch.set_num_threads(1)
@@ -89,7 +95,8 @@ def test_two_processes_take_the_same_steps_as_one(setup, tmp_path):
 
 def named(**params):
     table = pd.concat([clips(), supplements()], ignore_index=True)
-    return class_names(table, Classified.model_validate(params)), table["kind"]
+    names = [str(one or "") for one in sound_classes(table, ClassParams.model_validate(params))]
+    return pd.Series(names), table["kind"]
 
 
 def test_classes_are_machine_section_domain_and_label():
@@ -119,9 +126,8 @@ def test_supplements_have_classes_where_they_are_asked_for(params, kind, expecte
 
 def test_supplements_are_trained_on_only_where_they_have_a_class(tmp_path):
     def kinds(**params):
-        return gather(task(clips(), CLASSIFY.model_copy(update=params), CNN, tmp_path, extra=supplements())).clips[
-            "kind"
-        ]
+        made = task(clips(), train_params(**params), CNN, tmp_path, extra=supplements())
+        return gather(made).clips["kind"]
 
     assert set(kinds()) == {"machine"}
     assert set(kinds(noise_class="shared")) == {"machine", "noise"}
@@ -137,34 +143,35 @@ def test_unsure_labels_count_less_or_are_shared_within_their_machine(confidence)
             "kind": "machine",
             "domain": ["source", "source", "target", "source"],
             "label": ["a", "b", "a", "a"],
-            "confidence": [0.75, 1.0, 0.5, 0.25],
+            "split": "train",
         }
     )
-    targets = class_targets(table, confidence)
+    classes, sure = sound_classes(table), np.array([0.75, 1.0, 0.5, 0.25])
+    targets = class_targets(classes, sure, confidence)
     own = {"ignore": [1, 1, 1, 1], "weight": [0.75, 1, 0.5, 0.25], "soften": [0.75, 1, 1, 1]}[confidence]
     assert np.diag(targets).tolist() == own
     off = targets - np.diag(np.diag(targets))
     assert off[0, 1] == (0.25 if confidence == "soften" else 0)  # the other class of that machine, section and domain
     assert off.sum() == off[0, 1]
-    assert np.array_equal(class_targets(table.drop(columns="confidence")), np.eye(4))
+    assert np.array_equal(class_targets(classes, sure), np.eye(4))
 
 
 def test_all_clips_are_gone_through_before_one_comes_again(tmp_path):
     """33 clips by eights: four batches, and a rest of one that is left out, another one each time."""
-    params = CLASSIFY.model_copy(update={"batch": 8})
     table = pd.concat([clips(), clips().iloc[:1].assign(clip_id="more")], ignore_index=True)
-    material = gather(task(table, params, CNN, tmp_path))
-    steps = [batch_clips(material, params, 3, step).tolist() for step in range(12)]
+    made = task(table, train_params(batch=8), CNN, tmp_path)
+    batches = Batches(made, gather(made))
+    steps = [batches.clips(step).tolist() for step in range(12)]
     assert all(len(set(step)) == 8 for step in steps)
     for epoch in range(3):
         assert len({clip for step in steps[4 * epoch : 4 * epoch + 4] for clip in step}) == 32
     assert steps[:4] != steps[4:8]
-    assert batch_clips(material, params, 3, 5).tolist() == steps[5]
+    assert batches.clips(5).tolist() == steps[5]
 
 
 def test_a_network_of_no_steps_is_as_it_was_drawn(tmp_path):
-    drawn, told = train(task(clips(), CLASSIFY.model_copy(update={"steps": 0}), CNN, tmp_path))
-    assert all(torch.equal(drawn[key], value) for key, value in create_encoder(CNN, BANDS, seed=1).state_dict().items())
+    drawn, told = train(task(clips(), train_params(steps=0), CNN, tmp_path))
+    assert all(torch.equal(drawn[key], value) for key, value in create_encoder(CNN, 16, seed=1).state_dict().items())
     assert told == {"classes": 8, "steps": 0, "losses": []}
 
 
@@ -194,29 +201,29 @@ def test_one_class_is_refused_in_one_line(tmp_path):
     with pytest.raises(
         UserError, match=r"^train: all clips are of one class, fan\|00\|source\|: switch on statex, .*$"
     ):
-        train(task(few(), CLASSIFY, CNN, tmp_path))
+        train(task(few(), train_params(), CNN, tmp_path))
 
 
-@pytest.mark.parametrize("objective", LOSSES)
+@pytest.mark.parametrize("objective", OF_LABELS)
 @pytest.mark.parametrize("params", [{"statex": 0.5}, {"featex": 0.5}, {"statex": 0.5, "featex": 0.5, "mixup": 0.5}])
 def test_one_class_is_learnable_by_exchanges(objective, params, tmp_path):
-    params = CLASSIFY.model_copy(update={"objective": objective, "steps": 4} | params)
-    tensors, metrics = train(task(few(), params, CNN, tmp_path))
+    made = task(few(), train_params(objective=objective, steps=4, **params), CNN, tmp_path)
+    tensors, metrics = train(made)
     assert metrics["classes"] == 1
-    embeddings = module(objective).extract(create_encoder(CNN, BANDS), tensors, few(), [Store(few())], CPU)
+    embeddings = embedded(made, tensors, few())
     assert np.isfinite(embeddings).all()
     assert np.ptp(embeddings, axis=0).max() > 0
 
 
 def test_a_clip_a_class_is_trained(tmp_path):
     one = clips(count=1).drop_duplicates(["machine", "label"]).reset_index(drop=True)
-    _, metrics = train(task(one, CLASSIFY, CNN, tmp_path))
+    _, metrics = train(task(one, train_params(), CNN, tmp_path))
     assert metrics["classes"] == len(one) == 4
     assert np.isfinite(metrics["loss"])
 
 
 def test_noise_is_that_of_the_machine_or_of_all(tmp_path):
-    params = CLASSIFY.model_copy(update={"noise_mix": 1.0})
+    params = train_params(noise_mix=1.0)
     material = gather(task(clips(), params, CNN, tmp_path, extra=supplements()))
     assert material.noise_for("valve") == material.noise_for("fan") == [f"noisevalve{i}" for i in range(4)]
     with pytest.raises(UserError, match=r"^train.noise_mix is 1: there are no noise-only clips, set it to 0$"):
@@ -228,8 +235,6 @@ def test_further_machines_are_classes_unless_they_are_left_out(tmp_path):
     further["clip_id"] = "further" + further["clip_id"]
     found = {}
     for switch in (True, False):
-        params = CLASSIFY.model_copy(update={"steps": 3, "further_machines": switch})
-        found[switch] = train(
-            task(few(), params.model_copy(update={"statex": 0.1}), CNN, tmp_path, str(switch), further)
-        )[1]
+        params = train_params(steps=3, further_machines=switch, statex=0.1)
+        found[switch] = train(task(few(), params, CNN, tmp_path, str(switch), further))[1]
     assert (found[True]["classes"], found[False]["classes"]) == (3, 1)

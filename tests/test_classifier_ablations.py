@@ -7,11 +7,10 @@ import yaml
 from conftest import ROOT
 from dvc.utils.hydra import apply_overrides
 
-from asd.base.errors import UserError
+from asd.core.errors import UserError
 from asd.params import check
-from studies import classifier_ablations, pipeline
-from studies.classifier_ablations import variants
-from studies.variants import ORACLE, SHIPPED, VARIANTS, changed, command
+from studies import classifier_ablations, shared
+from studies.classifier_ablations import ORACLE, SHIPPED, VARIANTS, changed, command, variants
 
 ROWS = [(system, name) for system, own in VARIANTS.items() for name in own]
 KEYED = [row for row in ROWS if row[1] not in (SHIPPED, ORACLE)]
@@ -57,7 +56,7 @@ def test_a_key_that_is_not_there_is_no_variant():
 
 
 def test_a_variant_that_fails_leaves_the_project_as_shipped(workdir, monkeypatch):
-    made = [workdir / "data" / kind / "noise_aware_cnn" / "made" for kind in ("models", "extracted")]
+    made = [workdir / "data" / kind / "noise_aware_cnn" / "made" for kind in ("models", "embeddings")]
     for file in made:
         file.parent.mkdir(parents=True)
         file.write_text("as shipped")
@@ -88,8 +87,8 @@ def test_every_variant_runs_on_a_tiny_factory(system, tmp_path, monkeypatch):
     if system != "noise_aware_ssl":
         del train["freeze_steps"]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    monkeypatch.setattr(pipeline, "PARAMS", tmp_path / "params.yaml")
-    monkeypatch.setattr(pipeline, "PROJECTS", tmp_path / "studies")
+    monkeypatch.setattr(shared, "PARAMS", tmp_path / "params.yaml")
+    monkeypatch.setattr(shared, "PROJECTS", tmp_path / "studies")
     args = argparse.Namespace(size="tiny", training_seeds=[0], systems=[system], system=system)
     args.variants = list(VARIANTS[system])
     sections = variants(args, 1000)

@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from classifier_runs import CPU, Store, task
+from classifier_runs import Store, embedded, task
 from classifier_runs import clips as table
 
-from asd.base.errors import UserError
-from asd.classifiers.params import Reconstruction, Untrained
-from asd.classifiers.reconstruction import refresh, vectors
-from asd.classifiers.task import module
-from asd.encoders.params import Dense, PooledMel
-from asd.encoders.registry import create_encoder
+from asd.classifiers.objectives.reconstruction import Reconstruction, refresh, vectors
+from asd.classifiers.objectives.untrained import Untrained
+from asd.core.errors import UserError
+from asd.encoders.architectures.dense import DenseParams
+from asd.encoders.architectures.texture import TextureParams
+from asd.encoders.networks import create_encoder
+
+
+def trained(made):
+    return made.params.train(made)
 
 
 @pytest.fixture
@@ -20,10 +24,10 @@ def clips():
 
 
 def test_untrained_is_the_encoder_itself(clips, tmp_path):
-    block = PooledMel(architecture="pooled_mel", features="x")
-    tensors, _ = module("none").train(task(clips, Untrained(objective="none"), block, tmp_path))
-    embeddings = module("none").extract(create_encoder(block, 16), tensors, clips, [Store(clips)], CPU)
-    expected = [np.r_[x.mean(axis=0), x.std(axis=0)] for x in Store(clips).clips.values()]
+    block = TextureParams(architecture="texture", features="x", banks="mean")
+    made = task(clips, Untrained(objective="none"), block, tmp_path)
+    embeddings = embedded(made, trained(made)[0], clips)
+    expected = [x.mean(axis=0) for x in Store(clips).clips.values()]
     np.testing.assert_allclose(embeddings[:, 0], expected, atol=1e-5)
 
 
@@ -37,12 +41,13 @@ def test_vectors_never_cross_a_clip():
 
 def test_autoencoder_scores_agree_with_a_straightforward_implementation(clips, tmp_path):
     params = Reconstruction(objective="reconstruction", epochs=2, batch=16, learning_rate=0.001)
-    block = Dense(architecture="dense", features="x")
+    block = DenseParams(architecture="dense", features="x")
     store = Store(clips)
-    tensors, metrics = module("reconstruction").train(task(clips, params, block, tmp_path))
+    made = task(clips, params, block, tmp_path)
+    tensors, metrics = trained(made)
     assert len(metrics["losses"]) == 2
     assert metrics["losses"][1][1] < metrics["losses"][0][1]
-    values = module("reconstruction").extract(create_encoder(block, 16), tensors, clips, [store], CPU)
+    values = embedded(made, tensors, clips)
 
     fan = clips[clips["machine"] == "fan"]
     network = create_encoder(block, 16).eval()
@@ -68,23 +73,23 @@ def test_autoencoder_scores_agree_with_a_straightforward_implementation(clips, t
 
 def test_autoencoder_resumes_at_the_machine(clips, tmp_path, capsys):
     params = Reconstruction(objective="reconstruction", epochs=1, batch=16, learning_rate=0.001, fresh_statistics=True)
-    block = Dense(architecture="dense", features="x")
-    whole, _ = module("reconstruction").train(task(clips, params, block, tmp_path, "one"))
+    block = DenseParams(architecture="dense", features="x")
+    whole, _ = trained(task(clips, params, block, tmp_path, "one"))
     (tmp_path / "one" / "valve.pt").unlink()
-    resumed, _ = module("reconstruction").train(task(clips, params, block, tmp_path, "one"))
+    resumed, _ = trained(task(clips, params, block, tmp_path, "one"))
     assert "resumed: fan was there" in capsys.readouterr().out
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
 def test_autoencoders_trained_side_by_side_are_those_trained_one_after_the_other(clips, workdir, monkeypatch):
     params = Reconstruction(objective="reconstruction", epochs=2, batch=16, learning_rate=0.001, fresh_statistics=True)
-    block = Dense(architecture="dense", features="x")
-    alone, _ = module("reconstruction").train(task(clips, params, block, workdir, "alone"))
-    monkeypatch.setattr("asd.classifiers.reconstruction.PAYS", 0.0)
-    monkeypatch.setattr("asd.base.compute.PAYS", 0.0)
-    monkeypatch.setattr("asd.classifiers.reconstruction._train_machine", None)  # workers have their own
+    block = DenseParams(architecture="dense", features="x")
+    alone, _ = trained(task(clips, params, block, workdir, "alone"))
+    monkeypatch.setattr("asd.classifiers.objectives.reconstruction.PAYS", 0.0)
+    monkeypatch.setattr("asd.core.compute.PAYS", 0.0)
+    monkeypatch.setattr("asd.classifiers.objectives.reconstruction._train_machine", None)  # workers have their own
     threads = torch.get_num_threads()
-    beside, _ = module("reconstruction").train(task(clips, params, block, workdir, "beside"))
+    beside, _ = trained(task(clips, params, block, workdir, "beside"))
     assert torch.get_num_threads() == threads
     assert alone.keys() == beside.keys()
     assert all(torch.equal(alone[k], beside[k]) for k in alone)
@@ -94,7 +99,7 @@ def test_autoencoders_are_not_for_torchrun(clips, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     params = Reconstruction(objective="reconstruction", epochs=1, batch=16, learning_rate=0.001)
     with pytest.raises(UserError, match="start their stage without torchrun"):
-        module("reconstruction").train(task(clips, params, Dense(architecture="dense", features="x"), tmp_path))
+        trained(task(clips, params, DenseParams(architecture="dense", features="x"), tmp_path))
 
 
 @pytest.mark.parametrize("anneal", [False, True])
@@ -108,7 +113,7 @@ def test_the_rate_of_the_autoencoder_is_constant_or_falls(clips, tmp_path, monke
     monkeypatch.setattr(torch.optim.Adam, "step", noted)
     params = Reconstruction(objective="reconstruction", epochs=4, batch=16, learning_rate=0.01, anneal=anneal)
     fan = clips[clips["machine"] == "fan"]
-    module("reconstruction").train(task(fan, params, Dense(architecture="dense", features="x"), tmp_path))
+    trained(task(fan, params, DenseParams(architecture="dense", features="x"), tmp_path))
     assert max(rates) == pytest.approx(0.01)
     if anneal:
         assert rates[0] < 0.01
@@ -119,11 +124,9 @@ def test_the_rate_of_the_autoencoder_is_constant_or_falls(clips, tmp_path, monke
 
 def test_fresh_statistics_change_nothing_but_statistics(clips, tmp_path):
     options = {"objective": "reconstruction", "epochs": 2, "batch": 16, "learning_rate": 0.01}
-    block = Dense(architecture="dense", features="x")
+    block = DenseParams(architecture="dense", features="x")
     running, fresh = (
-        module("reconstruction").train(
-            task(clips, Reconstruction(**options, fresh_statistics=fresh), block, tmp_path, f"{fresh}")
-        )
+        trained(task(clips, Reconstruction(**options, fresh_statistics=fresh), block, tmp_path, f"{fresh}"))
         for fresh in (False, True)
     )
     assert running[1]["losses"] == fresh[1]["losses"]
@@ -135,7 +138,7 @@ def test_fresh_statistics_change_nothing_but_statistics(clips, tmp_path):
 
 def test_fresh_statistics_are_means_over_batches_of_equal_size(clips):
     frames, starts = vectors(list(Store(clips).clips.values()))
-    network = create_encoder(Dense(architecture="dense", features="x"), 16, seed=2)
+    network = create_encoder(DenseParams(architecture="dense", features="x"), 16, seed=2)
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm1d):
             torch.nn.init.normal_(layer.weight)

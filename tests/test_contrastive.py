@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asd.classifiers.batches import arranged, clips_of_epoch
+from asd.classifiers.classes import ANY, SoundClass
 from asd.classifiers.losses.codebooks import Codebooks
 from asd.classifiers.losses.contrastive import DualContrastive, level
-from asd.classifiers.sampler import arranged, length
 
-NAMES = ["fan|00|any|", "pump|00|any|speed=1", "pump|00|any|speed=2", "noise"]
+CLASSES = [SoundClass("fan", "00", ANY), *(SoundClass("pump", "00", ANY, f"speed={speed}") for speed in (1, 2))]
+CLASSES += [SoundClass("", "", kind="noise")]
 TEMPERATURE = 0.2
 
 
@@ -54,16 +56,16 @@ def test_anchors_without_a_positive_are_skipped():
 
 def made(**options):
     torch.manual_seed(2)
-    return DualContrastive(6, NAMES, temperature=TEMPERATURE, projection=4, **options).double()
+    return DualContrastive(6, CLASSES, temperature=TEMPERATURE, projection=4, **options).double()
 
 
 def batch(classes):
-    y = F.one_hot(torch.tensor(classes), len(NAMES)).double()
+    y = F.one_hot(torch.tensor(classes), len(CLASSES)).double()
     return torch.randn(len(classes), 6, dtype=torch.float64), y
 
 
 def test_both_levels_and_the_codes_are_added():
-    loss, (x, y) = made(codes=2, weight=0.7, commitment=0.3), batch([0, 0, 0, 1, 1, 2, 3, 3])
+    loss, (x, y) = made(n_codes=2, weight=0.7, commitment=0.3), batch([0, 0, 0, 1, 1, 2, 3, 3])
     loss.eval().codebooks.codes.copy_(torch.tensor([[[1.0, 0, 0, 0], [-1.0, 0, 0, 0]]]))
     z = F.normalize(loss.head(x)).detach()
     codes = [int((own - loss.codebooks.codes[0]).square().sum(dim=1).argmin()) for own in z[:3]]
@@ -72,13 +74,13 @@ def test_both_levels_and_the_codes_are_added():
     first = looped(z.numpy(), machine, [0] * 8, TEMPERATURE)
     second = looped(z.numpy(), kind, machine, TEMPERATURE)
     assert loss(x, y)[0].item() == pytest.approx(first + 0.7 * second + 0.3 * away, abs=1e-6)
-    one = made(levels=1)
+    one = made(n_levels=1)
     assert one.codebooks is None
     assert one(x, y)[0].item() == pytest.approx(first, abs=1e-6)
 
 
 def test_without_codes_machines_without_attributes_are_left_out_of_level_two():
-    loss, (x, y) = made(codes=0), batch([0, 0, 0, 1, 1, 2])
+    loss, (x, y) = made(n_codes=0), batch([0, 0, 0, 1, 1, 2])
     z = F.normalize(loss.head(x)).detach().numpy()
     machine, kind = [0, 0, 0, 1, 1, 1], [-1, -1, -1, 1, 1, 2]
     expected = looped(z, machine, [0] * 6, TEMPERATURE) + looped(z, kind, machine, TEMPERATURE)
@@ -93,7 +95,7 @@ def test_the_nearest_other_clip_says_what_a_clip_is():
 
 
 def test_codebooks_follow_by_moving_averages():
-    books, z = Codebooks(2, 2, 3, decay=0.9), torch.eye(3)
+    books, z = Codebooks(2, 2, 3, ema_decay=0.9), torch.eye(3)
     books.codes[1], books.counts[1], books.sums[1] = z[:2], torch.ones(2), z[:2]
     numbers, nearest = books(torch.stack([z[0], z[0], z[1], z[2]]), torch.tensor([1, 1, 1, -1]))
     assert numbers.tolist() == [0, 0, 1, -1]
@@ -118,7 +120,7 @@ def clusters(count, spread=0.05):
 
 
 def test_dead_codes_start_anew_until_clusters_are_found():
-    books = Codebooks(1, 4, 8, decay=0.8)
+    books = Codebooks(1, 4, 8, ema_decay=0.8)
     for _ in range(40):
         z, own = clusters(32)
         numbers, _ = books(z, torch.zeros(32, dtype=torch.long))
@@ -152,7 +154,7 @@ def test_a_codebook_that_nobody_asked_says_so():
 def test_batches_hold_two_of_each(sampler, classes):
     order = torch.randperm(len(classes), generator=torch.Generator().manual_seed(0))
     found = arranged(order, np.array(classes), sampler, torch.Generator().manual_seed(1))
-    assert len(found) == length(len(classes), sampler)
+    assert len(found) == clips_of_epoch(len(classes), sampler)
     if sampler == "shuffled":
         assert torch.equal(found, order)
         return

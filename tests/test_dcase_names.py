@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asd.base.errors import UserError
+from asd.core.errors import UserError
 from asd.datasets.attributes import attributes_of_name, read_attributes, stem
 from asd.datasets.dcase import Name, parse_name, recordings
 

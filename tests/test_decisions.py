@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scored import made_clips, made_scores
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from asd.evaluation.attributes import attribute_table
-from asd.evaluation.decisions import decision_values, f1_ev, f1_ev_bounded, precision_recall_f1
-from asd.evaluation.joined import beside_truth
+from asd.evaluation.by_attribute import attribute_table
+from asd.evaluation.decision_figures import decision_values, f1_ev, f1_ev_bounded, precision_recall_f1
+from asd.evaluation.labelled_scores import join_truth
 
 DOZEN = np.array([1, 4, 5, 3, 7, 10, 2, 6, 8, 7, 10, 11.0])
 ANOMALOUS = np.repeat([False, True], 6)
@@ -54,7 +54,7 @@ def made_table(**how):
     clips, _, truth = made_clips(**how)
     scores = made_scores(clips, truth, "frozen", seeds=(0, 1)).assign(system="frozen")
     truth["anomaly"] = pd.to_numeric(truth["anomaly"])
-    return beside_truth(scores, clips, truth)
+    return join_truth(scores, clips, truth)
 
 
 def test_figures_of_a_domain_use_its_own_anomalies():

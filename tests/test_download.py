@@ -12,9 +12,9 @@ import pytest
 import yaml
 from challenge_server import Server, Years, recording, zipped
 
-from asd import fetch, unpack
-from asd.base.artifacts import read_json
-from asd.base.errors import UserError
+from asd.core import fetch, unpack
+from asd.core.artifacts import read_json
+from asd.core.errors import UserError
 from asd.datasets import archives, origins, years
 from stages import download as stage
 
@@ -199,7 +199,7 @@ def test_a_mirror_serves_instead(sums: str, server: Server):
         (folder / "md5sums.txt").write_text("".join(lines))
     choose(mirror="mirror")
     if sums == "wrong":
-        refused("mirror/.*promised was md5:0000")
+        refused("mirror/.*expected was md5:0000")
     else:
         finishes()
         assert server.asked == []
@@ -244,7 +244,7 @@ def test_rules_of_years_are_held(server: Server):
     refused("add it to dataset.train_on")
 
 
-def test_a_section_that_an_archive_lacks_is_named(server: Server, capsys: pytest.CaptureFixture[str]):
+def test_a_section_that_an_archive_lacks_is_named(server: Server, caplog: pytest.LogCaptureFixture):
     made = Years(Path("no-lists"))
     server.offer(2022, "fan", lambda archive: made.archive(2022, archive))
     record = years.years()[2022].parts["dev"].record
@@ -253,4 +253,4 @@ def test_a_section_that_an_archive_lacks_is_named(server: Server, capsys: pytest
     server.records[record][FAN] = zipped(rest)
     choose(name="dcase2022", machines="fan")
     stage.main()
-    assert "fan: dev lacks section 02" in capsys.readouterr().out
+    assert "fan: dev lacks section 02" in caplog.text

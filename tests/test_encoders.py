@@ -9,34 +9,37 @@ import soundfile
 import torch
 import yaml
 from conftest import ROOT
-from pydantic import TypeAdapter
 
-from asd.base.errors import UserError
-from asd.base.section import checked
-from asd.encoders.batches import by_length
-from asd.encoders.beats import BEATs
-from asd.encoders.dasheng import Dasheng
-from asd.encoders.efficientat import EfficientAT
+from asd.core.errors import UserError
+from asd.core.section import checked
+from asd.encoders.architectures.beats import BEATs
+from asd.encoders.architectures.dasheng import Dasheng
+from asd.encoders.architectures.dense import DenseParams
+from asd.encoders.architectures.dual_branch import DualBranchParams
+from asd.encoders.architectures.efficientat import EfficientAT
+from asd.encoders.architectures.mel_bands import MelBandsParams
+from asd.encoders.architectures.se_resnet import SEBasicBlock, SEResNet18Params
+from asd.encoders.architectures.texture import TextureParams
+from asd.encoders.architectures.vit import SmallParams, TinyParams, ViTEncoder, frequency_first, in_patches, positions
+from asd.encoders.embedding import by_length
 from asd.encoders.encoder import windows
-from asd.encoders.params import Dense, DualBranch, EncoderParams, MelBands, PooledMel, SEResNet18, Small, Texture, Tiny
+from asd.encoders.encoder_params import ENCODERS, EncoderBlock, EncoderParams
+from asd.encoders.networks import create_encoder, load_tensors, read_encoder, write_encoder
 from asd.encoders.precision import at_precision
 from asd.encoders.published import PUBLISHED
-from asd.encoders.registry import NETWORKS, create_encoder, load_tensors, network_of, read_encoder, write_encoder
-from asd.encoders.se_resnet import SEBasicBlock
-from asd.encoders.vit import ViTEncoder, frequency_first, in_patches, positions
 from asd.features.extraction import extract
-from asd.features.params import FrontEnd
+from asd.features.fitting import FittedFrontEnd
+from asd.features.front_end import FrontEnd
 from asd.params import check
 
 BLOCKS = {
-    "texture": Texture(architecture="texture", features="x"),
-    "pooled_mel": PooledMel(architecture="pooled_mel", features="x"),
-    "mel_bands": MelBands(architecture="mel_bands", features="x"),
-    "dense": Dense(architecture="dense", features="x"),
-    "se_resnet18": SEResNet18(architecture="se_resnet18", features="x", width=8),
-    "dual_branch": DualBranch(architecture="dual_branch", features="x", width=2, points=512),
-    "tiny": Tiny(architecture="tiny", features="x", dims=32, depth=2, heads=2, frames=48),
-    "small": Small(architecture="small", features="x", dims=32, depth=2, heads=2, frames=48),
+    "texture": TextureParams(architecture="texture", features="x"),
+    "mel_bands": MelBandsParams(architecture="mel_bands", features="x"),
+    "dense": DenseParams(architecture="dense", features="x"),
+    "se_resnet18": SEResNet18Params(architecture="se_resnet18", features="x", width=8),
+    "dual_branch": DualBranchParams(architecture="dual_branch", features="x", width=2, points=512),
+    "tiny": TinyParams(architecture="tiny", features="x", dims=32, depth=2, heads=2, frames=48),
+    "small": SmallParams(architecture="small", features="x", dims=32, depth=2, heads=2, frames=48),
 }
 BANDS = 32
 TOKENS = {  # encoders of tokens, small ones; of every network
@@ -58,10 +61,49 @@ def encoder(request):
 
 
 def test_every_network_is_under_contract():
-    assert {network_of(block)[0] for block in BLOCKS.values()} | set(TOKENS) | {"wavlm", "hubert"} == set(NETWORKS)
-    assert {entry.network for entry in PUBLISHED.values()} <= set(NETWORKS)
-    known = TypeAdapter(EncoderParams).json_schema()["discriminator"]["mapping"]
-    assert set(known) == set(BLOCKS) | set(PUBLISHED)
+    assert set(ENCODERS) == set(BLOCKS) | set(PUBLISHED)
+    tried = {type(block).network for block in BLOCKS.values()} | {type(make()) for make in TOKENS.values()}
+    assert {block.network.__name__ for block in ENCODERS.values()} == {n.__name__ for n in tried} | {"WavLM", "HuBERT"}
+
+
+def test_an_encoder_is_added_by_one_file(monkeypatch):
+    monkeypatch.setattr(ENCODERS, "_known", dict(ENCODERS))
+
+    class Largest(torch.nn.Module):
+        def __init__(self, n_features, times=1.0):
+            super().__init__()
+            self.times = times
+
+        def forward(self, x):
+            return self.times * x.amax(dim=1, keepdim=True)
+
+    @ENCODERS.register("largest")
+    class LargestParams(EncoderBlock):
+        network = Largest
+        has_weights = False
+        times: float = 1.0
+
+    block = checked(EncoderParams, {"architecture": "largest", "features": "x", "times": 2.0}).root
+    assert isinstance(block, LargestParams)
+    assert create_encoder(block, 3)(torch.ones(1, 4, 3)).tolist() == [[[2.0] * 3]]
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content["encoders"]["more"] = {"architecture": "largest", "features": "log_mel"}
+    content["systems"]["frozen"] |= {"encoder": "more"}
+    check(content)
+
+
+@pytest.mark.parametrize("name", [n for n, block in ENCODERS.items() if block.adaptable])
+def test_transformers_name_the_linear_layers_of_their_blocks(name):
+    with torch.device("meta"):
+        network = create_encoder(name)
+    blocks = network.transformer_blocks()
+    assert len(blocks) == network.depth
+    named = {f"{block}.{layer}" for block in blocks for layer in network.block_layers}
+    assert named == {
+        name
+        for name, part in network.named_modules()
+        if isinstance(part, torch.nn.Linear) and name.startswith(tuple(blocks)) and "grep" not in name
+    }
 
 
 @pytest.mark.parametrize("name", [n for n in BLOCKS if n != "dense"])
@@ -146,14 +188,16 @@ def test_published_encoders_are_what_the_table_says(name):
     with torch.device("meta"):
         network = create_encoder(name)
     assert network.dims == entry.dims
-    assert network.bands * entry.patch[1] == entry.bands or network.bands == 1
+    assert network.bands * entry.patch[1] == entry.n_features or network.bands == 1
     assert re.fullmatch("[0-9a-f]{64}", entry.sha256 or "0" * 64)
-    assert checked(FrontEnd, {"kind": entry.front_end} | MORE.get(entry.front_end, {})).root.bands == entry.bands
-    with pytest.raises(UserError, match=f"{name} hears {entry.bands} bands, not 7"):
+    assert (
+        checked(FrontEnd, {"kind": entry.front_end} | MORE.get(entry.front_end, {})).root.n_features == entry.n_features
+    )
+    with pytest.raises(UserError, match=f"{name} takes {entry.n_features} features, not 7"):
         create_encoder(name, 7)
 
 
-MORE = {"kaldi_fbank": {"sample_rate": 16000, "n_mels": 128, "frame_shift": 10, "mean": -4.268, "deviation": 4.569}}
+MORE = {"kaldi_fbank": {"sample_rate": 16000, "n_mels": 128, "frame_shift": 10, "mean": -4.268, "std": 4.569}}
 
 
 def test_encoders_of_waveforms_are_torchaudios():
@@ -174,18 +218,20 @@ def test_front_ends_of_encoders(tmp_path):
     soundfile.write(path, sound, 16000, subtype="FLOAT")
     mel = {"kind": "efficientat_mel"}
     with pytest.raises(UserError, match="too low for the efficientat_mel up to 15000 Hz"):
-        extract(path, checked(FrontEnd, mel).root)
-    rows = extract(path, checked(FrontEnd, mel | {"low_rate": "resample"}).root)
+        extract(path, FittedFrontEnd(checked(FrontEnd, mel).root))
+    rows = extract(path, FittedFrontEnd(checked(FrontEnd, mel | {"low_rate": "resample"}).root))
     assert rows.shape == (101, 128)
     inner = rows[2:-2]  # frames beyond an end hear the bend of the reflection there, which has all frequencies
     assert inner[:, -1].max() < np.log(1e-4) < inner[:, 40].min()  # 14.8 kHz and 1.8 kHz
-    np.testing.assert_array_equal(extract(path, checked(FrontEnd, {"kind": "waveform"}).root).ravel(), sound[:16000])
+    waveform = FittedFrontEnd(checked(FrontEnd, {"kind": "waveform"}).root)
+    np.testing.assert_array_equal(extract(path, waveform).ravel(), sound[:16000])
 
 
 @pytest.mark.parametrize(
     ("architecture", "features", "says"),
     [
-        ("beats_iter3", "log_mel", "beats_iter3 takes a beats_fbank of 128 bands"),
+        ("mel_bands", "statistics", "mel_bands takes tokens that divide its 30 features, not 8"),
+        ("beats_iter3", "log_mel", "beats_iter3 takes a beats_fbank of 128 features"),
         ("small", "frequencies", "small takes a log_mel or kaldi_fbank whose"),
     ],
 )
@@ -237,7 +283,7 @@ def test_a_residual_block_of_few_channels_can_be_trained(width):
 
 
 def test_se_resnet18_of_width_64_has_the_size_of_the_published_network():
-    network = create_encoder(SEResNet18(architecture="se_resnet18", features="x"), 128)
+    network = create_encoder(SEResNet18Params(architecture="se_resnet18", features="x"), 128)
     published = [*network.stem.parameters(), *network.stages.parameters()]  # the head is the task's
     assert sum(p.numel() for p in published) == pytest.approx(11.3e6, rel=0.01)
 
@@ -251,16 +297,11 @@ def test_texture_is_mean_and_variogram():
         pairs = [(x[:, t + lag] - x[:, t]).numpy() ** 2 for t in range(100 - lag)]
         np.testing.assert_allclose(changes[:, i * BANDS : (i + 1) * BANDS], np.log(np.mean(pairs, axis=0)), atol=1e-4)
     for number, banks in enumerate(("mean", "variogram")):
-        (alone,) = create_encoder(Texture(architecture="texture", features="x", banks=banks), BANDS)(x).transpose(0, 1)
+        (alone,) = create_encoder(TextureParams(architecture="texture", features="x", banks=banks), BANDS)(x).transpose(
+            0, 1
+        )
         both = (mean, changes)[number]
         np.testing.assert_array_equal(alone.numpy(), both[:, : alone.shape[1]])
-
-
-def test_pooled_mel_is_mean_and_deviation():
-    x = torch.randn(2, 50, BANDS)
-    pooled = create_encoder(BLOCKS["pooled_mel"], BANDS)(x)[:, 0].numpy()
-    np.testing.assert_allclose(pooled[:, :BANDS], x.numpy().mean(axis=1), atol=1e-6)
-    np.testing.assert_allclose(pooled[:, BANDS:], x.numpy().std(axis=1), atol=1e-6)
 
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 16), (5, 8)])
@@ -300,7 +341,7 @@ def test_windows_cover_a_long_clip():
 
 def test_batches_hold_clips_of_one_length():
     lengths = {"a": 3, "b": 5, "c": 3, "d": 3, "e": 5}
-    store = SimpleNamespace(rows=lengths.__getitem__)
+    store = SimpleNamespace(n_frames=lengths.__getitem__)
     assert list(by_length(store, list("edcba"), 2)) == [["a", "c"], ["d"], ["b", "e"]]
 
 

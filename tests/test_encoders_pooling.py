@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asd.encoders.encoder import Grid
-from asd.encoders.params import PoolingParams
+from asd.encoders.encoder_params import PoolingParams
 from asd.encoders.pooling import GeM, Mean, RelativeDeviation, create_pooling
 
 KINDS = ["mean", "max", "gem", "relative_deviation", "attentive_statistics"]

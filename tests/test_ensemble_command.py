@@ -10,10 +10,10 @@ from scipy.stats import rankdata
 from test_score_folders import SUBMITTED, write_folder
 
 from asd.__main__ import main
-from asd.commands.ensemble import fuse_folders
-from asd.commands.evaluate import figures
-from asd.datasets.label_lists import read_labels
-from asd.evaluation.score_folders import read_folder
+from asd.cli.ensemble import fuse_folders
+from asd.cli.evaluate import official_figures
+from asd.datasets.published_labels import read_labels
+from asd.evaluation.official_files import read_official
 
 YEARS = (2020, 2021, 2023)
 
@@ -106,7 +106,7 @@ def test_one_folder_is_no_ensemble(workdir, capsys):
 def test_real_submissions_of_2020_fused_have_a_higher_auc_than_the_best(fusion, shared):
     folders = [shared / "dcase/scores_2020" / f"system_{number}" for number in SUBMITTED]
     scores, _ = fuse_folders(folders, fusion, None)
-    table = read_folder(folders[0], read_labels(shared / "dcase/eval_data_list_2020.csv"))[0]
-    found = figures(table.assign(score=scores.loc[table["clip_id"]].to_numpy()), 2020, resamples=20)
+    table = read_official(folders[0], read_labels(shared / "dcase/eval_data_list_2020.csv"))[0]
+    found = official_figures(table.assign(score=scores.loc[table["clip_id"]].to_numpy()), 2020, resamples=20)
     assert found["auc"] > max(auc for auc, _ in SUBMITTED.values())
     assert found["pauc"] > sorted(pauc for _, pauc in SUBMITTED.values())[-2]

@@ -8,13 +8,13 @@ import pytest
 import scipy.signal
 import soundfile
 
-from asd.base.errors import UserError
-from asd.features import bands, prewhitening
-from asd.features.envelope import envelope_spectrum, periodogram, squared_envelope
+from asd.core.errors import UserError
+from asd.features import band_selection, prewhitening
+from asd.features.envelope import periodogram, squared_envelope
 from asd.features.extraction import extract
-from asd.features.fitting import cut_off, fitted
-from asd.features.mel_params import LogMelParams
-from asd.features.params import EnvelopeSpectrumParams
+from asd.features.fitting import FittedFrontEnd, cut_off, fit_front_end
+from asd.features.front_ends.envelope_spectrum import EnvelopeSpectrumParams
+from asd.features.front_ends.log_mel import LogMelParams
 
 RATE = 16000
 ENVELOPE = {"kind": "envelope_spectrum", "sample_rate": RATE, "band_low": 500, "band_high": 7600}
@@ -74,31 +74,31 @@ def test_autoregression_takes_tones_away() -> None:
 
 def test_spectral_kurtosis_of_noise_tones_and_impacts() -> None:
     rng = np.random.default_rng(2)
-    noise = bands.spectral_kurtosis(rng.standard_normal(200_000), 256)[2:-2]
+    noise = band_selection.spectral_kurtosis(rng.standard_normal(200_000), 256)[2:-2]
     assert abs(noise.mean()) < 0.1
     time = np.arange(200_000) / RATE
-    tone = bands.spectral_kurtosis(np.sin(2 * np.pi * 2000 * time), 256)
+    tone = band_selection.spectral_kurtosis(np.sin(2 * np.pi * 2000 * time), 256)
     assert tone[32] == pytest.approx(-1, abs=1e-3)
-    assert bands.spectral_kurtosis(impacts(hz=10, noise=0.02), 128)[20:28].mean() > 2
+    assert band_selection.spectral_kurtosis(impacts(hz=10, noise=0.02), 128)[20:28].mean() > 2
 
 
 @pytest.mark.parametrize("resonance", [1200, 3000, 6500])
 def test_kurtogram_finds_the_resonance(resonance: float) -> None:
-    low, high = bands.kurtogram(impacts(hz=20, resonance=resonance, noise=0.1), RATE, 300)
+    low, high = band_selection.kurtogram(impacts(hz=20, resonance=resonance, noise=0.1), RATE, 300)
     assert low - 150 <= resonance <= high + 150
     assert high - low <= 2000
 
 
 @pytest.mark.parametrize("resonance", [1200, 3000, 6500])
 def test_spectral_kurtosis_finds_the_resonance(resonance: float) -> None:
-    low, high = bands.kurtosis_band(impacts(hz=20, resonance=resonance, noise=0.1), RATE, 300, 7900)
+    low, high = band_selection.kurtosis_band(impacts(hz=20, resonance=resonance, noise=0.1), RATE, 300, 7900)
     assert low - 150 <= resonance <= high + 150
     assert high - low <= 500
-    assert bands.kurtosis_band(np.zeros(100), RATE, 300, 7900) == (300, 7900)
+    assert band_selection.kurtosis_band(np.zeros(100), RATE, 300, 7900) == (300, 7900)
 
 
 def test_kurtogram_keeps_within_its_limits() -> None:
-    low, high = bands.kurtogram(impacts(resonance=1200), RATE, 4000, 7000)
+    low, high = band_selection.kurtogram(impacts(resonance=1200), RATE, 4000, 7000)
     assert 4000 <= low < high <= 7000
 
 
@@ -106,14 +106,14 @@ def test_contrast_is_where_the_machine_beats_the_noise() -> None:
     ratio = np.ones(641)
     ratio[200:260] = 4
     ratio[400:410] = 3
-    low, high = bands.contrast(ratio, RATE, 100, 7900)
+    low, high = band_selection.contrast_band(ratio, RATE, 100, 7900)
     assert (low, high) == (pytest.approx(199.5 * 12.5), pytest.approx(259.5 * 12.5))
     ratio[:] = 1
     ratio[300] = 5
-    low, high = bands.contrast(ratio, RATE, 100, 7900)
+    low, high = band_selection.contrast_band(ratio, RATE, 100, 7900)
     assert high - low == pytest.approx(500)
     assert low < 300 * 12.5 < high
-    assert bands.contrast(np.ones(641), RATE, 100, 7900) is None
+    assert band_selection.contrast_band(np.ones(641), RATE, 100, 7900) is None
 
 
 # --- envelopes
@@ -151,7 +151,7 @@ CHOICES = [
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda c: "-".join(c.values()))
 def test_every_way_to_the_envelope_finds_the_impacts(choice: dict[str, Any]) -> None:
     params = EnvelopeSpectrumParams.model_validate({**ENVELOPE, **choice})
-    rows = envelope_spectrum(impacts().astype(np.float32), params)
+    rows = params.compute(impacts().astype(np.float32))
     assert rows.shape == (1, 801)
     assert (rows[0, 20:].argmax() + 20) * 0.25 == pytest.approx(37.5, abs=0.5)
 
@@ -188,12 +188,12 @@ def test_automatic_high_pass_lies_between_rumble_and_machine(
 ) -> None:
     params = LogMelParams.model_validate({**LOG_MEL, "high_pass": "auto"})
     machine, noise = clips
-    own = fitted(params, [RATE] * 6, machine, noise if with_noise else [])
+    own = fit_front_end(params, [RATE] * 6, machine, noise if with_noise else []).params
     assert 280 <= own.high_pass <= 1000
     assert own.model_copy(update={"high_pass": "auto"}) == params
-    extract(machine[0], own)
+    extract(machine[0], FittedFrontEnd(own))
     with pytest.raises(ValueError, match="fit the front end"):
-        extract(machine[0], params)
+        extract(machine[0], FittedFrontEnd(params))
 
 
 def test_automatic_high_pass_leaves_low_machines_alone() -> None:
@@ -207,12 +207,13 @@ def test_automatic_high_pass_leaves_low_machines_alone() -> None:
 def test_contrast_gives_the_band_and_falls_back_on_the_kurtogram(clips: tuple[list[str], list[str]]) -> None:
     params = EnvelopeSpectrumParams.model_validate({**ENVELOPE, "band": "contrast"})
     machine, noise = clips
-    own = fitted(params, [RATE] * 6, machine, noise)
+    own = fit_front_end(params, [RATE] * 6, machine, noise).params
     assert isinstance(own, EnvelopeSpectrumParams)
     assert own.band == "given"
     assert own.band_low == pytest.approx(850, abs=200)  # with the skirts of the machine's band
     assert own.band_high == pytest.approx(3600, abs=500)
-    for without in (fitted(params, [RATE] * 6, machine, []), fitted(params, [RATE] * 4, noise, noise)):
+    for clips_of_machine, without_noise in ((machine, []), (noise, noise)):
+        without = fit_front_end(params, [RATE] * 6, clips_of_machine, without_noise).params
         assert isinstance(without, EnvelopeSpectrumParams)
         assert without.band == "kurtogram"
         assert without.band_high == params.band_high
@@ -222,9 +223,9 @@ def test_low_rates_are_refused_or_the_highest_frequency_is_lowered(tmp_path: Pat
     path = write(tmp_path, "low", 0.1 * np.random.default_rng(5).standard_normal(8000), 8000)
     params = LogMelParams.model_validate(LOG_MEL)
     with pytest.raises(UserError, match="has 8000 Hz, too low for the log_mel up to 8000 Hz"):
-        extract(path, fitted(params, [8000], [path], []))
-    lower = fitted(params.model_copy(update={"low_rate": "lower"}), [8000, 16000], [path], [])
-    assert lower.highest_frequency == 4000
+        extract(path, fit_front_end(params, [8000], [path], []))
+    lower = fit_front_end(params.model_copy(update={"low_rate": "lower"}), [8000, 16000], [path], [])
+    assert lower.params.highest_frequency == 4000
     rows = extract(path, lower)
     assert rows.shape[1] == 128
     assert rows[5:-5].min() > -60  # no band lies above what the file holds
@@ -232,4 +233,4 @@ def test_low_rates_are_refused_or_the_highest_frequency_is_lowered(tmp_path: Pat
 
 def test_nothing_is_fitted_where_nothing_is_open() -> None:
     params = LogMelParams.model_validate(LOG_MEL)
-    assert fitted(params, [RATE], ["missing.wav"], ["missing.wav"]) is params
+    assert fit_front_end(params, [RATE], ["missing.wav"], ["missing.wav"]) == FittedFrontEnd(params)

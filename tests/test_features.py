@@ -1,5 +1,6 @@
 """Front ends against independent references, refusals, and the stage from end to end."""
 
+import inspect
 import json
 import platform
 import subprocess
@@ -16,39 +17,31 @@ import pytest
 import scipy.signal
 import soundfile
 import yaml
-from pydantic import TypeAdapter
 
-from asd.base.artifacts import write_csv
-from asd.base.compute import AHEAD, ComputeParams
-from asd.base.errors import UserError
-from asd.base.section import Section, checked, load, read_params
-from asd.clips import CLIPS, COLUMNS, FILES, training, write_clips
-from asd.features import extraction, filters, mel, spectrum
-from asd.features.envelope import envelope_spectrum
+from asd.core.artifacts import write_csv
+from asd.core.clips import COLUMNS, training, write_clips
+from asd.core.compute import AHEAD, ComputeParams, configure
+from asd.core.errors import UserError
+from asd.core.project import CLIPS, FILES
+from asd.core.section import Section, checked, load, read_params
+from asd.features import extraction, filters, mel
 from asd.features.extraction import extract
-from asd.features.kaldi import kaldi_fbank
-from asd.features.mel_params import (
-    DashengMelParams,
-    EfficientatMelParams,
-    FbankParams,
-    KaldiFbankParams,
-    LogMelParams,
-)
-from asd.features.params import EnvelopeSpectrumParams, FrontEnd, FrontEndParams, SpectrumParams, StftParams
-from asd.features.registry import FRONT_ENDS, front_end
+from asd.features.fitting import FittedFrontEnd
+from asd.features.front_end import FRONT_ENDS, AnyFrontEnd, FrontEnd, FrontEndParams
+from asd.features.front_ends.envelope_spectrum import EnvelopeSpectrumParams
+from asd.features.front_ends.kaldi_fbank import KaldiFbankParams
+from asd.features.front_ends.log_mel import DashengMelParams, EfficientatMelParams, LogMelParams, log_mel
+from asd.features.prepare import prepare_waveform
 from asd.features.store import FeatureStore
-from asd.features.waveform import heard
 from stages import features as stage
 
 LOG_MEL = {"kind": "log_mel", "sample_rate": 16000, "n_fft": 1024, "hop_length": 512, "n_mels": 128}
 LOG_MEL |= {"f_min": 0, "f_max": 8000}
 FBANK = {"kind": "kaldi_fbank", "sample_rate": 16000, "n_mels": 128, "frame_shift": 10}
-FBANK |= {"mean": -4.268, "deviation": 4.569}
+FBANK |= {"mean": -4.268, "std": 4.569}
 ENVELOPE = {"kind": "envelope_spectrum", "sample_rate": 16000, "band_low": 1000, "band_high": 4000}
 ENVELOPE |= {"resolution": 0.25, "f_max": 200}
-STFT = {"kind": "stft_magnitude", "sample_rate": 16000, "n_fft": 1024, "hop_length": 512, "f_min": 200, "f_max": 8000}
-SPECTRUM = {"kind": "magnitude_spectrum", "sample_rate": 16000, "points": 8000, "f_max": 8000}
-BLOCKS = [LOG_MEL, FBANK, ENVELOPE, STFT, SPECTRUM]
+BLOCKS = [LOG_MEL, FBANK, ENVELOPE]
 BLOCKS += [{"kind": kind} for kind in ("dasheng_mel", "efficientat_mel", "beats_fbank")]
 BLOCKS += [{"kind": kind, "sample_rate": 16000} for kind in ("characteristic_frequencies", "waveform", "statistics")]
 
@@ -135,7 +128,7 @@ def assert_log_mel(rows: np.ndarray, power: np.ndarray) -> None:
 def test_log_mel_is_librosas(name: str, sample_rate: int, seconds: float, changes: dict[str, Any]) -> None:
     params = log_mel_params(sample_rate=sample_rate, **changes)
     waveform = signal(name, int(seconds * sample_rate), sample_rate)
-    assert_log_mel(mel.log_mel(waveform, params), librosa_power(waveform, params))
+    assert_log_mel(params.compute(waveform), librosa_power(waveform, params))
 
 
 def test_log_mel_loops_short_clips_then_filters() -> None:
@@ -144,18 +137,20 @@ def test_log_mel_loops_short_clips_then_filters() -> None:
     looped = np.concatenate([waveform, waveform, waveform[:10_000]])
     sections = scipy.signal.butter(4, 200, "highpass", fs=16000, output="sos")
     filtered = scipy.signal.sosfilt(sections, looped.astype(np.float64)).astype(np.float32)
-    assert_log_mel(mel.log_mel(heard(waveform[:, None], 16000, params), params), librosa_power(filtered, params))
+    assert_log_mel(params.compute(prepare_waveform(waveform[:, None], 16000, params)), librosa_power(filtered, params))
 
 
 def test_longer_clips_are_not_looped() -> None:
     waveform = signal("noise", 40_000, 16000)
-    np.testing.assert_array_equal(heard(waveform[:, None], 16000, log_mel_params(loop_seconds=2.0)), waveform)
+    np.testing.assert_array_equal(
+        prepare_waveform(waveform[:, None], 16000, log_mel_params(loop_seconds=2.0)), waveform
+    )
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(1.0, 16000), (3.0, 48000)])
 def test_clips_are_trimmed_or_padded(seconds: float, expected: int) -> None:
     waveform = signal("noise", 32_000, 16000)
-    found = heard(waveform[:, None], 16000, log_mel_params(trim_or_pad_seconds=seconds))
+    found = prepare_waveform(waveform[:, None], 16000, log_mel_params(trim_or_pad_seconds=seconds))
     assert len(found) == expected
     np.testing.assert_array_equal(found[:32_000], waveform[:expected])
     assert not found[32_000:].any()
@@ -171,7 +166,7 @@ def test_dasheng_mel_is_torchaudios(name: str) -> None:
     power = (bank @ np.abs(stft) ** 2).T
     decibel = 10 * np.log10(np.maximum(power, 1e-10))
     decibel = np.maximum(decibel, decibel.max() - 120)
-    rows = mel.log_mel(waveform, params)
+    rows = params.compute(waveform)
     assert rows.shape == decibel.shape == (251, 64)
     loud = decibel > decibel.max(axis=1, keepdims=True) - 60
     assert np.abs(rows - decibel)[loud].max() <= 0.01
@@ -205,45 +200,11 @@ def test_efficientat_mel_is_the_published_one(name: str) -> None:
     window = torch.hann_window(800, periodic=False).double()
     stft = torch.stft(emphasised, 1024, 320, 800, window=window, center=True, return_complex=True)
     power = torch.from_numpy(kaldi_bank(128, 1024, 32000, 0, 15000)) @ stft.abs() ** 2
-    rows = mel.log_mel(waveform.float().numpy(), params)
+    rows = params.compute(waveform.float().numpy())
     assert rows.shape == (200, 128)
     np.testing.assert_allclose(rows, (power + 1e-5).log().T.numpy(), atol=2e-3)
-    normalised = (rows - params.mean) / (2 * params.deviation)  # as the store does for its readers
+    normalised = (rows - params.mean) / (2 * params.std)  # as the store does for its readers
     np.testing.assert_allclose(normalised, (rows + 4.5) / 5, rtol=1e-6)
-
-
-# --- linear spectra
-
-
-@pytest.mark.parametrize("name", SIGNALS)
-@pytest.mark.parametrize("sample_rate", [16000, 48828])
-def test_stft_magnitude_is_librosas_within_its_range(name: str, sample_rate: int) -> None:
-    params = StftParams.model_validate({**STFT, "sample_rate": sample_rate})
-    waveform = signal(name, 2 * sample_rate, sample_rate)
-    expected = np.abs(librosa.stft(waveform.astype(np.float64), n_fft=1024, hop_length=512)).T
-    bins = np.fft.rfftfreq(1024, 1 / sample_rate)
-    expected[:, (bins < 200) | (bins > 8000)] = 0
-    rows = spectrum.stft_magnitude(waveform, params)
-    assert rows.shape == (len(expected), 513)
-    assert np.abs(rows - expected).max() <= 1e-5 * max(expected.max(), 1e-9)
-
-
-def test_magnitude_spectrum_keeps_the_power() -> None:
-    params = SpectrumParams.model_validate(SPECTRUM)
-    waveform = signal("noise", 160_000, 16000)
-    rows = spectrum.magnitude_spectrum(waveform, params)
-    assert rows.shape == (1, 8000)
-    expected = np.abs(np.fft.rfft(waveform.astype(np.float64)))[:80_000].reshape(8000, 10)
-    np.testing.assert_allclose(rows[0], np.sqrt((expected**2).mean(axis=1)) * 2 / 160_000, rtol=1e-5)
-
-
-def test_magnitude_spectrum_pads_clips_too_short_for_its_cells() -> None:
-    params = SpectrumParams.model_validate(SPECTRUM)
-    time = np.arange(4000) / 16000
-    rows = spectrum.magnitude_spectrum(np.sin(2 * np.pi * 1000 * time).astype(np.float32), params)
-    assert rows[0].argmax() == 1000
-    assert rows[0].max() == pytest.approx(1, rel=1e-3)
-    assert np.count_nonzero(rows) > 7000
 
 
 # --- filters
@@ -299,7 +260,7 @@ def test_filters_are_causal() -> None:
 # --- Kaldi's fbank
 
 
-def native_fbank(waveform: np.ndarray, params: FbankParams) -> np.ndarray:
+def native_fbank(waveform: np.ndarray, params: KaldiFbankParams) -> np.ndarray:
     """Compute the reference with Kaldi's own C++."""
     options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.samp_freq = params.sample_rate
@@ -322,12 +283,12 @@ def native_fbank(waveform: np.ndarray, params: FbankParams) -> np.ndarray:
 def test_fbank_is_kaldis(kind: str, sample_rate: int, seconds: float) -> None:
     block = FBANK if kind == "kaldi_fbank" else {"kind": kind}
     params = checked(FrontEnd, {**block, "sample_rate": sample_rate}).root
-    assert isinstance(params, FbankParams)
+    assert isinstance(params, KaldiFbankParams)
     close = []
     for name in SIGNALS:
         waveform = signal(name, int(seconds * sample_rate), sample_rate)
         waveform += np.float32(0.1 * params.zero_mean)  # an offset, to be removed
-        rows, expected = kaldi_fbank(waveform, params), native_fbank(waveform, params)
+        rows, expected = params.compute(waveform), native_fbank(waveform, params)
         assert rows.shape == expected.shape
         difference = np.abs(rows - expected)
         within = expected >= expected.max(axis=1, keepdims=True) - np.log(1e6)  # 60 dB
@@ -340,7 +301,7 @@ def test_fbank_is_kaldis(kind: str, sample_rate: int, seconds: float) -> None:
 def test_fbank_ends_at_f_max() -> None:
     params = KaldiFbankParams.model_validate({**FBANK, "f_max": 4000})
     waveform = signal("noise", 16000, 16000)
-    np.testing.assert_allclose(kaldi_fbank(waveform, params), native_fbank(waveform, params), atol=1e-3)
+    np.testing.assert_allclose(params.compute(waveform), native_fbank(waveform, params), atol=1e-3)
 
 
 # --- envelope spectrum
@@ -353,8 +314,8 @@ def test_envelope_spectrum_finds_the_modulation(seconds: float) -> None:
     carrier = np.sin(2 * np.pi * 2500 * time)
     hum = 0.5 * np.sin(2 * np.pi * 50 * time)  # louder, but outside the band
     waveform = (0.2 * (1 + 0.6 * np.cos(2 * np.pi * 37.5 * time)) * carrier + hum).astype(np.float32)
-    rows = envelope_spectrum(waveform, params)
-    assert rows.shape == (1, params.bands) == (1, 801)
+    rows = params.compute(waveform)
+    assert rows.shape == (1, params.n_features) == (1, 801)
     assert rows.dtype == np.float32
     assert rows[0].argmax() * params.resolution == pytest.approx(37.5, abs=0.25)
     assert rows[0].max() == pytest.approx(0.2 * 0.6, rel=0.05)
@@ -365,7 +326,7 @@ def test_envelope_spectrum_keeps_lines_between_bands() -> None:
     params = EnvelopeSpectrumParams.model_validate({**ENVELOPE, "resolution": 1.0})
     time = np.arange(160_000) / 16000
     waveform = 0.2 * (1 + 0.5 * np.cos(2 * np.pi * 20.5 * time)) * np.sin(2 * np.pi * 2500 * time)
-    rows = envelope_spectrum(waveform.astype(np.float32), params)
+    rows = params.compute(waveform.astype(np.float32))
     assert rows[0, 20:22].max() == pytest.approx(0.1, rel=0.02)
 
 
@@ -373,7 +334,7 @@ def test_envelope_spectrum_keeps_lines_between_bands() -> None:
 
 
 class All(Section):
-    features: dict[str, FrontEndParams]
+    features: dict[str, AnyFrontEnd]
 
 
 @pytest.mark.parametrize(
@@ -388,12 +349,11 @@ class All(Section):
         (LOG_MEL, "high_pass", "much", "high_pass is 'much': must be a frequency [Hz], 0 for none, or auto"),
         (LOG_MEL, "window_length", 1025, "window_length is 1025: must be at most n_fft (1024)"),
         ({**LOG_MEL, "loop_seconds": 2.0}, "trim_or_pad_seconds", 2.0, "trim_or_pad_seconds is 2.0: must be 0 beside"),
-        (SPECTRUM, "f_max", 9000, "f_max is 9000: must be at most half the sample_rate (8000)"),
         (LOG_MEL, "channel", "left", "channel is 'left'"),
         (LOG_MEL, "nmels", 64, "nmels is unknown"),
         (LOG_MEL, "kind", "logmel", "'logmel'"),
         (FBANK, "frame_shift", 30, "frame_shift is 30"),
-        (FBANK, "deviation", 0, "deviation is 0"),
+        (FBANK, "std", 0, "std is 0"),
         (ENVELOPE, "band_low", 4000, "band_high is 4000: must be above band_low (4000)"),
         (ENVELOPE, "band_high", 8000, "band_high is 8000: must be below half the sample_rate (8000)"),
         (ENVELOPE, "resolution", 0.3, "resolution is 0.3: must divide sample_rate (16000) without rest"),
@@ -434,23 +394,47 @@ def test_every_front_end_keeps_the_contract(block: dict[str, Any], sample_rate: 
     for name in SIGNALS:
         waveform = signal(name, sample_rate, sample_rate)
         before = waveform.copy()
-        rows = front_end(params.kind)(waveform, params)
+        rows = params.compute(waveform)
         assert rows.dtype == np.float32
-        assert rows.shape[1] == params.bands
+        assert rows.shape[1] == params.n_features
         assert np.isfinite(rows).all()
         np.testing.assert_array_equal(waveform, before)
-        if params.rows_per_second:
-            assert len(rows) == pytest.approx(params.rows_per_second, abs=3)
-        np.testing.assert_array_equal(rows, front_end(params.kind)(waveform, params))
+        if params.frames_per_second:
+            assert len(rows) == pytest.approx(params.frames_per_second, abs=3)
+        np.testing.assert_array_equal(rows, params.compute(waveform))
 
 
 def test_the_contract_is_tested_for_every_kind() -> None:
     assert {block["kind"] for block in BLOCKS} == set(FRONT_ENDS)
 
 
-def test_the_union_lists_every_kind() -> None:
-    schema = TypeAdapter(FrontEndParams).json_schema()
-    assert set(schema["discriminator"]["mapping"]) == set(FRONT_ENDS)
+def test_a_front_end_is_a_function_of_keywords() -> None:
+    waveform = signal("noise", 8000, 16000)
+    rows = log_mel(waveform, sr=16000, n_mels=64, f_min=200)
+    np.testing.assert_array_equal(rows, log_mel_params(n_mels=64, f_min=200).compute(waveform))
+    for params in FRONT_ENDS.values():
+        names = inspect.signature(params.function).parameters
+        assert list(names)[:2] == ["y", "sr"]
+        assert set(names) - {"y", "sr"} <= set(params.model_fields), "every keyword is a key of the block"
+        optional = {name for name, field in params.model_fields.items() if not field.is_required()}
+        for name, keyword in names.items():
+            if params is FRONT_ENDS.get(params.function.__name__) and name in optional:
+                assert keyword.default == params.model_fields[name].default, name
+
+
+def test_a_front_end_is_added_by_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FRONT_ENDS, "_known", dict(FRONT_ENDS))
+
+    @FRONT_ENDS.register("halves")
+    class Halves(FrontEndParams):
+        function = lambda y, sr, factor=0.5: factor * y[:, None]  # noqa: E731
+        factor: float = 0.5
+
+    params = checked(FrontEnd, {"kind": "halves", "sample_rate": 16000, "factor": 0.25}).root
+    assert isinstance(params, Halves)
+    np.testing.assert_array_equal(params.compute(np.ones(3)), np.full((3, 1), 0.25))
+    with pytest.raises(UserError, match="factr is unknown"):
+        checked(FrontEnd, {"kind": "halves", "sample_rate": 16000, "factr": 0.25})
 
 
 # --- recordings
@@ -462,7 +446,7 @@ def test_channel_and_rate(tmp_path: Path) -> None:
     near, far = 0.5 * np.sin(2 * np.pi * 500 * time), 0.25 * np.sin(2 * np.pi * 2000 * time)
     soundfile.write(path, np.stack([near, far], axis=1), 48000, subtype="FLOAT")
     for channel, expected in {"near": near, "mean": (near + far) / 2}.items():
-        rows = extract(path, log_mel_params(channel=channel))
+        rows = extract(path, FittedFrontEnd(log_mel_params(channel=channel)))
         power = librosa_power(librosa.resample(expected, orig_sr=48000, target_sr=16000), log_mel_params())
         loud = power > 1e-3 * power.max()
         np.testing.assert_allclose(rows[loud], 10 * np.log10(power[loud]), atol=0.05)
@@ -479,11 +463,11 @@ def test_refused_recordings_are_named_in_one_line(tmp_path: Path) -> None:
         (short, KaldiFbankParams.model_validate(FBANK), "shorter than one frame"),
     ]:
         with pytest.raises(UserError) as refused:
-            extract(path, params)
+            extract(path, FittedFrontEnd(params))
         assert str(path) in str(refused.value)
         assert why in str(refused.value)
         assert "\n" not in str(refused.value)
-    assert extract(slow, log_mel_params(f_max=4000)).shape == (32, 128)  # all that it needs is there
+    assert extract(slow, FittedFrontEnd(log_mel_params(f_max=4000))).shape == (32, 128)  # all that it needs is there
 
 
 # --- the stage
@@ -533,21 +517,19 @@ def test_stage(recordings: Path, name: str) -> None:
         assert store.clip_ids == sorted(clips.index[clips["split"].ne("test") == (split == "train")])
         assert store.description["kind"] == params.kind
         for clip_id in store.clip_ids:
-            np.testing.assert_array_equal(store[clip_id], extract(files[clip_id], params))
+            np.testing.assert_array_equal(store[clip_id], extract(files[clip_id], FittedFrontEnd(params)))
     metrics = json.loads((recordings / f"metrics/features/{name}.json").read_text())
     assert metrics["clips"] == len(clips) == (8 if name == "frequencies" else 14)
-    assert metrics["rows"] == sum(store.rows(c) for store in stores.values() for c in store.clip_ids)
-    assert metrics["bands"] == params.bands
-    assert metrics.get("rows_per_second") == params.rows_per_second
+    assert metrics["n_frames"] == sum(store.n_frames(c) for store in stores.values() for c in store.clip_ids)
+    assert metrics["n_features"] == params.n_features
+    assert metrics.get("frames_per_second") == params.frames_per_second
     assert not list((recordings / ".asd").rglob("*.npy"))
 
 
 def test_stage_gives_the_same_bytes_with_any_number_of_workers(recordings: Path) -> None:
     results = []
     for jobs in (1, 2):
-        params = read_params()
-        params["compute"]["jobs"] = jobs
-        Path("params.yaml").write_text(yaml.safe_dump(params))
+        configure(ComputeParams(jobs=jobs))
         stage.main("fbank")
         results.append(everything(recordings / "data/features/fbank"))
     assert results[0] == results[1]
@@ -560,11 +542,11 @@ def test_stage_goes_on_where_it_was_interrupted(
     undisturbed = everything(recordings / "data/features")
     computed: list[str] = []
 
-    def dying(path: str, params: FrontEndParams) -> np.ndarray:
+    def dying(path: str, front_end: FittedFrontEnd) -> np.ndarray:
         computed.append(path)
         if path == "4.wav":  # of the valve, the last machine
             raise KeyboardInterrupt
-        return extract(path, params)
+        return extract(path, front_end)
 
     monkeypatch.setattr(extraction, "extract", dying)
     with pytest.raises(KeyboardInterrupt):
@@ -572,7 +554,9 @@ def test_stage_goes_on_where_it_was_interrupted(
     first, computed[:] = set(computed), []
     assert not list((recordings / ".asd").rglob("valve.npy"))
     capsys.readouterr()
-    monkeypatch.setattr(extraction, "extract", lambda path, params: computed.append(path) or extract(path, params))
+    monkeypatch.setattr(
+        extraction, "extract", lambda path, front_end: computed.append(path) or extract(path, front_end)
+    )
     stage.main("log_mel")
     assert "resumed: 2 of 3 machines were there" in capsys.readouterr().out
     assert everything(recordings / "data/features") == undisturbed
@@ -596,11 +580,11 @@ def test_stage_fits_each_machine_to_its_training_clips(recordings: Path) -> None
     for store in (train, test):
         for clip_id in store.clip_ids:
             fitted_one = own.model_copy(update={"high_pass": cut_offs[clips.loc[clip_id, "machine"]]})
-            expected = extract(files[clip_id], fitted_one)
+            expected = extract(files[clip_id], FittedFrontEnd(fitted_one))
             assert expected.dtype == np.float16
             assert store[clip_id].dtype == np.float32
             np.testing.assert_array_equal(store[clip_id], expected.astype(np.float32))
-            exact = extract(files[clip_id], fitted_one.model_copy(update={"precision": "float32"}))
+            exact = extract(files[clip_id], FittedFrontEnd(fitted_one.model_copy(update={"precision": "float32"})))
             assert np.abs(store[clip_id] - exact).max() <= 0.0625  # [dB]: 2^-11 of a value
     assert np.load("data/features/log_mel/train/fan.npy").dtype == np.float16
 
@@ -611,15 +595,15 @@ def test_stage_without_test_clips_makes_an_empty_store(recordings: Path) -> None
     write_csv(CLIPS, clips)
     stage.main("log_mel")
     store = FeatureStore("data/features/log_mel/test")
-    assert (len(store), store.machines, store.bands) == (0, [], 128)
+    assert (len(store), store.machines, store.n_features) == (0, [], 128)
 
 
 def test_memory_is_bounded_by_few_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     ahead: list[str] = []
     monkeypatch.setattr(extraction, "TOGETHER", (2, 2**25))
-    monkeypatch.setattr(extraction, "extract", lambda path, params: ahead.append(path) or np.zeros((1, 1)))
-    files = {str(n): str(n) for n in range(100)}
-    for taken, (clip_id, _) in enumerate(extraction.extract_all(files, log_mel_params(), ComputeParams(jobs=2))):
+    monkeypatch.setattr(extraction, "extract", lambda path, front_end: ahead.append(path) or np.zeros((1, 1)))
+    files, front_end = {str(n): str(n) for n in range(100)}, FittedFrontEnd(log_mel_params())
+    for taken, (clip_id, _) in enumerate(extraction.extract_all(files, front_end, ComputeParams(jobs=2))):
         assert clip_id == str(taken)
         assert len(ahead) <= taken + 2 * (2 * AHEAD + 2)
 
@@ -628,7 +612,7 @@ def test_memory_is_bounded_by_few_clips(monkeypatch: pytest.MonkeyPatch) -> None
 def test_freed_memory_is_kept() -> None:
     program = """
 import resource, numpy as np
-from asd.base.memory import keep_freed_memory
+from asd.core.memory import keep_freed_memory
 keep_freed_memory()
 for _ in range(9):
     [np.ones(2**17) for _ in range(8)]

@@ -9,9 +9,9 @@ import soundfile
 import yaml
 from conftest import ROOT
 
-from asd.base.artifacts import write_csv
+from asd.core.artifacts import write_csv
 from stages import score
-from studies.pipeline import make
+from studies.shared import make
 
 RATE, SECONDS = 16000, 2
 

@@ -8,10 +8,11 @@ import pytest
 import soundfile
 import yaml
 
-from asd.base.artifacts import read_json
-from asd.base.errors import UserError
-from asd.clips import read_clips
-from asd.commands import manifest
+from asd.cli import manifest
+from asd.core.artifacts import read_json
+from asd.core.clips import read_clips
+from asd.core.errors import UserError
+from asd.core.project import CLIPS
 from asd.datasets.folder import read_manifest
 from stages import download as download_stage
 from stages import index as index_stage
@@ -134,7 +135,7 @@ def test_chosen_machines_alone_are_listed(home: Path):
     Path("data/manifest.csv").write_text("path,machine,split\na.wav,fan,train\nb.wav,pump,train\n")
     download_stage.main()
     index_stage.main()
-    assert set(read_clips()["machine"]) == {"pump"}
+    assert set(read_clips(CLIPS)["machine"]) == {"pump"}
     assert read_json("metrics/index.json")["unlabelled"] == {"pump": True}
 
 
@@ -147,8 +148,8 @@ def test_manifest_of_a_tree_of_machines(workdir: Path, capsys: pytest.CaptureFix
     Path("own/notes.txt").write_text("read me")
     assert command("own") == 0
     said = capsys.readouterr().out
-    assert "could not place own/elsewhere.wav" in said
-    assert "could not place own/notes.txt" in said
+    assert "fits no layout: own/elsewhere.wav" in said
+    assert "fits no layout: own/notes.txt" in said
     table = pd.read_csv("data/manifest.csv").set_index("path")
     fan = table[table["machine"] == "fan"]
     assert set(fan["section"]) == {0}
@@ -164,7 +165,7 @@ def test_manifest_of_a_flat_folder(workdir: Path):
     command("own", "--machine", "mixer")
     assert set(pd.read_csv("data/manifest.csv")["split"]) == {"train"}
     assert set(pd.read_csv("data/manifest.csv")["machine"]) == {"mixer"}
-    command("own", "--test-share", "0.25", "--out", "other/m.csv")
+    command("own", "--test-fraction", "0.25", "--out", "other/m.csv")
     table = pd.read_csv("other/m.csv")
     assert table["split"].tolist() == ["train", "train", "train", "test"]
     assert table["machine"].tolist() == ["own"] * 4
@@ -190,7 +191,7 @@ def test_a_manifest_is_never_overwritten_unasked(workdir: Path):
         (["nowhere"], "is no folder"),
         (["void"], "holds no recordings"),
         (["bad"], "nothing to train on"),
-        (["own", "--test-share", "1"], "less than 1"),
+        (["own", "--test-fraction", "1"], "less than 1"),
         (["own", "--machine", "a b"], "--machine is 'a b'"),
     ],
 )
@@ -214,6 +215,6 @@ def test_real_recordings_of_a_fan(shared: Path, workdir: Path):
     assert metrics["hidden_attributes"] == {"mimii_fan_id_00": True}
     truth = pd.read_csv("data/ground_truth.csv")
     assert truth["anomaly"].value_counts().to_dict() == {0: 20, 1: 20}
-    clips = read_clips()
+    clips = read_clips(CLIPS)
     assert (clips["sample_rate"] == 16000).all()
     assert clips["seconds"].between(9, 11).all()

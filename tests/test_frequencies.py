@@ -10,15 +10,15 @@ import soundfile
 from machines import MACHINES, coloured_noise, is_found, recording, ring
 
 from asd.__main__ import main
-from asd.base.errors import UserError
-from asd.commands.frequencies import name_fault, parse_geometry
-from asd.features import combs
-from asd.features.frequencies import characteristic_frequencies, frequency_table
-from asd.features.kinds import Candidate, classified
+from asd.cli.frequencies import name_fault, parse_geometry
+from asd.core.errors import UserError
+from asd.core.kinematics import Bearing, bearing_frequencies
+from asd.features.fault_kinds import Candidate, classify
+from asd.features.frequencies import characteristic_frequencies
+from asd.features.front_ends.characteristic_frequencies import frequency_table
+from asd.features.harmonic_series import HarmonicSeries, harmonic_series
 from asd.features.noise_floor import noise_floor
-from asd.features.params import FrequenciesParams
 from asd.features.recordings import read_recording
-from asd.kinematics import Bearing, bearing_frequencies
 
 MFPT = [f"{race}RaceFault_vload_{load}" for race in ("Inner", "Outer") for load in range(1, 8)]
 
@@ -129,26 +129,26 @@ def test_noise_has_a_frequency_in_at_most_5_percent_of_1000_clips() -> None:
 
 
 def test_sub_multiples_are_resolved() -> None:
-    """A comb of every third line is three times the fundamental; a weak odd half is not overlooked."""
+    """A series of every third line is three times the fundamental; a weak odd half is not overlooked."""
     rng = np.random.default_rng(0)
     power = rng.exponential(size=6000)
     power[np.arange(300, 6000, 300)] += 60
-    (family,) = combs.families(power, 0.1, 1, 250, 0.01)
-    assert family.frequency == pytest.approx(30, abs=0.02)
+    (series,) = harmonic_series(power, 0.1, 1, 250, 0.01)
+    assert series.frequency == pytest.approx(30, abs=0.02)
     power[np.arange(150, 6000, 300)] += 25
-    (family,) = combs.families(power, 0.1, 1, 250, 0.01)
-    assert family.frequency == pytest.approx(15, abs=0.02)
+    (series,) = harmonic_series(power, 0.1, 1, 250, 0.01)
+    assert series.frequency == pytest.approx(15, abs=0.02)
 
 
-def test_side_bands_belong_to_their_family() -> None:
+def test_side_bands_belong_to_their_series() -> None:
     power = np.random.default_rng(1).exponential(size=6000)
     for order in range(1, 6):
         for aside in (-2, -1, 0, 1, 2):
             power[order * 1000 + aside * 130] += 200 / (1 + abs(aside))
-    (family,) = combs.families(power, 0.1, 1, 250, 0.01)
-    assert family.frequency == pytest.approx(100, abs=0.05)
-    assert family.side_bands == pytest.approx(13, abs=0.1)
-    assert family.harmonics[:5] == [1, 2, 3, 4, 5]
+    (series,) = harmonic_series(power, 0.1, 1, 250, 0.01)
+    assert series.frequency == pytest.approx(100, abs=0.05)
+    assert series.side_bands == pytest.approx(13, abs=0.1)
+    assert series.harmonics[:5] == [1, 2, 3, 4, 5]
 
 
 def test_a_cage_is_not_taken_for_the_fundamental() -> None:
@@ -157,15 +157,15 @@ def test_a_cage_is_not_taken_for_the_fundamental() -> None:
     for order in range(1, 7):
         for aside in range(-4, 5):
             power[order * 1080 + aside * 120] += 2000 if aside == 0 else 60
-    found = combs.families(power, 0.1, 1, 250, 0.01)
+    found = harmonic_series(power, 0.1, 1, 250, 0.01)
     assert found[0].frequency == pytest.approx(108, abs=0.05)
 
 
-def test_a_family_on_the_lines_of_a_slower_one_is_found_as_well() -> None:
+def test_a_series_on_the_lines_of_a_slower_one_is_found_as_well() -> None:
     power = np.random.default_rng(5).exponential(size=8000)
     power[np.arange(60, 8000, 60)] += 100
     power[np.arange(1080, 8000, 1080)] += 5000
-    strongest, *others = combs.families(power, 0.1, 1, 250, 0.01)
+    strongest, *others = harmonic_series(power, 0.1, 1, 250, 0.01)
     assert strongest.frequency == pytest.approx(108, abs=0.02)
     assert others
     assert all(other.frequency / 6 == pytest.approx(round(other.frequency / 6), abs=0.01) for other in others)
@@ -181,29 +181,29 @@ def test_impacts_without_slip_are_impacts(rate: int) -> None:
     assert (first.kind, first.frequency) == ("fault", pytest.approx(91.3, rel=2e-3))
 
 
-def family(frequency: float, harmonics: int, strength: float, side_bands: float = 0.0) -> combs.Family:
-    return combs.Family(frequency, list(range(1, harmonics + 1)), side_bands, strength, 1.0)
+def series(frequency: float, harmonics: int, strength: float, side_bands: float = 0.0) -> HarmonicSeries:
+    return HarmonicSeries(frequency, list(range(1, harmonics + 1)), side_bands, strength, 1.0)
 
 
 def test_kinds() -> None:
-    inner, shaft, order = family(161.7, 9, 24, side_bands=29.93), family(29.93, 12, 39), family(59.86, 3, 20)
-    weak, few = family(71.1, 5, 6), family(71.1, 2, 20)
-    found = classified([shaft, inner, order, weak], [])
+    inner, shaft, order = series(161.7, 9, 24, side_bands=29.93), series(29.93, 12, 39), series(59.86, 3, 20)
+    weak, few = series(71.1, 5, 6), series(71.1, 2, 20)
+    found = classify([shaft, inner, order, weak], [])
     assert [(c.frequency, c.kind) for c in found] == [
         (161.7, "fault"),
         (29.93, "speed"),
         (59.86, "speed"),
         (71.1, "unknown"),
     ]
-    assert [c.kind for c in classified([few], [family(71.1, 5, 50)])] == ["speed"]  # tones that beat
-    assert [c.kind for c in classified([], [family(120, 1, 9), family(71.1, 5, 8)])] == ["unknown", "speed"]
+    assert [c.kind for c in classify([few], [series(71.1, 5, 50)])] == ["speed"]  # tones that beat
+    assert [c.kind for c in classify([], [series(120, 1, 9), series(71.1, 5, 8)])] == ["unknown", "speed"]
 
 
 def test_a_speed_may_be_the_nameplates() -> None:
-    inner, shaft = family(161.7, 9, 24), family(29.93, 12, 39)
-    assert classified([shaft, inner], [])[0].frequency == 29.93
-    assert classified([shaft, inner], [], speed=30.4)[0].frequency == 161.7
-    assert classified([shaft, inner], [], speed=35)[0].frequency == 29.93
+    inner, shaft = series(161.7, 9, 24), series(29.93, 12, 39)
+    assert classify([shaft, inner], [])[0].frequency == 29.93
+    assert classify([shaft, inner], [], speed=30.4)[0].frequency == 161.7
+    assert classify([shaft, inner], [], speed=35)[0].frequency == 29.93
 
 
 @pytest.mark.parametrize("exponent", [-3.0, -1.0, 0.0, 2.0])
@@ -236,14 +236,13 @@ def test_a_known_speed_makes_its_orders_speed() -> None:
 
 
 def test_table_of_frequencies() -> None:
-    params = FrequenciesParams(kind="characteristic_frequencies", sample_rate=16000, candidates=3)
     waveform, _, truth = recording(1, "blades")
     waveform = waveform[: 16000 * (len(waveform) // 16000)]
-    rows = frequency_table(waveform, params)
+    rows = frequency_table(waveform, 16000, candidates=3)
     first = characteristic_frequencies(waveform, 16000)[0]
     assert rows.shape == (3, 6)
     assert rows[0, 0] == pytest.approx(first.frequency)
-    assert not frequency_table(np.zeros(16000, np.float32), params).any()
+    assert not frequency_table(np.zeros(16000, np.float32)).any()
     assert truth
 
 

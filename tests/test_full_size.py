@@ -8,9 +8,9 @@ import yaml
 from conftest import ROOT
 
 from asd.encoders import published
-from asd.encoders.registry import create_encoder
+from asd.encoders.networks import create_encoder
 from asd.params import check
-from studies.full_size import few, run, stages, step
+from studies.costs import few, run, stages, training_step
 
 FULL = ["eat_base", "beats_iter3_plus", "dasheng_base"]
 SMALL = {"dims": 16, "depth": 4, "heads": 2}
@@ -28,14 +28,14 @@ def test_every_system_that_trains_an_adapted_encoder_trains_this_one(encoder):
     assert params.encoders[encoder].root.weights == "random"
     names = [name.split("@")[0] for name in stages(shipped)]
     assert names[:3] == ["check", "download", "index"]
-    assert {"adapt", "embed", "pseudo_label", "train", "extract", "score", "evaluate"} < set(names)
+    assert {"adapt", "embed", "pseudo_label", "train", "embeddings", "score", "evaluate"} < set(names)
 
 
 @pytest.mark.parametrize("encoder", FULL)
 def test_a_small_one_runs_through_all_stages(encoder, monkeypatch):
     entry = published.PUBLISHED[encoder]
     small = replace(entry, options=dict(entry.options) | SMALL, dims=16)
-    monkeypatch.setitem(published.PUBLISHED, encoder, small)
+    monkeypatch.setitem(published.PUBLISHED._known, encoder, small)
     assert create_encoder(encoder).dims == 16
     said: list[str] = []
     seconds, memory = run(encoder, torch.get_num_threads(), said.append, **STEP)
@@ -43,7 +43,7 @@ def test_a_small_one_runs_through_all_stages(encoder, monkeypatch):
     assert said[-1].startswith("| report | ")
     assert 0 < seconds < 120
     assert memory > 0.1
-    assert step(encoder, 2, 64) > 0
+    assert training_step(encoder, 2, 64) > 0
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The script behind the workflow ``compare``, with stand-ins for dvc and python that say what they are asked."""
+"""The script of the workflow ``compare``, with stand-ins for dvc and python; both workflows."""
 
 import os
 import subprocess
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, posix
 
+pytestmark = posix
 DVC = """#!/bin/sh
 case "$1 $2" in
   "repro ") mkdir -p metrics && cp score metrics/score && touch dvc.lock;;
@@ -95,3 +96,9 @@ def test_the_workflow_runs_the_script_and_may_write_a_comment():
     commands = "\n".join(step.get("run", "") for step in content["jobs"]["compare"]["steps"])
     assert '.github/compare.sh "$BASE" "$HEAD"' in commands
     assert "gh pr comment" in commands
+
+
+def test_the_workflow_tests_every_system_and_python():
+    matrix = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]["test"]["strategy"]["matrix"]
+    assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
+    assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
-from conftest import ROOT
+from conftest import ROOT, posix
 from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from asd import checkpoints
-from asd.base import compute
-from asd.base.artifacts import atomic, percent, publish, read_csv, rounded, significant, write_csv, write_metrics
-from asd.base.errors import UserError
-from asd.clips import COLUMNS, content_id, parse_attributes, read_clips, write_clips
+from asd.core import checkpoints, compute
+from asd.core.artifacts import atomic, percent, publish, read_csv, rounded, significant, write_csv, write_metrics
+from asd.core.clips import COLUMNS, content_id, parse_attributes, read_clips, write_clips
+from asd.core.errors import UserError
 from asd.datasets.audio import RecordingError
 
 
@@ -130,7 +130,7 @@ def test_a_worker_has_one_thread_for_products_of_matrices(jobs):
 def test_a_library_that_a_worker_loads_has_one_thread_too():
     script = """
 from threadpoolctl import threadpool_info
-from asd.base.compute import ComputeParams, parallel
+from asd.core.compute import ComputeParams, parallel
 def threads(_):
     import sklearn.cluster
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
@@ -176,11 +176,11 @@ def test_no_cuda_is_one_line(monkeypatch):
 def test_unfinished_work_is_found_again_by_what_it_is_of(workdir):
     (workdir / "input.csv").write_text("1")
     mark = checkpoints.fingerprint({"k": 1}, "input.csv")
-    with pytest.raises(RuntimeError), checkpoints.unfinished("train@x", mark) as work:
+    with pytest.raises(RuntimeError), checkpoints.unfinished(Path(".asd/train@x"), mark) as work:
         (work / "half").write_text("done")
         (work / ".torn.1.part").write_text("torn")
         raise RuntimeError
-    with checkpoints.unfinished("train@x", mark) as work:
+    with checkpoints.unfinished(Path(".asd/train@x"), mark) as work:
         assert [p.name for p in work.iterdir()] == ["half"]
     assert not work.exists()
     (workdir / "input.csv").write_text("2")
@@ -191,7 +191,7 @@ def test_unfinished_work_is_found_again_by_what_it_is_of(workdir):
 
 def test_only_the_works_last_tried_are_kept(workdir):
     for mark in "abcdef":
-        with pytest.raises(RuntimeError), checkpoints.unfinished("train@x", mark):
+        with pytest.raises(RuntimeError), checkpoints.unfinished(Path(".asd/train@x"), mark):
             time.sleep(0.01)
             raise RuntimeError
     assert sorted(p.name for p in (workdir / ".asd" / "train@x").iterdir()) == ["d", "e", "f"]
@@ -201,25 +201,25 @@ def mark_after(imports):
     command = [
         sys.executable,
         "-c",
-        f"import {imports}; from asd import checkpoints; print(checkpoints.fingerprint(1))",
+        f"import {imports}; from asd.core import checkpoints; print(checkpoints.fingerprint(1))",
     ]
     return subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=True).stdout
 
 
 def test_the_fingerprint_knows_the_code():
-    assert mark_after("asd.base.errors") != mark_after("asd.clips")
+    assert mark_after("asd.core.errors") != mark_after("asd.evaluation.auc")
 
 
 def test_the_fingerprint_knows_the_code_that_a_table_imports_later():
     train = mark_after("stages.train")
-    assert train == mark_after("stages.train, asd.encoders.vit, asd.classifiers.losses.arcface")
+    assert train == mark_after("stages.train, asd.encoders.architectures.vit, asd.classifiers.losses.arcface")
     assert train != mark_after("stages.adapt")
 
 
 STAGE = """
 import sys, time
 from pathlib import Path
-from asd.base.stage import run
+from asd.core.stage import run
 def main(*names):
     Path("started").touch()
     {body}
@@ -230,6 +230,7 @@ run("probe", main)
 
 def start(workdir, body, *, under_dvc=False):
     """Start a stage, by itself or below a process that looks like dvc."""
+    (workdir / "params.yaml").write_text("compute: {}")
     (workdir / "stage.py").write_text(textwrap.dedent(STAGE).format(body=body))
     command = [sys.executable, "stage.py"]
     if under_dvc:
@@ -244,15 +245,15 @@ def start(workdir, body, *, under_dvc=False):
 
 
 def test_an_error_of_the_user_is_one_line_and_two(workdir):
-    process = start(workdir, "from asd.base.errors import UserError; raise UserError('it is so: do that')")
+    process = start(workdir, "from asd.core.errors import UserError; raise UserError('it is so: do that')")
     assert process.communicate()[1] == "asd: it is so: do that\n"
     assert process.returncode == 2
 
 
 def test_two_writers_are_never_at_the_same_stage(workdir, monkeypatch):
     first = start(workdir, "time.sleep(30)")
-    monkeypatch.setattr("asd.base.stage.PATIENCE", 0.2)
-    from asd.base.stage import alone
+    monkeypatch.setattr("asd.core.stage.PATIENCE", 0.2)
+    from asd.core.stage import alone
 
     with pytest.raises(UserError, match="probe is at work in another process"), alone("probe"):
         pass
@@ -262,6 +263,7 @@ def test_two_writers_are_never_at_the_same_stage(workdir, monkeypatch):
         pass
 
 
+@posix
 def test_a_killed_dvc_leaves_no_stage_behind(workdir):
     body = "Path('pid').write_text(str(__import__('os').getpid())); time.sleep(30); Path('late').touch()"
     process = start(workdir, body, under_dvc=True)
@@ -277,7 +279,7 @@ def test_a_killed_stage_leaves_no_worker_behind(workdir):
     """The worker is idle: it has given its result, and waits for more."""
     (workdir / "work.py").write_text(
         "import os, time\n"
-        "from asd.base.compute import ComputeParams, parallel\n"
+        "from asd.core.compute import ComputeParams, parallel\n"
         "print(*parallel(lambda _: os.getpid(), [0], ComputeParams(backend='loky')), flush=True)\n"
         "time.sleep(30)\n"
     )
@@ -300,9 +302,8 @@ def assert_ends(pid):
 
 def alive(pid):
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().split()[2] != "Z"
-    except FileNotFoundError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 

@@ -4,14 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from classifier_runs import BANDS, CLASSIFY, CNN, CPU, TINY, Store, clips, supplements, task
+from classifier_runs import BANDS, CNN, CPU, TINY, Store, clips, embedded, supplements, task, train_params
 from test_lora import lora, randomised
 
-from asd.base.errors import UserError
-from asd.classifiers.classification import extract, train
 from asd.classifiers.tuning.groups import divide, install, machine_means, of_groups
 from asd.classifiers.tuning.tuned import MEMBER, Groups, restore, stored, tune
-from asd.encoders.registry import create_encoder
+from asd.core.errors import UserError
+from asd.encoders.networks import create_encoder
 
 MEANS = {
     "fan": np.array([1.0, 0.0]),
@@ -82,14 +81,15 @@ def test_what_is_stored_gives_the_same_network_again(mixing):
         with of_groups(network, numbers):
             before = network(x)
         again = create_encoder(TINY, BANDS)
-        groups = restore(again, stored(network, Groups({"fan": 0, "valve": 1}, centres)))
+        tensors = stored(network, Groups({"fan": 0, "valve": 1}, centres))
+        groups = restore(again, tensors, lora(bottleneck=4, mixing=mixing))
         with of_groups(again, numbers):
             torch.testing.assert_close(again.eval()(x), before, rtol=0, atol=1e-5)
     assert groups.of == {"fan": 0, "valve": 1}
     assert np.array_equal(groups.centres, centres)
 
 
-def test_an_unseen_machine_goes_to_the_nearest_group_or_the_shared_path():
+def test_an_unseen_machine_goes_to_the_nearest_group_or_the_shared_path(tmp_path):
     """The nearest by its own training clips; without any, the shared path; test clips have no say."""
     table = clips()
     network, store = randomised(grouped()), [Store(table)]
@@ -99,7 +99,7 @@ def test_an_unseen_machine_goes_to_the_nearest_group_or_the_shared_path():
     assert unseen.keys() != tensors.keys()
 
     def made(tensors, table):
-        return extract(create_encoder(TINY, BANDS), tensors, table, store, CPU)
+        return embedded(task(table, lora(bottleneck=4), TINY, tmp_path), tensors, table, store)
 
     known = made(tensors, table)
     np.testing.assert_array_equal(made(unseen, table), known)  # valve is nearest to its own centre
@@ -124,14 +124,13 @@ def test_a_machine_is_known_by_its_normal_clips_and_only_without_them_by_others(
 
 
 def test_groups_are_learnt_trained_and_told(tmp_path):
-    params = CLASSIFY.model_copy(update={"groups": 2, "bottleneck": 4, "steps": 8})
-    tensors, found = train(task(clips(), params, TINY, tmp_path))
+    own = task(clips(), train_params(groups=2, bottleneck=4, steps=8), TINY, tmp_path)
+    tensors, found = own.params.train(own)
     assert found["groups"] == {"fan": 0, "valve": 1}
     up = [value for name, value in tensors.items() if name.endswith(".up")]
     assert len(up) == 2
     assert all(own[group].abs().sum() > 0 for own in up for group in (0, 1))
-    made = extract(create_encoder(TINY, BANDS), tensors, clips(), [Store(clips())], CPU)
-    assert np.isfinite(made).all()
+    assert np.isfinite(embedded(own, tensors, clips())).all()
 
 
 def test_a_network_without_transformer_blocks_is_refused_in_one_line():

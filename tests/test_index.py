@@ -7,10 +7,13 @@ import pytest
 import soundfile
 import yaml
 
-from asd.base.artifacts import read_json
-from asd.base.errors import UserError
-from asd.clips import read_clips
+from asd.core.artifacts import read_json
+from asd.core.clips import read_clips
+from asd.core.compute import ComputeParams
+from asd.core.errors import UserError
+from asd.core.project import CLIPS
 from asd.datasets import audio
+from asd.datasets.health import measure_recordings
 from asd.datasets.index import make_index, name_clips
 from stages import download as download_stage
 from stages import index as index_stage
@@ -27,6 +30,15 @@ def one_recording(path: Path, **more: str) -> pd.DataFrame:
     row |= {"kind": "machine", "attributes": "speed=3", "recording": "", "time": "", "speed_hz": ""}
     row |= {"anomaly": "0", "true_domain": "source", "true_attributes": "speed=3"}
     return pd.DataFrame([row | more])
+
+
+def test_recordings_are_indexed_and_measured_without_a_project(tmp_path, monkeypatch):
+    """The number of workers is an argument: no params.yaml is read."""
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", tone(), RATE)
+    table, compute = one_recording(Path("a.wav")), ComputeParams(jobs=1)
+    assert len(make_index(table, "fail", compute).clips) == 1
+    assert measure_recordings(table, compute)["sample_rate"].tolist() == [RATE]
 
 
 def truncated(path: Path) -> None:
@@ -160,7 +172,7 @@ def simulate_tiny(machines: str) -> None:
 def test_stage_index_of_the_simulated_factory(workdir: Path):
     simulate_tiny("bearing+fan")
     assert index_stage.main() == "2 machines, 116 clips in data/clips.csv"
-    clips = read_clips()
+    clips = read_clips(CLIPS)
     test = clips["split"] == "test"
     assert set(clips["domain"][test]) == {"unknown"}
     assert set(clips["attributes"][test]) == {""}

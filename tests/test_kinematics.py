@@ -8,7 +8,7 @@ import scipy.io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asd.kinematics import Bearing, bearing_frequencies, bearing_orders, blade_pass, mesh
+from asd.core.kinematics import Bearing, bearing_frequencies, bearing_orders, blade_pass, mesh
 
 
 @pytest.mark.parametrize(

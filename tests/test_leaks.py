@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_index import one_recording
 
-from asd.base.errors import UserError
+from asd.core.errors import UserError
 from asd.datasets import leaks
 from asd.datasets.index import make_index
 
@@ -87,13 +87,13 @@ def test_short_clips_have_no_landmarks():
         assert len(leaks.keys(places)) == 0
 
 
-def test_the_index_drops_and_counts_leaks(workdir: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_index_drops_and_counts_leaks(workdir: Path, caplog: pytest.LogCaptureFixture):
     for name, wave in (("a", sound(0)), ("b", sound(1)), ("c", 0.4 * sound(0)[4000:])):
         soundfile.write(f"{name}.wav", wave, RATE)
     rows = [one_recording(Path("c.wav")), one_recording(Path("b.wav")), one_recording(Path("a.wav"), split="test")]
     index = make_index(pd.concat(rows), "fail")
     assert sorted(index.files["path"]) == ["a.wav", "b.wav"]
     assert index.metrics["leaked"] == {"fan": 1}
-    assert "1 clips of fan are in the test set, as c.wav" in capsys.readouterr().out
+    assert "1 clips of fan are in the test set, as c.wav" in caplog.text
     with pytest.raises(UserError, match="no normal training clip left"):
         make_index(pd.concat([rows[0], rows[2]]), "fail")

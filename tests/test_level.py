@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from asd.features.params import LogMelParams
-from asd.features.waveform import LEVEL, at_level, heard
+from asd.features.front_ends.log_mel import LogMelParams
+from asd.features.prepare import LEVEL, at_level, prepare_waveform
 
 PARAMS = {"kind": "log_mel", "sample_rate": 16000, "n_fft": 512, "hop_length": 256, "n_mels": 16}
 PARAMS |= {"f_min": 0, "f_max": 8000}
@@ -18,13 +18,13 @@ def rms(x):
 @pytest.mark.parametrize("high_pass", [0, 2000])
 def test_every_clip_has_the_same_level_behind_the_high_pass(high_pass):
     params = LogMelParams(**PARAMS, level="normalise", high_pass=high_pass)
-    made = [heard(gain * SOUND, 16000, params) for gain in (1, 8)]
+    made = [prepare_waveform(gain * SOUND, 16000, params) for gain in (1, 8)]
     assert [rms(x) for x in made] == pytest.approx([LEVEL, LEVEL], rel=1e-5)
     np.testing.assert_allclose(made[0], made[1], rtol=1e-5, atol=1e-7)
 
 
 def test_as_shipped_the_level_stays():
-    made = [heard(gain * SOUND, 16000, LogMelParams(**PARAMS)) for gain in (1, 8)]
+    made = [prepare_waveform(gain * SOUND, 16000, LogMelParams(**PARAMS)) for gain in (1, 8)]
     assert rms(made[1]) == pytest.approx(8 * rms(made[0]))
 
 

@@ -4,15 +4,14 @@ import copy
 
 import pytest
 import torch
-from classifier_runs import BANDS, CLASSIFY, CNN, TINY, clips, task
+from classifier_runs import BANDS, CNN, TINY, clips, task, train_params
 
-from asd.base.errors import UserError
-from asd.classifiers import classification
 from asd.classifiers.tuning.lora import LoRA, install, merge, train_mode
 from asd.classifiers.tuning.tuned import restore, stored
+from asd.core.errors import UserError
 from asd.encoders.adaptation_module import with_module
-from asd.encoders.params import AdaptationModuleParams
-from asd.encoders.registry import create_encoder
+from asd.encoders.encoder_params import AdaptationModuleParams
+from asd.encoders.networks import create_encoder
 
 ENCODERS = {
     "tiny": 16,
@@ -26,7 +25,7 @@ KINDS = (*MERGING, "gated")
 
 
 def lora(**options):
-    return CLASSIFY.model_copy(update={"fine_tune": "lora", "branches": 3, "rank": 2} | options)
+    return train_params(**{"fine_tune": "lora", "branches": 3, "rank": 2} | options)
 
 
 def randomised(network):
@@ -72,14 +71,14 @@ def test_lora_alone_gets_gradients(mixing):
 @pytest.mark.parametrize("architecture", ["tiny", "dasheng"])
 def test_what_is_frozen_stays_as_it_was_through_training(architecture, tmp_path, monkeypatch):
     """All weights and all statistics, also batch normalisation's."""
-    from asd.encoders.dasheng import Dasheng
+    from asd.encoders.architectures.dasheng import Dasheng
 
     made = task(clips(), lora(steps=8), TINY, tmp_path)
     network = made.network() if architecture == "tiny" else Dasheng(BANDS, dims=16, depth=2, heads=2, frames=32)
     before = copy.deepcopy(network.state_dict())
     monkeypatch.setattr(type(made), "network", lambda _: network)
     monkeypatch.setattr("asd.classifiers.tuning.lora.merge", lambda _: None)  # to look at the parts
-    after, _ = classification.train(made)
+    after, _ = made.params.train(made)
     for name, value in before.items():
         kept = after.get(name, after.get(f"{'.base.'.join(name.rsplit('.', 1))}"))
         assert torch.equal(value, kept), name
@@ -151,7 +150,7 @@ def test_what_is_stored_gives_the_same_network_again(mixing):
         before = network(x)
         tensors = stored(network, None)
         again = create_encoder(TINY, BANDS)
-        assert restore(again, tensors) is None
+        assert restore(again, tensors, lora(mixing=mixing)) is None
         torch.testing.assert_close(again.eval()(x), before, rtol=0, atol=0 if mixing == "gated" else 1e-5)
 
 

@@ -8,16 +8,19 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from asd.classifiers.classes import ANY, SoundClass
+from asd.classifiers.losses import LOSSES, options_of
 from asd.classifiers.losses.adacos import AdaCos, DynamicAdaCos, SubClusterAdaCos
 from asd.classifiers.losses.arcface import ArcFace, SubCenterArcFace
-from asd.classifiers.losses.centres import fixed_scale
-from asd.classifiers.losses.registry import LOSSES, create_loss
+from asd.classifiers.losses.centers import fixed_scale
 from asd.classifiers.losses.softmax import Softmax
-from asd.classifiers.params import LOSS_OPTIONS, OPTIONS, Classification
+from asd.classifiers.params import OBJECTIVES, TrainParams
+from asd.core.errors import UserError
+from asd.core.section import checked
 
 COMMON = {"steps": 1, "batch": 2, "learning_rate": 0.1}
+OF_LABELS = [name for name in LOSSES if not LOSSES[name].hard_labels]
 CLIPS, DIMS, CLASSES, SUB = 7, 6, 5, 3
 OWN = torch.tensor([0, 1, 2, 3, 4, 0, 1])
 
@@ -25,6 +28,12 @@ OWN = torch.tensor([0, 1, 2, 3, 4, 0, 1])
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(5)
+
+
+def created(objective, dims, classes, **options):
+    """Make a loss as its block of params.yaml asks for it."""
+    params = checked(TrainParams, {"objective": objective, **COMMON, **options}, "train").root
+    return params.create_loss(dims, classes, [SoundClass("fan", "00", ANY, str(n)) for n in range(classes)])
 
 
 def drawn(**options):
@@ -37,7 +46,7 @@ def soft_labels(classes=CLASSES, clips=CLIPS):
 
 def by_hand(loss, x):
     """Cosines to every centre, one by one: [clips, classes, centres]."""
-    found = [[a @ b / (math.sqrt(a @ a) * math.sqrt(b @ b)) for b in loss.centres.detach().numpy()] for a in x.numpy()]
+    found = [[a @ b / (math.sqrt(a @ a) * math.sqrt(b @ b)) for b in loss.centers.detach().numpy()] for a in x.numpy()]
     return np.array(found).reshape(len(x), -1, loss.sub_clusters)
 
 
@@ -55,7 +64,7 @@ def test_the_scale_is_that_of_the_papers_and_floored_at_four_classes():
 
 def test_softmax_is_cross_entropy_of_a_linear_layer():
     loss, x, y = Softmax(DIMS, CLASSES).double(), drawn(), soft_labels()
-    logits = x.numpy() @ loss.weight.detach().numpy().T + loss.bias.detach().numpy()
+    logits = x.numpy() @ loss.linear.weight.detach().numpy().T + loss.linear.bias.detach().numpy()
     assert loss(x, y)[0].item() == pytest.approx(cross_entropy(logits, y.numpy()), abs=1e-9)
 
 
@@ -123,15 +132,15 @@ def test_arcface_adds_the_margin_to_the_angle_to_the_nearest_own_centre(sub_clus
 def test_arcface_keeps_falling_beyond_pi():
     """Away from its own centre, in a plane at right angles to the other one, the loss only rises."""
     loss = ArcFace(3, 2, scale=1, margin=0.5)
-    loss.centres.data = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    loss.centers.data = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     turned = [torch.tensor([[math.cos(a), math.sin(a), 0.0]]) for a in np.linspace(0, math.pi, 40)]
     values = [loss(x, torch.tensor([[1.0, 0.0]]))[0].item() for x in turned]
     assert values == sorted(values)
 
 
-@pytest.mark.parametrize("objective", LOSSES)
+@pytest.mark.parametrize("objective", OF_LABELS)
 def test_every_loss_has_right_gradients(objective):
-    loss = create_loss(Classification(objective=objective, **COMMON), 4, 3).double().eval()
+    loss = created(objective, 4, 3).double().eval()
     labels, x = soft_labels(3, 5), torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
     weights = [p for p in loss.parameters() if p.requires_grad]
     assert weights
@@ -139,31 +148,33 @@ def test_every_loss_has_right_gradients(objective):
 
 
 def test_centres_that_are_not_trained_stay_where_they_were_drawn():
-    params = Classification(objective="sub_cluster_adacos", sub_clusters=2, train_centres=False, **COMMON)
-    loss = create_loss(params, DIMS, CLASSES).double()
+    loss = created("sub_cluster_adacos", DIMS, CLASSES, sub_clusters=2, train_centers=False).double()
     x = drawn(requires_grad=True)
     loss(x, soft_labels())[0].backward()
     assert loss.sub_clusters == 2
-    assert loss.centres.grad is None
+    assert loss.centers.grad is None
     assert x.grad.abs().sum() > 0
 
 
-def test_every_objective_has_a_loss_and_takes_its_options_alone():
-    assert {*LOSSES, "dual_contrastive"} == set(LOSS_OPTIONS)
-    values = {"sub_clusters": 2, "train_centres": True, "scale": 20.0, "margin": 0.3, "temperature": 0.1, "weight": 0.5}
-    values |= {"levels": 1, "codes": 3, "decay": 0.9, "commitment": 0.1, "projection": 4}
-    assert set(values) == set(OPTIONS)
-    names = [f"fan|00|any|{number}" for number in range(CLASSES)]
-    for objective, options in LOSS_OPTIONS.items():
+def test_every_loss_is_an_objective_and_takes_its_options_alone():
+    values = {"sub_clusters": 2, "train_centers": True, "scale": 20.0, "margin": 0.3, "temperature": 0.1, "weight": 0.5}
+    values |= {"n_levels": 1, "n_codes": 3, "ema_decay": 0.9, "commitment": 0.1, "projection": 4}
+    assert set(values) == {option for loss in LOSSES.values() for option in options_of(loss)}
+    for objective, loss in LOSSES.items():
+        assert OBJECTIVES[objective].loss is loss
         for option, value in values.items():
-            block = {"objective": objective, option: value, **COMMON}
-            if option in options:
-                create_loss(Classification(**block), DIMS, CLASSES, names)
-            else:
-                with pytest.raises(
-                    ValidationError, match=f"{option} is an option of .*, not of {objective}: leave it out"
-                ):
-                    Classification(**block)
+            if option in options_of(loss):
+                created(objective, DIMS, CLASSES, **{option: value})
+                continue
+            with pytest.raises(UserError, match=f"{option} is an option of .*, not of {objective}: leave it out"):
+                created(objective, DIMS, CLASSES, **{option: value})
+        with pytest.raises(UserError, match=r"^params.yaml: train.scael is unknown: check its spelling$"):
+            created(objective, DIMS, CLASSES, scael=1.0)
+
+
+def test_an_unknown_objective_is_refused_with_those_that_there_are():
+    with pytest.raises(UserError, match="objective is 'adacoz': choose among adacos, adacos_dynamic, arcface, "):
+        created("adacoz", DIMS, CLASSES)
 
 
 @pytest.mark.parametrize("sub_clusters", [1, 3])
@@ -174,7 +185,7 @@ def test_arcface_is_that_of_pytorch_metric_learning(sub_clusters):
     options = {"num_classes": CLASSES, "embedding_size": DIMS, "scale": 30.0, "margin": math.degrees(0.2)}
     theirs = ArcFaceLoss(**options) if sub_clusters == 1 else SubCenterArcFaceLoss(sub_centers=sub_clusters, **options)
     ours, x = SubCenterArcFace(DIMS, CLASSES, sub_clusters).double(), drawn(requires_grad=True)
-    theirs.W.data = ours.centres.data.T.clone()
+    theirs.W.data = ours.centers.data.T.clone()
     value, wanted = ours(x, F.one_hot(OWN, CLASSES).double())[0], theirs(x, OWN)
     assert value.item() == pytest.approx(wanted.item(), abs=1e-6)
     gradients = [torch.autograd.grad(loss, x)[0] for loss in (value, wanted)]
@@ -186,6 +197,6 @@ def test_adacos_is_the_normalised_softmax_of_pytorch_metric_learning_at_its_scal
 
     ours, x = AdaCos(DIMS, CLASSES).double(), drawn()
     theirs = NormalizedSoftmaxLoss(CLASSES, DIMS, temperature=1 / ours.scale)
-    theirs.W.data = ours.centres.data.T.clone()
+    theirs.W.data = ours.centers.data.T.clone()
     wanted = theirs(x, OWN).item()
     assert ours(x, F.one_hot(OWN, CLASSES).double())[0].item() == pytest.approx(wanted, abs=1e-6)

@@ -10,9 +10,16 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from asd.evaluation.bootstrap import resampled_scores
-from asd.evaluation.joined import labelled_sections
-from asd.evaluation.official import YEARS, averaged, headline_of, headline_values, point_values, year_of
-from asd.evaluation.organisers import organisers_ci95
+from asd.evaluation.labelled_scores import labelled_sections
+from asd.evaluation.official import (
+    YEARS,
+    average_points,
+    official_scores,
+    organisers_ci95,
+    point_values,
+    score_name,
+    year_of,
+)
 
 
 def made_table(counts, levels, seed):
@@ -75,7 +82,7 @@ STRAIGHTFORWARD = {2020: official_2020, 2021: official_2021} | dict.fromkeys(ran
 @given(counts=COUNTS, levels=st.integers(1, 12), seed=st.integers(0, 999))
 def test_official_score_of_unbalanced_cells_with_ties(year, counts, levels, seed):
     table = made_table(counts, levels, seed)
-    values = headline_values(point_values(labelled_sections(table), year), "official", year)
+    values = official_scores(point_values(labelled_sections(table), year), "official", year)
     assert abs(values["a"][0] - STRAIGHTFORWARD[year](table)) <= 1e-12
 
 
@@ -100,7 +107,7 @@ def test_resampled_score_is_the_score_where_every_clip_is_drawn_alike(year):
 )
 def test_a_section_enters_the_official_score_with_the_clips_that_it_needs(cells, year, headline):
     section = labelled_sections(made_table([[cells]], 5, 0))[0]
-    assert headline_of(section, year) == headline
+    assert score_name(section, year) == headline
 
 
 def test_years_of_data_sets():
@@ -111,8 +118,8 @@ def test_years_of_data_sets():
 
 def test_machines_count_the_same_in_2020_and_sections_do_later():
     points = pd.DataFrame({"machine": ["a", "a", "a", "b"], "value": [0.2, 0.2, 0.2, 0.8]})
-    assert averaged(points, YEARS[2020]) == pytest.approx(0.5)
-    assert averaged(points, YEARS[2022]) == pytest.approx(4 / (3 / 0.2 + 1 / 0.8))
+    assert average_points(points, YEARS[2020]) == pytest.approx(0.5)
+    assert average_points(points, YEARS[2022]) == pytest.approx(4 / (3 / 0.2 + 1 / 0.8))
 
 
 def test_organisers_interval_is_what_their_jackknife_prints():

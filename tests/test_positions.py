@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from asd.positions import natural, positions, with_positions
+from asd.core.positions import natural, positions, with_positions
 
 
 def clip_table(paths, **columns):

@@ -75,11 +75,11 @@ def test_every_system_goes_on_published_encoders_and_real_data_with_one_command(
 
 
 PAPERS_SCORERS = {
-    "attribute_cnn": {"scorer": "knn", "metric": "cosine", "neighbours": 1},
-    "noise_aware_cnn": {"scorer": "kmeans", "metric": "cosine", "centres": 16},
-    "noise_aware_ssl": {"scorer": "kmeans", "metric": "cosine", "centres": 16},
-    "domain_adapted": {"scorer": "knn", "metric": "cosine", "neighbours": 1},
-    "group_lora": {"scorer": "knn", "metric": "cosine", "neighbours": 1},
+    "attribute_cnn": {"scorer": "knn", "metric": "cosine", "n_neighbors": 1},
+    "noise_aware_cnn": {"scorer": "kmeans", "metric": "cosine", "n_clusters": 16},
+    "noise_aware_ssl": {"scorer": "kmeans", "metric": "cosine", "n_clusters": 16},
+    "domain_adapted": {"scorer": "knn", "metric": "cosine", "n_neighbors": 1},
+    "group_lora": {"scorer": "knn", "metric": "cosine", "n_neighbors": 1},
 }
 
 

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from asd.pseudo_labels.auto import auto, evidence, product, taken
+from asd.pseudo_labels.auto import auto, choice_of, evidence, product
 from asd.pseudo_labels.counts import RULES, number_of_groups
-from asd.pseudo_labels.evidence import resamples, returning, stability
-from asd.pseudo_labels.hierarchical import hierarchical
-from asd.pseudo_labels.label import LABELLINGS, label
-from asd.pseudo_labels.methods import METHODS, Clips, groupings
-from asd.pseudo_labels.params import Agglomerative, PseudoLabelParams
+from asd.pseudo_labels.evidence import clip_stability, resamples, stability
+from asd.pseudo_labels.grouping import Clips
+from asd.pseudo_labels.label import groupings, label
+from asd.pseudo_labels.labellers.hierarchical import Hierarchical, hierarchical
+from asd.pseudo_labels.params import LABELLERS, PseudoLabelParams
 from asd.pseudo_labels.spaces import space, spectra
 from asd.pseudo_labels.trees import by_size, merged
 
@@ -61,7 +61,7 @@ def table(count, machine="bearing", attribute=""):
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_counts_groups_that_lie_apart(rule, groups):
     x, truth = blobs(groups, dims=16)
-    params = Agglomerative(count=rule)
+    params = Hierarchical(n_clusters_rule=rule)
     found = hierarchical(x, np.full(len(x), "source"), params, 2, 20)
     assert adjusted_rand_score(truth, found.groups) == 1
     assert found.numbers == {"source": groups}
@@ -81,8 +81,8 @@ def test_gap_rule_on_a_tree_worked_out_by_hand():
 def test_target_clips_join_the_nearest_group_or_stay_apart():
     x, truth = blobs(3)
     domain = np.where(np.arange(len(x)) % 5 == 0, "target", "source")
-    joined = hierarchical(x, domain, Agglomerative(target="join", count="silhouette"), 2, 20)
-    apart = hierarchical(x, domain, Agglomerative(target="apart", count="silhouette"), 2, 20)
+    joined = hierarchical(x, domain, Hierarchical(target_groups="nearest", n_clusters_rule="silhouette"), 2, 20)
+    apart = hierarchical(x, domain, Hierarchical(target_groups="separate", n_clusters_rule="silhouette"), 2, 20)
     assert adjusted_rand_score(truth, joined.groups) == 1
     assert adjusted_rand_score(truth * 2 + (domain == "target"), apart.groups) == 1
     assert set(apart.groups[domain == "source"]) == {0, 1, 2}
@@ -104,10 +104,10 @@ def test_stability_is_one_where_groups_return_and_chance_where_they_are_drawn():
     turns = resamples(60)
     rng = np.random.default_rng(0)
     assert stability(groups, turns, [groups[some] for some in turns]) == 1
-    assert (returning(groups, turns, [groups[some] for some in turns]) == 1).all()
+    assert (clip_stability(groups, turns, [groups[some] for some in turns]) == 1).all()
     drawn = [rng.integers(0, 3, len(some)) for some in turns]
     assert abs(stability(groups, turns, drawn)) < 0.05
-    assert returning(groups, turns, drawn).max() < 0.4
+    assert clip_stability(groups, turns, drawn).max() < 0.4
     assert stability(np.zeros(60, dtype=int), turns, drawn) == 0
 
 
@@ -130,7 +130,7 @@ def test_confidence_is_low_where_the_group_is_wrong():
     x, truth = blobs(3, each=40, spread=0.5, dims=6)
     own = clips(truth)._replace(embeddings=x)
     found = groupings(own, PARAMS.model_copy(update={"max_groups": 3, "min_groups": 3}))
-    choice = taken(found, evidence(found, SOURCE), ("hierarchical",))
+    choice = choice_of(found, evidence(found, SOURCE), ("hierarchical",))
     names = np.array([np.bincount(truth[choice.groups == g]).argmax() for g in range(3)])
     wrong = names[choice.groups] != truth
     assert wrong.any()
@@ -144,7 +144,7 @@ def test_any_order_of_rows_gives_the_same(seed):
     order = np.random.default_rng(seed).permutation(48)
     one, other = label(rows, own, PARAMS), label(rows.iloc[order], Clips(*(v[order] for v in own)), PARAMS)
     assert one.metrics == other.metrics
-    for name in LABELLINGS:
+    for name in (*LABELLERS, "auto"):
         assert one.tables[name].to_csv() == other.tables[name].to_csv()
     for name in one.figures:
         assert one.figures[name].to_csv() == other.figures[name].to_csv()
@@ -161,7 +161,7 @@ def test_degenerate_clips_are_defined(count, what):
         own.embeddings[bad] = np.inf if what == "infinite" else np.nan
         own.spectra[bad] = np.nan
     found = label(table(count), own, PARAMS)
-    for name in LABELLINGS:
+    for name in (*LABELLERS, "auto"):
         rows = found.tables[name]
         assert len(rows) == count
         assert (rows["label"] != "").all()
@@ -179,7 +179,7 @@ def test_degenerate_clips_are_defined(count, what):
 
 def test_target_clips_alone_are_grouped_like_source():
     x, truth = blobs(3)
-    found = hierarchical(x, np.full(len(x), "target"), Agglomerative(target="apart"), 2, 20)
+    found = hierarchical(x, np.full(len(x), "target"), Hierarchical(target_groups="separate"), 2, 20)
     assert adjusted_rand_score(truth, found.groups) == 1
 
 
@@ -216,7 +216,7 @@ def test_given_labels_stay_and_missing_ones_are_filled():
     assert judged["spectrum"]["given"]["side"]["ami"] == pytest.approx(1)
     assert judged["spectrum"]["given"]["product"]["purity"] == pytest.approx(0.5)
     assert "given" not in found.metrics["bearing"]["section_00"]["frequency"]
-    assert set(judged["gmm"]["agreement"]) == set(METHODS) - {"gmm"}
+    assert set(judged["gmm"]["agreement"]) == set(LABELLERS) - {"gmm"}
 
 
 def test_the_whole_tree_is_kept():

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from asd.pseudo_labels.frequency import exclusive, frequency, told
-from asd.pseudo_labels.lines import Line, families, recurrent_lines, told_apart
+from asd.pseudo_labels.labellers.frequency import (
+    Line,
+    exclusive,
+    frequency,
+    information,
+    join_octaves,
+    recurrent_lines,
+    separability,
+)
 
 EACH = 20
 
@@ -98,10 +105,10 @@ def line(hz, *places, count=12):
 
 def test_told_is_entropy_less_clashes():
     one, other = line(5, 0, 1, 2, 3, 4, 5), line(7, 6, 7, 8, 9, 10, 11)
-    assert told([one]) == 0
-    assert told([one, other]) == pytest.approx(12 * np.log(2))
-    assert told([one, line(7, 5, 6, 7, 8, 9, 10)]) == pytest.approx(10 * np.log(2) - 2)
-    assert told([]) == 0
+    assert information([one]) == 0
+    assert information([one, other]) == pytest.approx(12 * np.log(2))
+    assert information([one, line(7, 5, 6, 7, 8, 9, 10)]) == pytest.approx(10 * np.log(2) - 2)
+    assert information([]) == 0
     hum = line(50, *range(0, 12, 2))
     assert {found.frequency for found in exclusive([one, other, hum])} == {5, 7}
 
@@ -116,14 +123,14 @@ def test_a_line_must_stand_out_of_its_surroundings():
     )
 
 
-def test_families_of_mains_join():
+def test_series_of_mains_join():
     fifty, hundred, other = line(50, 0, 1, 2, 3), line(100, 4, 5, 6), line(70, 7, 8, 9)
-    joined = families([fifty, hundred, other], np.zeros((12, 2)))
+    joined = join_octaves([fifty, hundred, other], np.zeros((12, 2)))
     assert [(f.frequency, int(f.clips.sum())) for f in joined] == [(50, 7), (70, 3)]
 
 
 def test_told_apart():
     x = np.r_[np.zeros((5, 2)), np.ones((5, 2))] + 0.01 * np.arange(10)[:, None]
     first = np.arange(10) < 5
-    assert told_apart(x, first, ~first) == 1
-    assert told_apart(x, first & (np.arange(10) < 2), ~first) == 0  # of two clips nothing is known
+    assert separability(x, first, ~first) == 1
+    assert separability(x, first & (np.arange(10) < 2), ~first) == 0  # of two clips nothing is known

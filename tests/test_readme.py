@@ -9,14 +9,14 @@ import yaml
 from committed_run import committed, committed_names
 from conftest import ROOT
 
-from asd.commands.results import markdown, papers, table
+from asd.cli.results import markdown, papers, result_table
 
 
 def holds(root: Path = ROOT) -> bool:
     """Say whether the table is in README."""
     metrics = json.loads(committed("metrics/evaluate.json", root))
     after = papers(yaml.safe_load(committed("params.yaml", root)))
-    return "\n".join(markdown(table(metrics, after))) in committed("README.md", root)
+    return "\n".join(markdown(result_table(metrics, after))) in committed("README.md", root)
 
 
 def test_the_result_table_is_true():

@@ -10,12 +10,22 @@ from scipy import stats
 from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 
-from asd.base.artifacts import write_csv
-from asd.base.errors import UserError
+from asd.core.artifacts import write_csv
+from asd.core.errors import UserError
 from studies import real
 from studies.real import folds, overridden, read_manifests
-from studies.real_references import LAGS, REFERENCES, extracted, reference_scores
-from studies.real_tables import by_section, judged, summary, traps
+from studies.real_scores import (
+    FINE,
+    LAGS,
+    REFERENCES,
+    by_section,
+    judged,
+    reference_features,
+    reference_scores,
+    summary,
+    traps,
+    variogram,
+)
 
 RATE = 16000
 
@@ -90,7 +100,7 @@ def test_overrides_are_those_of_dvc():
     ("words", "systems", "message"),
     [
         (["systems.none.encoder=dense"], None, "-S systems.none.encoder=dense"),
-        (["systems.frozen.score.neighbours=many"], None, "neighbours is 'many'"),
+        (["systems.frozen.score.n_neighbors=many"], None, "n_neighbors is 'many'"),
         ([], ["unknown"], "there is no system unknown"),
     ],
 )
@@ -134,7 +144,7 @@ def test_no_recording_is_divided_and_few_clips_make_fewer_folds(recordings, mani
 def test_references_are_what_a_few_lines_give(recordings):
     listed = read_manifests([recordings / "manifest.csv"])
     fan = listed[listed["machine"] == "fan"].reset_index(drop=True)
-    values = extracted(fan["file"])
+    values = reference_features(fan["file"])
     assert values["mean log-mel"].shape == (11, 64)
     assert values["variogram"].shape == (11, 32 * len(LAGS))
     assert np.array_equal(values["mean + variogram"], np.hstack([values["mean log-mel"], values["variogram"]]))
@@ -159,11 +169,8 @@ def _squared(train, test):
 
 
 def test_the_variogram_is_that_of_its_definition(recordings):
-    from asd.features.mel import log_mel
-    from studies.real_references import FINE, variogram
-
     path = str(recordings / "fan_00.wav")
-    x = log_mel(soundfile.read(path, dtype="float32")[0], FINE)
+    x = FINE.compute(soundfile.read(path, dtype="float32")[0])
     assert len(x) == RATE // 64 + 1  # in steps of 4 ms
     differences = [x[i + 8, 5] - x[i, 5] for i in range(len(x) - 8)]
     assert variogram(path).reshape(len(LAGS), 32)[LAGS.index(8), 5] == pytest.approx(

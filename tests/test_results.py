@@ -5,8 +5,7 @@ import json
 import yaml
 
 from asd.__main__ import main
-from asd.commands.results import markdown, papers, table
-from stages.ensemble import recipes
+from asd.cli.results import markdown, papers, result_table
 
 METRICS = {
     "data": {"name": "simulated"},
@@ -18,7 +17,7 @@ SYSTEMS = {"frozen": {"paper": "Matsumoto et al. 2025", "encoder": "mel_bands"},
 
 
 def test_papers_stand_beside_the_systems_and_a_system_without_one_has_an_empty_cell():
-    rows = table(METRICS, papers({"systems": SYSTEMS}))
+    rows = result_table(METRICS, papers({"systems": SYSTEMS}))
     assert [row[:3] for row in rows] == [
         ["system", "paper", "score [95 %]"],
         ["simulated/ensemble", "fusion", "70.00 [68.0, 72.0]"],
@@ -33,10 +32,6 @@ def test_the_command_reads_papers_from_params(workdir, capsys):
     (workdir / "metrics").mkdir()
     (workdir / "metrics/evaluate.json").write_text(json.dumps(METRICS))
     assert main(["results", "--markdown"]) == 0
-    assert capsys.readouterr().out.splitlines() == markdown(table(METRICS, papers({"systems": SYSTEMS})))
+    assert capsys.readouterr().out.splitlines() == markdown(result_table(METRICS, papers({"systems": SYSTEMS})))
     assert main(["results"]) == 0
     assert "simulated/frozen    Matsumoto et al. 2025  60.00 [58.0, 62.0]" in capsys.readouterr().out
-
-
-def test_what_follows_the_ensemble_does_not_know_papers():
-    assert recipes(SYSTEMS) == [("frozen", {"encoder": "mel_bands"}), ("mine", {"encoder": "tiny"})]

@@ -1,15 +1,20 @@
 """``python -m asd score``: the pipeline's numbers for the pipeline's clips, one line for each wrong input."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from conftest import ROOT
 from test_end_to_end import list_recordings, prepare, project  # noqa: F401
 
+import asd
 from asd.__main__ import main
 
 SYSTEMS = ("autoencoder", "frozen", "attribute_cnn", "group_lora")
@@ -99,10 +104,10 @@ def bad_files() -> None:
         (["--machine", "fan", "nan.wav"], "nan.wav holds samples that are no finite numbers"),
         (["--machine", "fan", "slow.wav"], "slow.wav has 1000 Hz, too low"),
         (["--machine", "fan", "void"], "void holds no recordings"),
-        (["--machine", "lathe", "whole.wav"], "--machine is 'lathe', which frozen does not know: fan, pump"),
-        (["whole.wav"], "whole.wav: whose recording is it? give --machine, one of fan, pump"),
-        (["--machine", "fan", "--section", "07", "whole.wav"], "give --section, one of 00"),
-        (["--system", "thawed", "whole.wav"], "--system is 'thawed': choose among autoencoder, frozen"),
+        (["--machine", "lathe", "whole.wav"], "machine is 'lathe', which frozen does not know: fan, pump"),
+        (["whole.wav"], "whole.wav: whose recording is it? give machine, one of fan, pump"),
+        (["--machine", "fan", "--section", "07", "whole.wav"], "give section, one of 00"),
+        (["--system", "thawed", "whole.wav"], "system is 'thawed': choose among autoencoder, frozen"),
         (["--system", "domain_adapted", "whole.wav"], "holds no trained system: run dvc repro"),
     ],
 )
@@ -123,3 +128,23 @@ def test_what_is_right_is_scored_beside_what_is_wrong(home: Path, capsys: pytest
     said = capsys.readouterr()
     assert [row["file"] for row in json.loads(said.out)] == ["whole.wav"]
     assert said.err.count("asd: ") == said.err.count("\n") == 2
+
+
+def test_several_files_in_a_process_of_their_own(home: Path):
+    """Whatever is imported when asked is there for all workers."""
+    files = [f"recordings/pump/abnormal/{number:02}.wav" for number in range(4)]
+    command = [sys.executable, "-m", "asd", "score", "--system", "frozen", *files, "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert done.stderr == ""
+    assert [row["file"] for row in json.loads(done.stdout)] == files
+
+
+def test_an_empty_list_and_a_notebook_elsewhere(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    detector = asd.load_detector(home, "frozen")
+    assert detector.score([]).empty
+    table = detector.score([home / "recordings/pump/abnormal/00.wav", home / "nothing.wav"], machine="pump")
+    assert table["decision"].to_list()[0] == 1
+    assert "nothing.wav is missing" in table["error"][1]

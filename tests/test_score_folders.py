@@ -10,9 +10,9 @@ import pytest
 from conftest import ROOT
 
 from asd.__main__ import main
-from asd.base.errors import UserError
-from asd.datasets.label_lists import read_labels
-from asd.evaluation.score_folders import FILE
+from asd.core.errors import UserError
+from asd.datasets.published_labels import read_labels
+from asd.evaluation.official_files import FILE
 
 CELLS = [(domain, label) for domain in ("source", "target") for label in ("normal", "anomaly")]
 STEMS = {

@@ -1,36 +1,39 @@
 """Every scorer against a few lines that follow its formula, and one contract for all of them."""
 
 import warnings
-from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor as SklearnLOF
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from asd.base.section import checked
+from asd.core.errors import UserError
+from asd.core.section import checked
 from asd.scoring import distances as measuring
-from asd.scoring.bands import PerBand
-from asd.scoring.density import DomainDensity, LocalDensity
+from asd.scoring import scorers
+from asd.scoring.candidates import CANDIDATES
 from asd.scoring.distances import distances, measured_once, nearest_others
-from asd.scoring.gmm import GMM
-from asd.scoring.kmeans import KMeans
-from asd.scoring.knn import KNN
-from asd.scoring.mahalanobis import Mahalanobis
-from asd.scoring.outlier_factor import LocalOutlierFactor
-from asd.scoring.params import ScoreParams
-from asd.scoring.registry import SCORERS, create_scorer
-from asd.scoring.scorer import blocks, unlike
-from asd.scoring.smote import SmoteKNN, between
-from asd.scoring.trade_off import VARIANTS
-from asd.scoring.var_min import VarMin
+from asd.scoring.registry import SCORERS, ScoreParams, create_scorer
+from asd.scoring.scorer import blocks, different
+from asd.scoring.scorers.density import DomainDensity, LocalDensity, VarMin
+from asd.scoring.scorers.gmm import GMM
+from asd.scoring.scorers.kmeans import KMeans
+from asd.scoring.scorers.knn import KNN
+from asd.scoring.scorers.mahalanobis import Mahalanobis
+from asd.scoring.scorers.outlier_factor import LocalOutlierFactor
+from asd.scoring.scorers.smote import SmoteKNN, synthetic
+from asd.scoring.wrappers import PerBand, Whitened
 
 METRICS = ("cosine", "euclidean")
 CLOSE = {"rtol": 1e-6, "atol": 1e-12}
-ALL = VARIANTS | {"value": {"scorer": "value"}}
+VARIANTS = CANDIDATES["embeddings"]
+ALL = VARIANTS | {name: {"scorer": name} for name in SCORERS}  # a new one is among them by itself
 
 
 def scorer(name, seed=0):
@@ -56,28 +59,29 @@ def others(i, memory, k, metric):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("domains", ["apart", "together"])
+@pytest.mark.parametrize("per_domain", [True, False])
 @pytest.mark.parametrize("k", [1, 3, 30])
-def test_knn(metric, domains, k):
+def test_knn(metric, per_domain, k):
     memory, domain, x = clips()
-    sets = [memory[domain == d] for d in ("source", "target")] if domains == "apart" else [memory]
+    sets = [memory[domain == d] for d in ("source", "target")] if per_domain else [memory]
     expected = [min(np.mean(sorted(distance(a, b, metric) for b in s)[:k]) for s in sets) for a in x]
-    np.testing.assert_allclose(KNN(k, metric, domains).fit(memory, domain).score(x), expected, **CLOSE)
+    np.testing.assert_allclose(KNN(k, metric, per_domain).fit(memory, domain).anomaly_score(x), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_smote_is_knn_with_points_between_target_clips(metric):
     memory, domain, x = clips(count=60, targets=4)
     target = memory[domain == "target"]
-    drawn = between(target, 12, 2, random_state=7)  # 0.3 of 56 source clips are 16, 4 are there
-    for new in drawn.astype(float):
+    made, first = synthetic(target, 12, 2, random_state=7)  # 0.3 of 56 source clips are 16, 4 are there
+    for new in made.astype(float):
         pairs = list(permutations(target.astype(float), 2))
         shares = [(new - a) @ (b - a) / ((b - a) @ (b - a)) for a, b in pairs]
         off = [np.linalg.norm(a + s * (b - a) - new) for s, (a, b) in zip(shares, pairs, strict=True) if 0 <= s <= 1]
         assert min(off) < 1e-5
-    enlarged, its_domain = np.concatenate([memory, drawn]), np.append(domain, ["target"] * 12)
-    expected = KNN(2, metric).fit(enlarged, its_domain).score(x)
-    found = SmoteKNN(0.3, 2, 2, metric, random_state=7).fit(memory, domain).score(x)
+    assert (np.bincount(first) == 3).all()
+    enlarged, its_domain = np.concatenate([memory, made]), np.append(domain, ["target"] * 12)
+    expected = KNN(2, metric).fit(enlarged, its_domain).anomaly_score(x)
+    found = SmoteKNN(0.3, 2, 2, metric, random_state=7).fit(memory, domain).anomaly_score(x)
     np.testing.assert_allclose(found, expected, **CLOSE)
 
 
@@ -92,7 +96,7 @@ def test_kmeans(metric):
     points = [*fitted.cluster_centers_, *m[domain == "target"]]
     far = (lambda a, b: 1 - a @ b) if metric == "cosine" else (lambda a, b: np.linalg.norm(a - b))
     expected = [min(far(a, p) for p in points) for a in unit(x.astype(float))]
-    np.testing.assert_allclose(KMeans(4, metric, 5).fit(memory, domain).score(x), expected, **CLOSE)
+    np.testing.assert_allclose(KMeans(4, metric, 5).fit(memory, domain).anomaly_score(x), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("dims", [4, 60])  # fewer and more than clips
@@ -104,7 +108,7 @@ def test_mahalanobis(dims):
         covariance = np.cov(own.T, bias=True)
         shrunk = 0.8 * covariance + 0.2 * np.trace(covariance) / dims * np.eye(dims)
         squares.append([(a - own.mean(0)) @ np.linalg.inv(shrunk) @ (a - own.mean(0)) for a in x.astype(float)])
-    found = Mahalanobis(0.2).fit(memory, domain).score(x)
+    found = Mahalanobis(0.2).fit(memory, domain).anomaly_score(x)
     np.testing.assert_allclose(found, np.sqrt(np.min(squares, axis=0)), **CLOSE)
 
 
@@ -122,9 +126,9 @@ def test_local_outlier_factor(metric):
         found = sorted((distance(a, b, metric), j) for j, b in enumerate(memory))[:5]
         expected.append(np.mean([lrd[j] for _, j in found]) / density(found))
     fitted = LocalOutlierFactor(5, metric).fit(memory, domain)
-    np.testing.assert_allclose(fitted.score(x), expected, **CLOSE)
+    np.testing.assert_allclose(fitted.anomaly_score(x), expected, **CLOSE)
     theirs = SklearnLOF(n_neighbors=5, metric=metric, novelty=True, algorithm="brute").fit(memory.astype(float))
-    np.testing.assert_allclose(fitted.score(x), -theirs.score_samples(x.astype(float)), rtol=1e-6)
+    np.testing.assert_allclose(fitted.anomaly_score(x), -theirs.score_samples(x.astype(float)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -134,7 +138,7 @@ def test_local_density(metric, form):
     b = [np.mean(others(i, memory, 4, metric)[0]) for i in range(len(memory))]
     formula = {"ratio": lambda d, s: d / s, "difference": lambda d, s: d - s, "log": lambda d, s: np.log(d) - np.log(s)}
     expected = [min(formula[form](distance(a, y, metric), s) for y, s in zip(memory, b, strict=True)) for a in x]
-    np.testing.assert_allclose(LocalDensity(4, form, metric).fit(memory, domain).score(x), expected, **CLOSE)
+    np.testing.assert_allclose(LocalDensity(4, form, metric).fit(memory, domain).anomaly_score(x), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -146,7 +150,7 @@ def test_domain_density(metric):
         spread = [sum(others(i, own, k, metric)[0]) for i in range(len(own))]
         ratios = [min(distance(a, y, metric) / s for y, s in zip(own, spread, strict=True)) for a in x]
         expected = np.minimum(expected, ratios)
-    np.testing.assert_allclose(DomainDensity(metric=metric).fit(memory, domain).score(x), expected, **CLOSE)
+    np.testing.assert_allclose(DomainDensity(metric=metric).fit(memory, domain).anomaly_score(x), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -158,7 +162,7 @@ def test_var_min(metric):
     alpha = np.cov(d, matched)[0, 1] / np.var(matched, ddof=1)
     expected = [min(distance(a, y, metric) - alpha * s for y, s in zip(memory, b, strict=True)) for a in x]
     fitted = VarMin(4, metric).fit(memory, domain)
-    np.testing.assert_allclose(fitted.score(x), expected, **CLOSE)
+    np.testing.assert_allclose(fitted.anomaly_score(x), expected, **CLOSE)
     shares = alpha + np.linspace(-1, 1, 21)
     assert np.argmin([np.var(d - share * matched) for share in shares]) == 10, "alpha leaves the least variance"
 
@@ -174,9 +178,9 @@ def test_beam_with_var_min():
         b = np.sort(own, axis=1)[:, :4].mean(axis=1)
         alpha = np.cov(own.min(axis=1), b[own.argmin(axis=1)])[0, 1] / np.var(b[own.argmin(axis=1)], ddof=1)
         expected += (far - alpha * b).min(axis=1) / 3
-    np.testing.assert_allclose(scorer("var_min_bands").fit(memory, domain).score(x), 2 * expected, **CLOSE)
+    np.testing.assert_allclose(scorer("var_min_bands").fit(memory, domain).anomaly_score(x), 2 * expected, **CLOSE)
     beam = np.mean([distances(x[:, f], memory[:, f], "cosine").min(axis=1) for f in range(3)], axis=0)
-    np.testing.assert_allclose(PerBand().fit(memory, domain).score(x), beam, **CLOSE)
+    np.testing.assert_allclose(PerBand(KNN(per_domain=False)).fit(memory, domain).anomaly_score(x), beam, **CLOSE)
 
 
 def test_gmm():
@@ -190,17 +194,114 @@ def test_gmm():
             for w, m, v in zip(mixture.weights_, mixture.means_, mixture.covariances_, strict=True)
         ]
         expected.append(-np.log(sum(parts)) / len(a))
-    np.testing.assert_allclose(GMM(3, 4).fit(memory, domain).score(x), expected, **CLOSE)
+    np.testing.assert_allclose(GMM(3, 4).fit(memory, domain).anomaly_score(x), expected, **CLOSE)
 
 
-def test_what_is_tested_is_all_there_is():
-    assert {block["scorer"] for block in ALL.values()} == set(SCORERS)
+NEW = """
+from dataclasses import dataclass
+
+import numpy as np
+
+from asd.scoring.params import Count
+from asd.scoring.registry import register
+from asd.scoring.scorer import Scorer
+
+
+@register("distance_to_mean")
+@dataclass(eq=False, repr=False)
+class DistanceToMean(Scorer):
+    power: Count = 1
+
+    def _fit(self, x, domain):
+        self.mean_ = x.mean(axis=0)
+
+    def _anomaly_score(self, x):
+        return np.linalg.norm(x - self.mean_, axis=1) ** self.power
+"""
+
+
+def test_a_scorer_is_one_file(tmp_path, monkeypatch):
+    (tmp_path / "distance_to_mean.py").write_text(NEW)
+    monkeypatch.setattr(scorers, "__path__", [*scorers.__path__, str(tmp_path)])
+    monkeypatch.setattr(SCORERS, "_known", dict(SCORERS))
+    monkeypatch.setattr(SCORERS, "_complete", False)
+    memory, domain, x = clips()
+    params = checked(ScoreParams, {"scorer": "distance_to_mean", "power": 2}).root
+    expected = ((x - memory.mean(axis=0)) ** 2).sum(axis=1)
+    np.testing.assert_allclose(create_scorer(params).fit(memory, domain).anomaly_score(x), expected, rtol=1e-5)
+    with pytest.raises(UserError, match="power is 0"):
+        checked(ScoreParams, {"scorer": "distance_to_mean", "power": 0})
 
 
 @pytest.mark.parametrize("name", SCORERS)
 def test_defaults_of_params_are_those_of_the_scorer(name):
     made = create_scorer(checked(ScoreParams, {"scorer": name}).root)
-    assert made == type(made)()
+    assert made.get_params() == type(made)().get_params()
+
+
+EXPECTED = {"check_fit_score_takes_y": "in the place of y there is domain, whose names are not predicted"}
+ESTIMATORS = [block.estimator() for block in SCORERS.values()]
+NESTED = [PerBand(KNN()), Whitened(LocalDensity(metric="euclidean"))]
+
+
+@parametrize_with_checks([*ESTIMATORS, *NESTED], expected_failed_checks=lambda estimator: EXPECTED)
+def test_scikit_learn_s_own_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_before_it_is_fitted_a_scorer_says_so(name):
+    memory, *_ = clips(bands=(3,))
+    for method in ("anomaly_score", "score_samples", "nearest"):
+        with pytest.raises(NotFittedError):
+            getattr(scorer(name), method)(memory)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_score_samples_is_the_negative_and_features_are_counted(name):
+    memory, domain, x = clips(bands=(3,))
+    fitted = scorer(name).fit(memory, domain)
+    np.testing.assert_array_equal(fitted.score_samples(x), -fitted.anomaly_score(x))
+    assert fitted.n_features_in_ == 15
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if "bands" not in name])
+def test_the_nearest_clip_made_the_score(name):
+    memory, domain, x = clips()
+    fitted = scorer(name).fit(memory, domain)
+    rows = fitted.nearest(x)
+    if name in ("value", "gmm"):
+        assert set(rows) == {-1}
+        return
+    assert fitted.nearest(x[:0]).shape == (0,)
+    assert set(rows) <= set(range(len(memory)))
+    if name in ("knn_cosine", "knn_euclidean", "smote", "local_outlier_factor", "density_log", "domain_density"):
+        np.testing.assert_array_equal(fitted.nearest(memory), np.arange(len(memory)), err_msg="itself")
+    if name in ("knn_cosine", "knn_euclidean"):
+        far = distances(x, memory, scorer(name).metric)
+        np.testing.assert_allclose(far[np.arange(len(x)), rows], fitted.anomaly_score(x), **CLOSE)
+
+
+def test_the_nearest_clip_is_by_the_distance_of_the_score():
+    memory, domain, x = clips()
+    far, spread = distances(x, memory, "cosine"), LocalDensity().fit(memory, domain).spread_
+    np.testing.assert_array_equal(LocalDensity().fit(memory, domain).nearest(x), (far / spread).argmin(axis=1))
+    fitted = Mahalanobis(0.2).fit(memory, domain)
+    squares = []
+    for row in range(len(memory)):  # the distance between two clips, under the covariance of the second's domain
+        covariance = fitted.covariances_[int(domain[row] == "target")]
+        squares.append(covariance.squared_length(x.astype(float) - memory[row].astype(float)))
+    chosen = fitted._squares(x).argmin(axis=0)
+    apart = np.where((domain == "target")[:, None] == (chosen == 1), np.stack(squares), np.inf)
+    np.testing.assert_array_equal(fitted.nearest(x), apart.argmin(axis=0))
+
+
+def test_of_bands_the_clip_of_the_highest_score_is_the_nearest():
+    memory, domain, x = clips(bands=(3,))
+    far = np.stack([distances(x[:, f], memory[:, f], "cosine") for f in range(3)])
+    band = far.min(axis=2).argmax(axis=0)
+    expected = far.argmin(axis=2)[band, np.arange(len(x))]
+    np.testing.assert_array_equal(PerBand(KNN()).fit(memory, domain).nearest(x), expected)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -209,8 +310,8 @@ def test_defaults_of_params_are_those_of_the_scorer(name):
 def test_one_by_one_is_all_at_once(name, bands, seed):
     memory, domain, x = clips(seed=seed, bands=bands)
     fitted = scorer(name, seed).fit(memory + 20, domain)
-    x = np.concatenate([x, memory[:2]]) + 20  # also clips that are remembered
-    np.testing.assert_allclose(fitted.score(x), [fitted.score(a[None])[0] for a in x], **CLOSE)
+    x = np.concatenate([x, memory[:2]]) + 20  # also clips that were fitted on
+    np.testing.assert_allclose(fitted.anomaly_score(x), [fitted.anomaly_score(a[None])[0] for a in x], **CLOSE)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -219,13 +320,13 @@ def test_the_contract(name):
     kept = memory.copy()
     fitted = scorer(name)
     assert fitted.fit(memory, domain) is fitted
-    scores = fitted.score(x)
+    scores = fitted.anomaly_score(x)
     assert scores.shape == (len(x),)
     assert scores.dtype == np.float64
-    np.testing.assert_array_equal(fitted.score(x), scores)
-    np.testing.assert_array_equal(replace(fitted).fit(memory, domain).score(x), scores)
-    assert fitted.score(x[:0]).shape == (0,)
-    left_out = fitted.score_left_out(memory, domain, blocks(domain, np.arange(len(memory)) // 2))
+    np.testing.assert_array_equal(fitted.anomaly_score(x), scores)
+    np.testing.assert_array_equal(clone(fitted).fit(memory, domain).anomaly_score(x), scores)
+    assert fitted.anomaly_score(x[:0]).shape == (0,)
+    left_out = fitted.cross_val_anomaly_score(memory, domain, blocks(domain, np.arange(len(memory)) // 2))
     assert left_out.shape == (len(memory),)
     assert np.isfinite(left_out).all()
     np.testing.assert_array_equal(memory, kept)
@@ -237,7 +338,7 @@ def test_what_is_far_away_scores_higher(name):
     memory += 10 * np.eye(5, dtype=np.float32)[0]  # cosine: one direction
     far = -30 * np.ones((1, 3, 5), dtype=np.float32)
     fitted = scorer(name).fit(memory, domain)
-    assert fitted.score(far)[0] > fitted.score(memory).max()
+    assert fitted.anomaly_score(far)[0] > fitted.anomaly_score(memory).max()
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "value"])
@@ -246,8 +347,8 @@ def test_the_order_of_the_memory_is_nothing(name, order):
     memory, domain, x = clips()
     if name in ("smote", "kmeans", "gmm"):
         pytest.skip("draws, or starts, from the memory's order")
-    found = scorer(name).fit(memory[order], domain[order]).score(x)
-    np.testing.assert_allclose(found, scorer(name).fit(memory, domain).score(x), **CLOSE)
+    found = scorer(name).fit(memory[order], domain[order]).anomaly_score(x)
+    np.testing.assert_allclose(found, scorer(name).fit(memory, domain).anomaly_score(x), **CLOSE)
 
 
 DEGENERATE = {
@@ -276,12 +377,12 @@ def test_degenerate_memories_give_finite_scores(name, case):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fitted = scorer(name).fit(memory, domain)
-        scores = fitted.score(x)
+        scores = fitted.anomaly_score(x)
         assert np.isfinite(scores).all()
-        np.testing.assert_allclose(scores, [fitted.score(a[None])[0] for a in x], **CLOSE)
+        np.testing.assert_allclose(scores, [fitted.anomaly_score(a[None])[0] for a in x], **CLOSE)
         if len(memory) > 1:
             block = blocks(domain, np.arange(len(memory)))
-            assert np.isfinite(scorer(name).score_left_out(memory, domain, block)).all()
+            assert np.isfinite(scorer(name).cross_val_anomaly_score(memory, domain, block)).all()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -290,17 +391,17 @@ def test_what_is_not_finite_is_refused(name, bad):
     memory, domain, _ = clips(bands=(3,))
     wrong = memory.copy()
     wrong[3, 1, 2] = bad
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         scorer(name).fit(wrong, domain)
-    with pytest.raises(ValueError, match="not finite"):
-        scorer(name).fit(memory, domain).score(wrong)
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        scorer(name).fit(memory, domain).anomaly_score(wrong)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_no_clip_and_no_domain_are_refused(name):
     memory, domain, _ = clips(bands=(3,))
     for m, d in ((memory[:0], domain[:0]), (memory, domain[1:])):
-        with pytest.raises(ValueError, match="one or more"):
+        with pytest.raises(ValueError, match=r"minimum of 1|one domain each"):
             scorer(name).fit(m, d)
 
 
@@ -309,17 +410,17 @@ def test_what_scores_say_in_degenerate_memories(metric):
     memory, domain, x = clips()
     one = [distance(a, memory[0], metric) for a in x]
     for alone in (KNN(metric=metric), LocalDensity(metric=metric), DomainDensity(metric=metric), VarMin(metric=metric)):
-        np.testing.assert_allclose(alone.fit(memory[:1], domain[:1]).score(x), one, rtol=1e-6)
+        np.testing.assert_allclose(alone.fit(memory[:1], domain[:1]).anomaly_score(x), one, rtol=1e-6)
     same = np.repeat(memory[:1], 8, axis=0)
     for equal in (KNN(metric=metric), LocalDensity(metric=metric), VarMin(metric=metric)):
-        np.testing.assert_allclose(equal.fit(same, domain[:8]).score(x), one, rtol=1e-6)
-    assert KNN(metric=metric).fit(memory, domain).score(memory).max() == 0, "a clip that is remembered"
+        np.testing.assert_allclose(equal.fit(same, domain[:8]).anomaly_score(x), one, rtol=1e-6)
+    assert KNN(metric=metric).fit(memory, domain).anomaly_score(memory).max() == 0, "a clip that was fitted on"
 
 
 def test_a_clip_of_zeros_has_no_direction():
     memory, domain, x = clips()
     memory[3] = 0
-    assert KNN().fit(memory, domain).score(0 * x[:1])[0] == 1
+    assert KNN().fit(memory, domain).anomaly_score(0 * x[:1])[0] == 1
     assert set(distances(memory, memory, "cosine")[3]) == {1}
 
 
@@ -327,17 +428,17 @@ def test_var_min_without_variance_is_the_distance():
     ring = np.array([[np.cos(a), np.sin(a)] for a in np.arange(8) * np.pi / 4])  # all spreads are equal
     fitted = VarMin(2, "euclidean").fit(ring, np.full(8, "source"))
     assert fitted.alpha_ == 0
-    np.testing.assert_allclose(fitted.score(3 * ring), 2, rtol=1e-9)
+    np.testing.assert_allclose(fitted.anomaly_score(3 * ring), 2, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "value"])
 def test_left_out_is_a_memory_without_the_block(name):
     memory, domain, _ = clips(bands=(3,))
     block = blocks(domain, np.arange(len(memory)))
-    scores = scorer(name).score_left_out(memory, domain, block)
+    scores = scorer(name).cross_val_anomaly_score(memory, domain, block)
     for number in range(5):
         out = block == number
-        alone = scorer(name).fit(memory[~out], domain[~out]).score(memory[out])
+        alone = scorer(name).fit(memory[~out], domain[~out]).anomaly_score(memory[out])
         np.testing.assert_array_equal(scores[out], alone)
 
 
@@ -373,16 +474,18 @@ def test_distances_are_as_exact_as_differences(metric, seed, offset, scale):
 
 def test_scorers_of_the_same_clips_share_what_they_measure(monkeypatch):
     memory, domain, asked = clips(bands=(2,))
-    alone = {name: scorer(name).fit(memory, domain).score(asked) for name in VARIANTS}
+    alone = {name: scorer(name).fit(memory, domain).anomaly_score(asked) for name in VARIANTS}
     measured = []
     real = measuring._distances
     monkeypatch.setattr(measuring, "_distances", lambda x, y, metric: measured.append(metric) or real(x, y, metric))
     for name in VARIANTS:
-        scorer(name).fit(memory, domain).score(asked)
+        scorer(name).fit(memory, domain).anomaly_score(asked)
     apart, measured[:] = len(measured), []
     with measured_once():
         for name in VARIANTS:
-            np.testing.assert_array_equal(scorer(name).fit(memory, domain).score(asked), alone[name], err_msg=name)
+            np.testing.assert_array_equal(
+                scorer(name).fit(memory, domain).anomaly_score(asked), alone[name], err_msg=name
+            )
     assert len(measured) < apart / 2
     distances(memory[:, 0], memory[:, 0], "cosine")[0, 0] = 1  # again one's own
 
@@ -399,10 +502,10 @@ def test_what_was_measured_is_kept_for_a_while_and_nobody_may_change_it(monkeypa
         assert (np.diag(kept) == 0).all()
         for one in x:
             np.testing.assert_allclose(distances(one, one, "euclidean"), np.linalg.norm(one[:, None] - one, axis=2))
-        assert sum(own.size for _, found in measuring._known.get().values() for own in found) <= 200
+        assert sum(own.size for kept in measuring._kept.get().values() for own in kept) <= 200
         assert distances(x[0], x[0], "euclidean") is not kept
 
 
 @given(st.lists(st.lists(st.sampled_from([0.0, -0.0, 1.0, 2.0]), min_size=2, max_size=2), min_size=1, max_size=9))
 def test_different_clips_are_counted(rows):
-    assert unlike(np.array(rows)) == len(np.unique(np.array(rows), axis=0))
+    assert different(np.array(rows)) == len(np.unique(np.array(rows), axis=0))

@@ -1,18 +1,26 @@
-"""The table of scores: machines and test clips do not feel each other, thresholds, fusion, the trade-off."""
+"""The table of scores: independence of machines and test clips, thresholds, nearest clips, fusion, candidates."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from asd.base import compute
-from asd.base.errors import UserError
+from asd.core.compute import ComputeParams
+from asd.core.errors import UserError
+from asd.core.section import checked
 from asd.evaluation.trade_off import trade_off_table
-from asd.scoring import trade_off
+from asd.scoring.candidates import CANDIDATES, candidate_scores
 from asd.scoring.fusion import FUSIONS, averaged, comparably, compressed, fuse, normalised, ranked, standardised
-from asd.scoring.params import KNNParams, ThresholdParams, ValueParams, VarMinParams
-from asd.scoring.summary import promise, summary
-from asd.scoring.table import COLUMNS, KEYS, P_VALUES, as_unseen, score_table
-from asd.scoring.thresholds import p_values
+from asd.scoring.params import ThresholdParams
+from asd.scoring.registry import ScoreParams, create_scorer
+from asd.scoring.summary import guarantee, summary
+from asd.scoring.table import CALIBRATING, COLUMNS, KEYS, P_VALUES, as_unseen, calibration, score_table
+from asd.scoring.thresholds import METHODS, p_values
+
+
+def block(**keys):
+    return checked(ScoreParams, keys).root
 
 
 def clip_table(train=20, test=8, machine="fan"):
@@ -46,7 +54,7 @@ def scored(clips, extracted, params, held_out=()):
 def test_score_table_holds_every_machine_clip_and_decides_by_the_worst_block():
     clips = two_machines()
     values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
-    table = scored(clips, {0: values, 1: values}, KNNParams(scorer="knn", quantile=0.9))
+    table = scored(clips, {0: values, 1: values}, block(scorer="knn", quantile=0.9))
     assert tuple(table.columns) == COLUMNS
     assert len(table) == 2 * 56
     assert "zzz" not in set(table["clip_id"]) | set(table["nearest"])
@@ -58,7 +66,7 @@ def test_score_table_holds_every_machine_clip_and_decides_by_the_worst_block():
     assert (fan.loc[fan["split"] == "train", "nearest"] == "").all()
 
 
-@pytest.mark.parametrize("params", [KNNParams(scorer="knn"), VarMinParams(scorer="var_min", per_band=True)])
+@pytest.mark.parametrize("params", [block(scorer="knn"), block(scorer="var_min", per_band=True)])
 def test_machines_do_not_feel_each_other_and_test_clips_neither(params):
     clips = two_machines()
     values = np.random.default_rng(0).normal(size=(len(clips), 2, 6)).astype(np.float32)
@@ -71,7 +79,7 @@ def test_machines_do_not_feel_each_other_and_test_clips_neither(params):
 def test_values_are_taken_as_they_are():
     clips = clip_table()
     values = np.arange(2.0 * len(clips), dtype=np.float32).reshape(-1, 2)
-    table = scored(clips, {0: values}, ValueParams(scorer="value", value="mahalanobis"))
+    table = scored(clips, {0: values}, block(scorer="value", value="mahalanobis"))
     assert list(table["score"]) == list(values[:, 1])
 
 
@@ -80,18 +88,46 @@ def test_values_are_taken_as_they_are():
     [
         (lambda c, v: (c[c["split"] == "test"], v), "fan section 00 has test clips but no normal training clip"),
         (lambda c, v: (c[c["clip_id"] >= "fan019"], v), "fan has one normal training clip"),
-        (lambda c, v: (c, v * np.nan), "what was extracted is not finite"),
+        (lambda c, v: (c, v * np.nan), "embeddings are not finite"),
     ],
 )
 def test_what_cannot_be_scored_is_one_line(change, says):
     clips, values = change(clip_table(), np.ones((28, 1, 3), dtype=np.float32))
     with pytest.raises(UserError, match=says):
-        scored(clips.reset_index(drop=True), {0: values[: len(clips)]}, KNNParams(scorer="knn"))
+        scored(clips.reset_index(drop=True), {0: values[: len(clips)]}, block(scorer="knn"))
+
+
+@pytest.mark.parametrize("method", ["quantile", "gamma", "conformal"])
+def test_few_unseen_clips_have_the_threshold_that_was_asked_for(method):
+    """The gap that sections share is a part of worst_block alone."""
+    clips = two_machines()
+    clips["fitted"] = (clips["split"] == "train") & ~clips["clip_id"].str.endswith(("014", "015", "019"))
+    values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
+    params = block(scorer="knn", threshold=method)
+    table = score_table(clips, set(clips["clip_id"]), {0: values}, params)
+    for _, own in table.merge(clips[["clip_id", *CALIBRATING]], on="clip_id").groupby("machine"):
+        assert own["threshold"].iloc[0] == METHODS[method](calibration(own), 0.9)
+
+
+@pytest.mark.parametrize("scorer", ["knn", "kmeans", "local_density", "gmm"])
+def test_nearest_is_the_clip_that_the_scorer_names(scorer):
+    clips = two_machines()
+    values = np.random.default_rng(0).normal(size=(len(clips), 2, 6)).astype(np.float32)
+    params = block(scorer=scorer, per_band=True)
+    table = scored(clips, {0: values}, params).query("machine == 'fan'").set_index("clip_id")
+    fan = clips[clips["machine"] == "fan"]
+    normal, test = (fan[fan["split"] == split] for split in ("train", "test"))
+    normal = normal[normal["kind"] == "machine"]
+    fitted = create_scorer(params).fit(values[normal.index], normal["domain"].to_numpy())
+    rows = fitted.nearest(values[test.index])
+    expected = ["" if row < 0 else normal["clip_id"].iloc[row] for row in rows]
+    assert list(table.loc[test["clip_id"], "nearest"]) == expected
+    assert (scorer == "gmm") == (set(expected) == {""})
 
 
 def scores_of(seed, scale=1.0):
     values = np.random.default_rng(seed).normal(size=(57, 1, 6)).astype(np.float32)
-    table = scored(two_machines(), {0: values}, KNNParams(scorer="knn", metric="euclidean"))
+    table = scored(two_machines(), {0: values}, block(scorer="knn", metric="euclidean"))
     return table.assign(score=scale * table["score"])
 
 
@@ -165,7 +201,7 @@ def test_the_threshold_is_of_clips_that_no_network_was_trained_on():
     clips["fitted"] = (clips["split"] == "train") & ~clips["clip_id"].str.endswith(("014", "015", "019"))
     values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
     second = {0: values[clips["split"] == "train"]}
-    table = score_table(clips, set(clips["clip_id"]), {0: values}, KNNParams(scorer="knn"), second=second)
+    table = score_table(clips, set(clips["clip_id"]), {0: values}, block(scorer="knn"), second=second)
     table = table.merge(clips[["clip_id", "fitted"]], on="clip_id")
     train = table[table["split"] == "train"]
     gaps = []
@@ -198,7 +234,7 @@ def test_members_of_other_clips_are_refused():
 def test_held_out_clips_are_in_no_memory_and_set_the_threshold():
     clips, values = clip_table(train=64), np.random.default_rng(1).normal(size=(72, 1, 6)).astype(np.float32)
     held_out = [f"fan{i:03}" for i in range(30)]
-    params = KNNParams(scorer="knn", threshold="conformal")
+    params = block(scorer="knn", threshold="conformal")
     table = scored(clips, {0: values}, params, held_out).set_index("clip_id")
     train = table[table["split"] == "train"]
     assert list(train.index) == held_out
@@ -220,31 +256,31 @@ def test_supplemental_clips_are_in_no_memory():
     values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
     other = values.copy()
     other[-1] = values[-2]
-    for params in (KNNParams(scorer="knn"), VarMinParams(scorer="var_min")):
+    for params in (block(scorer="knn"), block(scorer="var_min")):
         pd.testing.assert_frame_equal(scored(clips, {0: values}, params), scored(clips, {0: other}, params))
 
 
 def test_what_is_not_guaranteed_is_said():
     clips = clip_table(train=64)  # the last 4 are target clips
     values = np.random.default_rng(1).normal(size=(72, 1, 6)).astype(np.float32)
-    params = KNNParams(scorer="knn", threshold="conformal")
+    params = block(scorer="knn", threshold="conformal")
     held_out = [f"fan{i:03}" for i in range(30)] + ["fan063"]
     found = summary(scored(clips, {0: values}, params, held_out), clips, params, set(clips["clip_id"]) - set(held_out))
     assert found["fan"]["section_00"]["calibration"] == {
         "source": {"clips": 30, "guaranteed": True},
         "target": {"clips": 1, "guaranteed": False},
     }
-    assert promise(found, params) == (
+    assert guarantee(found, params) == (
         "a false-alarm rate of 10 % cannot be guaranteed: target (1 of 1, 1 with fewer than 9 calibration clips)"
     )
     in_sample = summary(scored(clips, {0: values}, params), clips, params, set(clips["clip_id"]))
-    assert promise(in_sample, params).startswith("a false-alarm rate of 10 % cannot be guaranteed: source (1 of 1); ")
+    assert guarantee(in_sample, params).startswith("a false-alarm rate of 10 % cannot be guaranteed: source (1 of 1); ")
 
 
 def test_a_machine_too_small_to_hold_clips_out_is_promised_nothing():
     clips = two_machines()
     values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
-    params = KNNParams(scorer="knn", threshold="conformal")
+    params = block(scorer="knn", threshold="conformal")
     held_out = [f"fan{i:03}" for i in range(10)]  # none of the valve
     trained = set(clips["clip_id"]) - set(held_out)
     found = summary(scored(clips, {0: values}, params, held_out), clips, params, trained)
@@ -262,33 +298,32 @@ def test_fused_scores_have_p_values_of_fused_training_scores():
     np.testing.assert_allclose(test[P_VALUES["target"]], p_values(test["score"].to_numpy(), train))
 
 
-def test_trade_off_scores_test_clips_by_every_scorer_that_fits():
+def test_candidates_score_test_clips_by_every_scorer_that_fits():
     clips, rng = two_machines(), np.random.default_rng(0)
-    for shape, names in (
-        ((len(clips), 2, 6), set(trade_off.VARIANTS)),
-        ((len(clips), 1, 6), {name for name in trade_off.VARIANTS if "bands" not in name}),
-        ((len(clips), 2), {"mse", "mahalanobis"}),
+    own = block(scorer="knn")
+    for shape, scorer, names in (
+        ((len(clips), 2, 6), own, set(CANDIDATES["embeddings"])),
+        ((len(clips), 1, 6), own, {name for name in CANDIDATES["embeddings"] if "bands" not in name}),
+        ((len(clips), 2), block(scorer="value"), {"mse", "mahalanobis"}),
     ):
         values = rng.normal(size=shape).astype(np.float32)
-        table = trade_off.trade_off(clips, set(clips["clip_id"]), {0: values, 1: values}, seed=3)
+        table = candidate_scores(clips, set(clips["clip_id"]), {0: values, 1: values}, scorer, seed=3)
         assert set(table["scorer"]) == names
         assert len(table) == len(names) * 2 * 16
-    knn = scored(clips, {0: values.reshape(-1, 1, 2)}, KNNParams(scorer="knn"))
-    table = trade_off.trade_off(clips, set(clips["clip_id"]), {0: values.reshape(-1, 1, 2)})
+    knn = scored(clips, {0: values.reshape(-1, 1, 2)}, own)
+    table = candidate_scores(clips, set(clips["clip_id"]), {0: values.reshape(-1, 1, 2)}, own)
     ours = table[table["scorer"] == "knn_cosine"].set_index("clip_id")["score"]
     np.testing.assert_array_equal(ours, knn[knn["split"] == "test"].set_index("clip_id")["score"][ours.index])
 
 
-def test_the_number_of_workers_changes_no_score(monkeypatch):
-    clips = two_machines()
+def test_the_number_of_workers_changes_no_score():
+    clips, own = two_machines(), block(scorer="knn", whiten=True, metric="euclidean")
     values = np.random.default_rng(0).normal(size=(len(clips), 2, 300)).astype(np.float32)
     found = []
     for jobs in (1, 2):
-        monkeypatch.setattr(compute, "compute_params", lambda jobs=jobs: compute.ComputeParams(jobs=jobs))
-        block = KNNParams(scorer="knn", whiten=True, metric="euclidean")
-        found.append(
-            [trade_off.trade_off(clips, set(clips["clip_id"]), {0: values}), scored(clips, {0: values}, block)]
-        )
+        workers, trained = ComputeParams(jobs=jobs), set(clips["clip_id"])
+        tables = [make(clips, trained, {0: values}, own, compute=workers) for make in (candidate_scores, score_table)]
+        found.append(tables)
     for one, two in zip(*found, strict=True):
         pd.testing.assert_frame_equal(one, two, check_exact=True)
 
@@ -300,11 +335,12 @@ def test_trade_off_is_evaluated_as_a_system_is(workdir):
     truth.loc[test, "anomaly"] = np.arange(len(test)) % 2
     truth.loc[test, "domain"] = np.where(np.arange(len(test)) // 2 % 2, "source", "target")
     values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
-    values[test] += truth.loc[test, "anomaly"].to_numpy().reshape(-1, 1, 1)  # what is anomalous is told
-    output = workdir / "data/trade_off/frozen/scores.csv"
+    values[test] += truth.loc[test, "anomaly"].to_numpy().reshape(-1, 1, 1)  # anomalies lie elsewhere
+    output = workdir / "data/scores/frozen/candidates.csv"
     output.parent.mkdir(parents=True)
-    trade_off.trade_off(clips, set(clips["clip_id"]), {0: 5 * values}).to_csv(output, index=False)
-    table = trade_off_table(["frozen"], clips, truth, 2026)
+    own = block(scorer="knn")
+    candidate_scores(clips, set(clips["clip_id"]), {0: 5 * values}, own).to_csv(output, index=False)
+    table = trade_off_table(["frozen"], Path("data/scores"), clips, truth, 2026)
     assert list(table.columns) == ["system", "scorer", "official", "auc_source", "auc_target", "pauc"]
     assert set(table["system"]) == {"frozen"}
     row = table.set_index("scorer").loc["knn_euclidean"]

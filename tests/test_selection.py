@@ -3,33 +3,30 @@
 import ast
 import builtins
 import inspect
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import yaml
 from scored import made_clips
 from sklearn.metrics import roc_auc_score
 
-from asd.base.artifacts import read_csv
-from asd.base.compute import rng
-from asd.base.errors import UserError
-from asd.base.section import load, read_params
-from asd.clips import TRAIN_CLIPS, training
-from asd.scoring import trade_off
-from asd.scoring.params import KNNParams, ScoreParams
+from asd.core.artifacts import read_csv, read_json
+from asd.core.clips import training
+from asd.core.compute import rng
+from asd.core.errors import UserError
+from asd.core.project import TRAIN_CLIPS
+from asd.core.section import checked, load
+from asd.scoring.registry import ScoreParams
 from asd.selection import choice, evidence, perturbations, pseudo_auc, trials
-from asd.selection.params import SCORERS, SelectionParams
-from asd.selection.pseudo_auc import NORMAL, OWN, pseudo_aucs, pseudo_scores
-from stages import select
-from stages import trade_off as of_all
+from asd.selection.params import SelectionParams
+from asd.selection.pseudo_auc import NORMAL, OWN, figures, pseudo_aucs, pseudo_scores
+from stages import score
 
 KINDS = ["machine", "attribute", "domain", "mixed", "shuffled", "scattered", "stretched"]
-PARAMS = SelectionParams(labels="auto", kinds=KINDS)
-KNN = {OWN: KNNParams(scorer="knn", metric="euclidean")}
+PARAMS = SelectionParams(labels="pseudo/auto", kinds=KINDS)
+KNN = {OWN: checked(ScoreParams, {"scorer": "knn", "metric": "euclidean"}).root}
 
 
 def normal_clips(machines=("fan", "pump"), each=15, target=5, groups=3):
@@ -38,8 +35,8 @@ def normal_clips(machines=("fan", "pump"), each=15, target=5, groups=3):
         for i in range(each + target):
             domain = "source" if i < each else "target"
             label = f"{machine} {i % groups}" if groups and domain == "source" else ""
-            rows.append((f"{machine}{i:03}", machine, "00", domain, "", label))
-    return pd.DataFrame(rows, columns=["clip_id", "machine", "section", "domain", "recording", "label"])
+            rows.append((f"{machine}{i:03}", machine, "00", domain, "", i - each * (i >= each), label))
+    return pd.DataFrame(rows, columns=["clip_id", "machine", "section", "domain", "recording", "position", "label"])
 
 
 def embedded(clips, dims=6, seed=0):
@@ -52,19 +49,7 @@ def laid_out(clips, machine="fan", count=5):
     return list(trials.trials(clips, machine, "00", count, seed=0))
 
 
-@given(count=st.integers(2, 60), clips_each=st.integers(1, 3), targets=st.integers(0, 20))
-def test_folds_keep_recordings_whole_and_domains_even(count, clips_each, targets):
-    recording = np.repeat([f"r{i:03}" for i in range(count)], clips_each)
-    domain = np.where(np.repeat(np.arange(count), clips_each) < targets, "target", "source")
-    fold = trials.folds(domain, recording, 10)
-    assert all(len(set(fold[recording == name])) == 1 for name in set(recording))
-    assert len(set(fold)) == min(10, count)
-    for name in set(domain):
-        sizes = np.bincount(fold[domain == name], minlength=len(set(fold)))
-        assert sizes.max() - sizes.min() <= clips_each
-
-
-def test_trials_hold_every_clip_out_once_and_keep_groups_out_of_memory():
+def test_trials_hold_every_clip_out_once_and_keep_groups_out_of_the_reference():
     clips = normal_clips()
     found = laid_out(clips)
     assert [[kind for kind in trial.anomalous if kind != "machine"] for trial in found] == [
@@ -75,20 +60,28 @@ def test_trials_hold_every_clip_out_once_and_keep_groups_out_of_memory():
     held = np.concatenate([trial.normal for trial in found])
     assert len(set(held)) == len(held) >= 12
     for trial in found:
-        assert set(clips["machine"].iloc[np.r_[trial.memory, trial.normal]]) == {"fan"}
+        assert set(clips["machine"].iloc[np.r_[trial.reference, trial.normal]]) == {"fan"}
         assert set(clips["machine"].iloc[trial.anomalous["machine"]]) == {"pump"}
-        assert not set(trial.memory) & set(trial.normal)
+        assert not set(trial.reference) & set(trial.normal)
         for kind in ("attribute", "domain"):
             group = trial.anomalous.get(kind, np.empty(0, dtype=int))
             column = clips["label"] if kind == "attribute" else clips["domain"]
-            assert not set(column.iloc[group]) & set(column.iloc[np.r_[trial.memory, trial.normal]])
+            assert not set(column.iloc[group]) & set(column.iloc[np.r_[trial.reference, trial.normal]])
+
+
+def test_what_is_held_out_is_consecutive():
+    clips = normal_clips(groups=0)
+    for trial in laid_out(clips):
+        source = np.sort(clips["position"].iloc[trial.normal][clips["domain"].iloc[trial.normal] == "source"])
+        assert (np.diff(source) == 1).all()
 
 
 def test_clips_of_one_recording_are_never_on_both_sides():
     clips = normal_clips(groups=0)
     clips["recording"] = [f"r{i // 3}" for i in range(len(clips))]
+    clips["position"] //= 3
     for trial in laid_out(clips):
-        sides = [set(clips["recording"].iloc[side]) for side in (trial.memory, trial.normal)]
+        sides = [set(clips["recording"].iloc[side]) for side in (trial.reference, trial.normal)]
         assert not sides[0] & sides[1]
 
 
@@ -107,26 +100,26 @@ def test_what_there_is_makes_the_kinds_there_are(how, kinds):
     scores = pseudo_scores(clips, {0: embedded(clips)}, KNN, PARAMS)
     assert set(scores["kind"]) == kinds | {NORMAL}
     assert np.isfinite(scores["score"]).all()
-    found = evidence.figures(pseudo_aucs(scores))[OWN]
+    found = figures(pseudo_aucs(scores))[OWN]
     assert set(found) == kinds | {"pseudo_auc"}
     assert all(0 <= value <= 100 for value in found.values())
 
 
 def test_one_clip_of_a_machine_gives_no_evidence():
     clips = normal_clips(machines=("fan",), each=1, target=0, groups=0)
-    assert evidence.figures(pseudo_aucs(pseudo_scores(clips, {0: embedded(clips)}, KNN, PARAMS))) == {}
+    assert figures(pseudo_aucs(pseudo_scores(clips, {0: embedded(clips)}, KNN, PARAMS))) == {}
 
 
 def test_pseudo_auc_by_hand():
     """The same by scikit-learn and loops: nearest neighbour, kinds of real clips, one trial after the other."""
     clips = normal_clips()
     x = embedded(clips)[:, 0]
-    params = SelectionParams(labels="auto", kinds=["machine", "attribute", "domain"])
-    found = evidence.figures(pseudo_aucs(pseudo_scores(clips, {0: x[:, None]}, KNN, params)))[OWN]
+    params = SelectionParams(labels="pseudo/auto", kinds=["machine", "attribute", "domain"])
+    found = figures(pseudo_aucs(pseudo_scores(clips, {0: x[:, None]}, KNN, params)))[OWN]
     values = {}
     for machine in ("fan", "pump"):
         for trial in laid_out(clips, machine):
-            nearest = {i: np.linalg.norm(x[trial.memory] - x[i], axis=1).min() for i in range(len(x))}
+            nearest = {i: np.linalg.norm(x[trial.reference] - x[i], axis=1).min() for i in range(len(x))}
             for kind, anomalies in trial.anomalous.items():
                 cell = values.setdefault((kind, machine), {"source": [], "target": [], "all": []})
                 for domain in cell:
@@ -147,28 +140,28 @@ def given(dims=4):
     draw = np.random.default_rng(3)
     normal, memory, foreign = draw.normal(size=(6, dims)), draw.normal(size=(30, dims)), 9 + draw.normal(size=(5, dims))
     domain = np.array(["source"] * 4 + ["target"] * 2)
-    return perturbations.Given(normal, domain, memory, np.array(["source"] * 25 + ["target"] * 5), foreign)
+    return perturbations.HeldOut(normal, domain, memory, np.array(["source"] * 25 + ["target"] * 5), foreign)
 
 
 def test_perturbations_do_what_they_say():
     own = given()
     made = {name: function(own, rng(0)) for name, function in perturbations.PERTURBATIONS.items()}
     assert all(x.shape == own.normal.shape for x in made.values())
-    partners = (made["mixed"] - own.normal) / perturbations.SHARE + own.means()
+    partners = (made["mixed"] - own.normal) / perturbations.FRACTION + own.means()
     assert np.abs(partners[:, None] - own.foreign[None]).max(axis=2).min(axis=1).max() < 1e-9
-    many = own._replace(normal=np.zeros((50, 200)), domain=np.full(50, "source"), memory=np.ones((9, 200)))
+    many = own._replace(normal=np.zeros((50, 200)), domain=np.full(50, "source"), reference=np.ones((9, 200)))
     assert perturbations.shuffled(many, rng(0)).mean() == pytest.approx(perturbations.EXCHANGED, abs=0.01)
-    many = many._replace(memory=np.random.default_rng(0).normal(size=(900, 200)) * [[1.0] * 199 + [50.0]])
+    many = many._replace(reference=np.random.default_rng(0).normal(size=(900, 200)) * [[1.0] * 199 + [50.0]])
     deviations = perturbations.scattered(many._replace(normal=np.zeros((2000, 200))), rng(0)).std(axis=0)
-    np.testing.assert_allclose(deviations / many.memory.std(axis=0), perturbations.DEVIATIONS, rtol=0.1)
-    target = own.memory[25:].mean(axis=0)
+    np.testing.assert_allclose(deviations / many.reference.std(axis=0), perturbations.DEVIATIONS, rtol=0.1)
+    target = own.reference[25:].mean(axis=0)
     np.testing.assert_allclose(made["stretched"][4:] - target, perturbations.STRETCH * (own.normal[4:] - target))
 
 
 def test_what_is_mixed_is_no_more_usual_than_it_was():
     draw = np.random.default_rng(0)
     normal, memory, foreign = draw.normal(size=(200, 50)), draw.normal(size=(200, 50)), draw.normal(size=(90, 50))
-    own = perturbations.Given(normal, np.full(200, "source"), memory, np.full(200, "source"), foreign)
+    own = perturbations.HeldOut(normal, np.full(200, "source"), memory, np.full(200, "source"), foreign)
     far = np.linalg.norm(perturbations.mixed(own, rng(0)) - memory.mean(axis=0), axis=1)
     assert far.mean() > np.linalg.norm(normal - memory.mean(axis=0), axis=1).mean()
 
@@ -176,19 +169,15 @@ def test_what_is_mixed_is_no_more_usual_than_it_was():
 def test_a_better_embedding_has_the_higher_pseudo_auc():
     clips = normal_clips(each=30, target=10)
     good, noise = embedded(clips), np.random.default_rng(1).normal(size=(len(clips), 1, 6)).astype(np.float32)
-    figures = [evidence.figures(pseudo_aucs(pseudo_scores(clips, {0: x}, KNN, PARAMS)))[OWN] for x in (good, noise)]
-    assert figures[0]["pseudo_auc"] > figures[1]["pseudo_auc"] + 10
-    assert figures[1]["machine"] < 60 < figures[0]["machine"]
+    found = [figures(pseudo_aucs(pseudo_scores(clips, {0: x}, KNN, PARAMS)))[OWN] for x in (good, noise)]
+    assert found[0]["pseudo_auc"] > found[1]["pseudo_auc"] + 10
+    assert found[1]["machine"] < 60 < found[0]["machine"]
 
 
 def test_embeddings_that_are_not_finite_are_refused():
     clips = normal_clips()
     with pytest.raises(UserError, match="an embedding of a training clip is not finite"):
         pseudo_scores(clips, {0: embedded(clips) * np.nan}, KNN, PARAMS)
-
-
-def test_the_scorers_to_choose_from_are_those_of_the_trade_off():
-    assert set(SCORERS) == set(trade_off.VARIANTS)
 
 
 def test_no_function_of_selection_takes_or_reads_a_label():
@@ -210,26 +199,28 @@ def test_no_function_of_selection_takes_or_reads_a_label():
 def project(workdir):
     """What the stage reads: embeddings of all clips, tables of the training clips."""
     clips, _, _ = made_clips(each=8)
-    Path("data/labels").mkdir(parents=True)
+    Path("data/labels/pseudo").mkdir(parents=True)
     clips.to_csv("data/clips.csv", index=False)
     train = training(clips)
     train.to_csv(TRAIN_CLIPS, index=False)
+    position = train.groupby(["machine", "section", "domain"]).cumcount()
+    train[["clip_id"]].assign(position=position).to_csv("data/positions.csv", index=False)
     labels = train[["clip_id", "machine"]].assign(method="given", label=train["attributes"], confidence=1.0)
-    labels.to_csv("data/labels/auto.csv", index=False)
+    labels.to_csv("data/labels/pseudo/auto.csv", index=False)
     for system in ("frozen", "autoencoder"):
-        folder = Path("data/extracted") / system
+        folder = Path("data/embeddings") / system
         folder.mkdir(parents=True)
-        clips[["clip_id"]].to_csv(folder / "clips.csv", index=False)
+        clips[["clip_id"]].assign(fitted=0).to_csv(folder / "clips.csv", index=False)
         shape = (len(clips), 2) if system == "autoencoder" else (len(clips), 2, 5)
         np.save(folder / "seed_0.npy", np.random.default_rng(0).normal(size=shape).astype(np.float32))
     return clips
 
 
-def outputs():
-    return {str(path): path.read_bytes() for path in sorted(Path("data/selection").rglob("*.csv"))}
+def stored(name="frozen"):
+    return {path.name: path.read_bytes() for path in sorted(Path("data/scores", name).glob("pseudo*.csv"))}
 
 
-def test_the_stage_reads_training_clips_alone(project, monkeypatch):
+def test_evidence_is_of_training_clips_alone(project, monkeypatch):
     opened = []
     real = builtins.open
 
@@ -240,54 +231,44 @@ def test_the_stage_reads_training_clips_alone(project, monkeypatch):
     monkeypatch.setattr(builtins, "open", noting)
     real_read = pd.read_csv
     monkeypatch.setattr(pd, "read_csv", lambda path, *a, **k: (opened.append(str(path)), real_read(path, *a, **k))[1])
-    select.main("frozen")
-    read = {name for name in opened if name.startswith("data/") and not name.startswith("data/selection")}
-    assert {"data/train_clips.csv", "data/labels/auto.csv", "data/extracted/frozen/clips.csv"} <= read
-    assert not {name for name in read if "truth" in name or name == "data/clips.csv" or "scores" in name}
-    before = outputs()
+    score.main("frozen")
+    assert {"data/train_clips.csv", "data/labels/pseudo/auto.csv", "data/embeddings/frozen/clips.csv"} <= set(opened)
+    assert not {name for name in opened if "truth" in name}
+    before = stored()
+    assert set(before) == {"pseudo.csv", "pseudo_aucs.csv"}
     test = (project["split"] == "test").to_numpy()
-    values = np.load("data/extracted/frozen/seed_0.npy")
-    values[test] = np.nan
-    np.save("data/extracted/frozen/seed_0.npy", values)
-    select.main("frozen")
-    assert outputs() == before
-
-
-def test_the_trade_off_is_of_all_embeddings_of_these_clips(project):
-    shutil.copytree("data/extracted/frozen", "data/extracted/gone")  # no longer in params.yaml
-    shutil.copytree("data/extracted/frozen", "data/extracted/older")
-    project[["clip_id"]][:-1].to_csv("data/extracted/older/clips.csv", index=False)
-    Path("data/extracted/.gitignore").touch()
-    assert of_all.main().startswith("3 systems")
-    found = {name: read_csv(f"data/trade_off/{name}/scores.csv") for name in ("autoencoder", "frozen", "gone")}
-    assert [path.name for path in sorted(Path("data/trade_off").iterdir())] == list(found)
-    pd.testing.assert_frame_equal(found["frozen"], found["gone"])
-
-
-def read(name):
-    block = load(ScoreParams, "systems", name, "score").root
-    return evidence.read_evidence(name, block, load(SelectionParams, "selection"), read_params()["seed"])
+    values = np.load("data/embeddings/frozen/seed_0.npy")
+    values[test] += 5
+    np.save("data/embeddings/frozen/seed_0.npy", values)
+    score.main("frozen")
+    assert stored() == before
 
 
 def test_values_of_a_network_a_machine_have_no_evidence(project):
-    assert select.main("autoencoder").startswith("no Diverse Pseudo-AUC of autoencoder")
-    assert read("autoencoder") is None
+    score.main("autoencoder")
+    assert not stored("autoencoder")
+    assert evidence.read_evidence(Path("data/scores/autoencoder")) is None
+    assert set(read_csv("data/scores/autoencoder/candidates.csv")["scorer"]) == {"mse", "mahalanobis"}
 
 
 def test_evidence_is_read_as_it_was_written(project):
-    select.main("frozen")
-    found = read("frozen")
-    asked = load(SelectionParams, "selection").scorers
-    assert set(found.figures) == {OWN, *asked}
+    score.main("frozen")
+    found = evidence.read_evidence(Path("data/scores/frozen"))
+    assert set(found.figures) == {OWN, *load(SelectionParams, "selection").scorers}
+    assert read_json("metrics/score/frozen.json")["diverse_pseudo_auc"] == found.figures
     assert found.figures[found.best]["pseudo_auc"] == max(own["pseudo_auc"] for own in found.figures.values())
-    again = evidence.figures(pseudo_aucs(found.of(found.best)))
-    assert again[found.best] == found.figures[found.best]
+    for scorer in (OWN, found.best):
+        assert figures(pseudo_aucs(found.of(scorer)))[scorer] == found.figures[scorer]
+    if found.best != OWN:  # scored for the ensemble, too
+        candidates = read_csv("data/scores/frozen/candidates.csv").query("scorer == @found.best")
+        best = read_csv("data/scores/frozen/best.csv").query("split == 'test'")
+        assert list(best["score"]) == list(candidates["score"])
 
 
 def test_a_scorer_has_the_same_evidence_as_the_systems_own(project):
-    select.main("frozen")
-    same = evidence.read_evidence(
-        "frozen", evidence.variant("knn_bands"), load(SelectionParams, "selection"), read_params()["seed"]
-    )
-    assert same.figures[OWN] == same.figures["knn_bands"]
-    assert same.figures[OWN] != read("frozen").figures[OWN]
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["systems"]["frozen"]["score"] = {"scorer": "knn", "per_domain": False, "per_band": True}  # knn_bands
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    score.main("frozen")
+    found = evidence.read_evidence(Path("data/scores/frozen")).figures
+    assert found[OWN] == found["knn_bands"] != found["var_min_bands"]

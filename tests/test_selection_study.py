@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asd.base.section import checked
+from asd.core.section import checked
 from asd.evaluation.sections import LabelledSection
 from asd.scoring.params import EnsembleParams
 from asd.selection.pseudo_auc import OWN

@@ -10,12 +10,12 @@ import soundfile
 from conftest import ROOT
 from factories import clips, dataset, digests, simulated
 
-from asd.base.errors import UserError
-from asd.clips import parse_attributes
+from asd.core.clips import parse_attributes
+from asd.core.errors import UserError
 from asd.datasets import dcase
-from asd.datasets.simulated.factory import download, recordings
-from asd.datasets.simulated.plan import SIZES, plan
-from asd.datasets.simulated.simulation import (
+from asd.simulation.factory import download, recordings
+from asd.simulation.plan import SIZES, plan
+from asd.simulation.simulation import (
     BAND,
     LEAKAGE,
     MACHINES,

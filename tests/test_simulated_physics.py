@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from factories import clips
 
-from asd.base.compute import rng
-from asd.datasets.simulated import simulation
-from asd.datasets.simulated.acoustics import Body, ring, room
-from asd.datasets.simulated.machine import Sound
-from asd.datasets.simulated.machines.bearing import GEOMETRY
-from asd.datasets.simulated.plan import Order
-from asd.datasets.simulated.signals import RATE, crossings, harmonics, hunt, impulses, mean_speed, turns
-from asd.datasets.simulated.simulation import BAND, MACHINES, VERSION, record, simulate
-from asd.kinematics import bearing_frequencies
+from asd.core.compute import rng
+from asd.core.kinematics import bearing_frequencies
+from asd.simulation import simulation
+from asd.simulation.acoustics import Body, ring, room
+from asd.simulation.machine import Sound
+from asd.simulation.machines.bearing import GEOMETRY
+from asd.simulation.plan import Order
+from asd.simulation.signals import RATE, crossings, harmonics, hunt, impulses, mean_speed, turns
+from asd.simulation.simulation import BAND, MACHINES, VERSION, record, simulate
 
 OCTAVES = 125 * 2.0 ** np.arange(7)  # [Hz]
 

@@ -1,5 +1,6 @@
 """The studies of the simulated factory, on a small scale."""
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,11 @@ import pytest
 from conftest import ROOT
 from factories import clips
 
-from asd.datasets.simulated.simulation import MACHINES
 from asd.evaluation.sections import LabelledSection
-from studies import factory_ceiling, factory_envelope, factory_null, factory_pictures, factory_shortcuts, factory_speed
-from studies.factory import measures, project, scored, table, verdict
-from studies.factory_calibration import figures
+from asd.simulation.simulation import MACHINES
+from studies import factory, factory_clips
+from studies.factory import figures, measures, project, scored
+from studies.shared import Commands, table, verdict
 
 DEV_2025 = {  # Nishida et al., arXiv 2506.10097: AUC source, AUC target, pAUC of the baseline (MSE)
     "ToyCar": (71.05, 53.52, 49.70),
@@ -55,52 +56,52 @@ def test_the_autoencoder_runs_on_a_factory_without_faults():
 
 def test_the_null_interval_holds_chance_and_not_a_fault():
     generator = np.random.default_rng(0)
-    null = factory_null.windows([section(generator, 0.0) for _ in range(6)], 150)
+    null = factory.null_windows([section(generator, 0.0) for _ in range(6)], 150)
     assert all(low < 50 < high and low <= value <= high for value, low, high in null.values())
     assert all(high - low < 14 for _, low, high in null.values())
-    faulty = factory_null.windows([section(generator, 0.8) for _ in range(6)], 150)
+    faulty = factory.null_windows([section(generator, 0.8) for _ in range(6)], 150)
     assert all(value > high for value, _, high in faulty.values())
 
 
 def test_permuting_keeps_the_labels_of_a_domain():
     given = section(np.random.default_rng(0), 1.0)
-    other = factory_null.permuted(given, np.random.default_rng(1))
+    other = factory.permuted(given, np.random.default_rng(1))
     assert not np.array_equal(given.anomalous, other.anomalous)
     assert len(other.clips(True, "source")) == len(other.clips(True, "target")) == 50
 
 
 def test_no_shortcut_on_a_small_scale():
-    found = factory_shortcuts.aucs("valve", "target", [1000, 1001], 40)
+    found = factory.shortcut_aucs("valve", "target", [1000, 1001], 40)
     assert found["header"] == 0.5
     assert all(0.3 < value < 0.7 for value in found.values()), found  # 3 standard deviations
     assert {"length", "DC", "first 10 ms", "last 10 ms", "noise RMS", "RMS", "centroid"} <= set(found)
 
 
 def test_a_supervised_classifier_hears_the_faults():
-    tested, unseen = factory_ceiling.described("ToyTrain", 1000, 12)
-    learnt, facts = factory_ceiling.described("ToyTrain", 1000, 20, skip=12)
+    tested, unseen = factory_clips.cell_features("ToyTrain", 1000, 12)
+    learnt, facts = factory_clips.cell_features("ToyTrain", 1000, 20, skip=12)
     assert learnt.shape == (80, tested.shape[1])
     assert set(facts["file"]).isdisjoint(unseen["file"])
-    found = factory_ceiling.aucs(unseen, factory_ceiling.probabilities(learnt, facts, tested))
+    found = factory_clips.aucs(unseen, factory_clips.probabilities(learnt, facts, tested))
     assert min(found["source"], found["target"]) > 0.65
     assert found["plain"] > found["faint"]
 
 
 def test_the_strongest_line_of_a_clean_bearing_is_its_faults():
-    found = [factory_envelope.strongest(order) for order in clips("bearing", 40, anomaly=1, size="default")]
+    found = [factory_clips.strongest(order) for order in clips("bearing", 40, anomaly=1, size="default")]
     spalls = [f for f in found if f is not None]
     assert len(spalls) >= 12
     assert sum(bool(f["right"]) for f in spalls) >= 0.8 * len(spalls)
 
 
 def test_memory_and_bytes_of_a_small_factory():
-    one, two = (factory_speed.downloaded(1000, "fan", "tiny", jobs) for jobs in (1, 2))
+    one, two = (factory.downloaded(1000, "fan", "tiny", jobs) for jobs in (1, 2))
     assert one[2] == two[2]
-    assert max(one[1], two[1]) < factory_speed.GIBIBYTES
+    assert max(one[1], two[1]) < factory.GIBIBYTES
 
 
 def test_pictures_are_small(tmp_path: Path):
-    factory_pictures.draw("valve", 1000, tmp_path / "valve.png")
+    factory_clips.draw("valve", 1000, tmp_path / "valve.png")
     committed = [ROOT / "docs/simulated_factory" / f"{machine}.png" for machine in MACHINES]
     assert all(10_000 < file.stat().st_size < 150_000 for file in [tmp_path / "valve.png", *committed])
 
@@ -121,3 +122,30 @@ def test_tables_are_markdown():
         "| ---: | ---: |",
         "| x | 1.2 |",
     ]
+
+
+def test_a_command_runs_the_study_it_names_or_its_default(capsys: pytest.CaptureFixture[str]):
+    def first(args):
+        """Print the option."""
+        print(f"first {args.seeds}")
+
+    def second(_):
+        """Print a word."""
+        print("second")
+
+    commands = Commands("Two studies.", default="first")
+    commands.add("first", first).add_argument("--seeds", type=int, default=1)
+    commands.add("second", second)
+    commands.run(["--seeds", "2"])
+    commands.run([])
+    commands.run(["second"])
+    assert capsys.readouterr().out.splitlines() == ["first 2", "first 1", "second"]
+    with pytest.raises(SystemExit):
+        commands.run(["second", "--seeds", "2"])
+    assert "usage: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "studies").glob("[a-z]*.py")))
+def test_every_module_imports_and_says_in_one_line_what_it_holds(name: str):
+    module = import_module(f"studies.{name}")
+    assert module.__doc__.splitlines()[0].endswith((".", ".md"))

@@ -5,11 +5,9 @@ import pytest
 import scipy.stats
 from sklearn import covariance
 
-from asd.features.params import StatisticsParams
-from asd.features.statistics import statistics
-from asd.scoring.robust_mahalanobis import RobustMahalanobis, ledoit_wolf_shrinkage
-from asd.scoring.shrunk_mahalanobis import ShrunkMahalanobis
-from asd.scoring.whitening import principal_axes
+from asd.features.front_ends.statistics import StatisticsParams, statistics
+from asd.scoring.covariance import ledoit_wolf_shrinkage, principal_axes
+from asd.scoring.scorers.mahalanobis import RobustMahalanobis, ShrunkMahalanobis
 
 RATE, SAMPLES = 16000, 5 * 16000
 PARAMS = StatisticsParams(kind="statistics", sample_rate=RATE)
@@ -21,7 +19,7 @@ def noise(seed=0):
 
 
 def described(waveform):
-    return statistics(waveform.astype(np.float32), PARAMS)[0].astype(float)
+    return statistics(waveform.astype(np.float32))[0].astype(float)
 
 
 def test_the_shape_of_the_distribution():
@@ -62,8 +60,8 @@ def test_modulated_tones_have_side_bands():
 
 @pytest.mark.parametrize("samples", [1, 400, SAMPLES])
 def test_silence_is_finite(samples):
-    found = statistics(np.zeros(samples, np.float32), PARAMS)
-    assert found.shape == (1, PARAMS.bands)
+    found = statistics(np.zeros(samples, np.float32))
+    assert found.shape == (1, PARAMS.n_features)
     assert np.isfinite(found).all()
 
 
@@ -83,9 +81,11 @@ def test_robust_mahalanobis_follows_its_words(copies):
     away = {d: (test - centre) / scale for d, centre in centres.items()}
     expected = np.sqrt(np.min([[row @ inverse @ row for row in own] for own in away.values()], axis=0))
     scorer = RobustMahalanobis().fit(x, domain)
-    np.testing.assert_allclose(scorer.score(test), expected, rtol=1e-4)
+    np.testing.assert_allclose(scorer.anomaly_score(test), expected, rtol=1e-4)
     without = RobustMahalanobis().fit(x[1:], domain[1:])
-    np.testing.assert_allclose(scorer.score(test), without.score(test), rtol=0.3)  # it hardly moves the others
+    np.testing.assert_allclose(
+        scorer.anomaly_score(test), without.anomaly_score(test), rtol=0.3
+    )  # it hardly moves the others
 
 
 @pytest.mark.parametrize("copies", [1, 30], ids=["more clips", "more dimensions"])
@@ -104,9 +104,9 @@ def test_shrunk_mahalanobis_follows_its_words(copies, constant):
     expected = np.min([[row @ inverse @ row for row in own] for own in away.values()], axis=0)
     unused = [np.full((len(each), constant), 5.0) for each in (x, test)]  # dimensions that never vary
     scorer = ShrunkMahalanobis().fit(np.hstack([x, unused[0]]), domain)
-    np.testing.assert_allclose(scorer.score(np.hstack([test, unused[1]])), expected, rtol=1e-4)
+    np.testing.assert_allclose(scorer.anomaly_score(np.hstack([test, unused[1]])), expected, rtol=1e-4)
     if constant:  # a deviation where none was known counts, if little
-        assert (scorer.score(np.hstack([test, unused[1] + 1])) > expected).all()
+        assert (scorer.anomaly_score(np.hstack([test, unused[1] + 1])) > expected).all()
 
 
 @pytest.mark.filterwarnings("ignore:Only one sample")
@@ -121,4 +121,4 @@ def test_ledoit_wolf_is_that_of_scikit_learn(shape):
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_about_equal_clips_distance_is_euclidean(count):
     scorer = RobustMahalanobis().fit(np.ones((count, 3)), np.full(count, "source"))
-    np.testing.assert_allclose(scorer.score(np.array([[1, 1, 1], [1, 1, 3]])), [0, 2], rtol=1e-5)
+    np.testing.assert_allclose(scorer.anomaly_score(np.array([[1, 1, 1], [1, 1, 3]])), [0, 2], rtol=1e-5)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asd.base.errors import UserError
+from asd.core.errors import UserError
 from asd.features.store import FeatureStore, describe, is_whole, writer
 
 
@@ -39,13 +39,13 @@ def test_round_trip(lengths: dict[str, int], bands: int, machines: int) -> None:
         order = sorted(clips)
         for m in range(machines):
             write(folder, f"machine_{m}", {i: clips[i] for i in order[m::machines]}, bands)
-        describe(folder, {"bands": bands, "kind": "log_mel"})
+        describe(folder, {"n_features": bands, "kind": "log_mel"})
         store = FeatureStore(folder)
         assert store.clip_ids == order
         assert store.machines == [f"machine_{m}" for m in range(machines)]
-        assert store.bands == bands
+        assert store.n_features == bands
         for clip_id, rows in clips.items():
-            assert store.rows(clip_id) == len(rows)
+            assert store.n_frames(clip_id) == len(rows)
             np.testing.assert_array_equal(store[clip_id], rows, strict=True)
 
 
@@ -61,7 +61,7 @@ def test_file_is_what_numpy_would_save(tmp_path: Path) -> None:
 
 def test_reads_are_memory_mapped_and_read_only(tmp_path: Path) -> None:
     write(tmp_path, "fan", {"a": np.zeros((5, 2), np.float32)}, 2)
-    describe(tmp_path, {"bands": 2})
+    describe(tmp_path, {"n_features": 2})
     rows = FeatureStore(tmp_path)["a"]
     assert isinstance(rows, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
@@ -95,26 +95,26 @@ def test_writer_refuses_what_breaks_the_layout(tmp_path: Path, clip_id: str, row
 def test_missing_store_and_clip_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere holds no features: run dvc repro$"):
         FeatureStore(tmp_path / "nowhere")
-    describe(tmp_path, {"bands": 2})
+    describe(tmp_path, {"n_features": 2})
     store = FeatureStore(tmp_path)
     assert "a" not in store
-    for ask in (store.rows, store.__getitem__):
+    for ask in (store.n_frames, store.__getitem__):
         with pytest.raises(UserError, match=r"clip a is not in .*: run dvc repro$"):
             ask("a")
 
 
 def test_normalised(tmp_path: Path) -> None:
     rows = np.array([[1.0, 5.0]], np.float32)
-    describe(tmp_path / "plain", {"bands": 2})
+    describe(tmp_path / "plain", {"n_features": 2})
     np.testing.assert_array_equal(FeatureStore(tmp_path / "plain").normalised(rows), rows)
-    describe(tmp_path / "fbank", {"bands": 2, "mean": 1.0, "deviation": 2.0})
+    describe(tmp_path / "fbank", {"n_features": 2, "mean": 1.0, "std": 2.0})
     scaled = FeatureStore(tmp_path / "fbank").normalised(rows)
     np.testing.assert_array_equal(scaled, np.array([[0.0, 1.0]], np.float32), strict=True)
 
 
 def test_store_travels_to_other_processes_without_its_arrays(tmp_path: Path) -> None:
     write(tmp_path, "fan", {"a": np.ones((50_000, 2), np.float32)}, 2)
-    describe(tmp_path, {"bands": 2})
+    describe(tmp_path, {"n_features": 2})
     store = FeatureStore(tmp_path)
     assert store["a"].sum() == 100_000
     sent = pickle.dumps(store)

@@ -1,5 +1,6 @@
 """``python -m asd submission`` and ``table``, and the published scores they stand beside."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import yaml
 from scored import write_project
 
 from asd.__main__ import main
-from asd.base.artifacts import read_json, write_json
-from asd.base.errors import UserError
-from asd.commands.table import years_of
-from asd.evaluation.anchors import anchors, said
-from asd.evaluation.submissions import stem
+from asd.classifiers.augmentations import AUGMENTATIONS
+from asd.cli import submission
+from asd.cli.table import years_of
+from asd.core.artifacts import read_json, write_json
+from asd.core.errors import UserError
+from asd.core.section import read_params
+from asd.evaluation.official_files import section_stem
+from asd.evaluation.published_scores import compare_with_published, published_scores
 from stages import evaluate
 
 
@@ -46,6 +50,32 @@ def test_own_fields_are_laid_over(workdir):
     assert (meta["submission"]["name"], meta["submission"]["abbreviation"]) == ("Ours", "ensemble")
     assert meta["system"]["source_code"] == "here"
     assert meta["system"]["description"]["ensemble_method_subsystem_count"] == 2
+
+
+def declared(system):
+    submit("--system", system)
+    meta = yaml.safe_load(next(Path("package").rglob("*.meta.yaml")).read_text())
+    return meta["system"]["description"]["data_augmentation"]
+
+
+def test_every_augmentation_that_is_on_is_declared(workdir):
+    params = read_params()
+    params["systems"]["attribute_cnn"]["train"] |= {"featex": 0.0, "spec_augment": 0.1, "noise_mix": 0.5}
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    write_project()
+    evaluate.main()
+    assert declared("attribute_cnn") == "mixup, StatEx, SpecAugment, noise mixing"
+    assert set(submission.AUGMENTATIONS) == {*AUGMENTATIONS, "noise_mix"}
+
+
+def test_an_ensemble_declares_the_augmentations_of_its_members(workdir):
+    write_project()
+    evaluate.main()
+    write_json("metrics/ensemble.json", read_json("metrics/ensemble.json") | {"weights": {"frozen": 1.0}})
+    assert declared("ensemble") is None
+    write_json("metrics/ensemble.json", read_json("metrics/ensemble.json") | {"weights": {"attribute_cnn": 1.0}})
+    shutil.rmtree("package")
+    assert declared("ensemble") == "mixup, StatEx, FeatEx"
 
 
 def lost_line(text):
@@ -93,7 +123,7 @@ def test_an_incomplete_package_is_not_left_behind(workdir, capsys, content, says
     ],
 )
 def test_official_names_of_every_year(year, name):
-    assert stem("fan", "01", "target", year) == name
+    assert section_stem("fan", "01", "target", year) == name
 
 
 def challenge_metrics(year, official, split="dev"):
@@ -140,13 +170,13 @@ def test_years():
         ({"name": "simulated"}, 56.1, ""),
     ],
 )
-def test_anchor(dataset, score, says):
-    assert said(dataset, "mse", {"official": score}) == says
+def test_the_autoencoder_is_compared_with_its_published_score(dataset, score, says):
+    assert compare_with_published(dataset, "mse", {"official": score}) == says
 
 
 def test_published_totals_are_the_harmonic_means_of_the_published_machines():
     for split in ("dev", "eval"):
-        known = anchors()[2025][split]
+        known = published_scores(2025, split)
         for mode, machines in known["machines"].items():
             values = pd.DataFrame(machines).to_numpy().ravel()
             assert len(values) / (1 / values).sum() == pytest.approx(known[mode], abs=0.02)

@@ -1,4 +1,4 @@
-"""What a system costs, counted by hand; which yardstick is the better one."""
+"""Costs of systems, counted by hand; the better baseline; other numbers of steps."""
 
 from itertools import pairwise
 
@@ -7,12 +7,12 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from asd.encoders.params import AdaptationModuleParams
+from asd.encoders.encoder_params import AdaptationModuleParams
 from asd.evaluation.sections import LabelledSection
 from asd.params import check
 from studies.costs import cost
-from studies.pipeline import with_budgets
-from studies.systems import better_yardstick, scorers
+from studies.shared import with_budgets
+from studies.systems import better_baseline, score_blocks
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_the_autoencoder_costs_what_its_layers_say(params):
 def test_what_has_no_weights_costs_nothing_but_time(params):
     own = of(params, "statistics")
     assert (own.stored, own.trained, own.macs) == (0, 0, 0)
-    assert own.hearing > 0
+    assert own.front_end > 0
 
 
 def test_convolutions_are_counted(params):
@@ -69,18 +69,18 @@ def test_of_lora_and_adapters_alone_is_said_that_they_are_trained(params):
     assert own.macs == without.macs + 4 * tokens * 5 * (128 + 128)
 
 
-def test_the_better_yardstick_has_the_higher_score():
+def test_the_better_baseline_has_the_higher_score():
     rng = np.random.default_rng(0)
     anomalous = np.arange(80) >= 40
     quality = {"attribute_cnn": 3.0, "autoencoder": 0.5, "autoencoder (mahalanobis)": 1.5, "frozen": 1.0}
     scores = {name: (rng.standard_normal(80) + sure * anomalous)[None] for name, sure in quality.items()}
     domain = np.tile(np.array(["source", "target"], dtype=object), 40)
     section = LabelledSection("fan", "00", anomalous, domain, np.arange(80).astype(object), scores)
-    assert better_yardstick([section]) == "autoencoder (mahalanobis)"
+    assert better_baseline([section]) == "autoencoder (mahalanobis)"
 
 
 def test_the_autoencoder_has_two_rows():
-    found = scorers({"systems": {"autoencoder": {"score": {"scorer": "value", "value": "mse"}}}})
+    found = score_blocks({"systems": {"autoencoder": {"score": {"scorer": "value", "value": "mse"}}}})
     assert [block["value"] for _, block in found.values()] == ["mse", "mahalanobis"]
     assert {system for system, _ in found.values()} == {"autoencoder"}
 

@@ -7,13 +7,17 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from asd.scoring.params import ThresholdParams
-from asd.scoring.thresholds import METHODS, Calibration, needed, p_values, pooled_thresholds, threshold
+from asd.scoring.thresholds import METHODS, Calibration, needed, p_values, pooled_thresholds, thresholds
 
 
 def calibration(source, target=(), held_out=True):
     domain = np.repeat(["source", "target"], [len(source), len(target)])
     block = np.concatenate([np.arange(len(own)) * 5 // max(len(own), 5) for own in (source, target)])
     return Calibration(np.append(np.asarray(source, dtype=float), target), domain, block, held_out)
+
+
+def threshold(calibration, params):
+    return thresholds([calibration], params)[0]
 
 
 def test_quantile_of_all_scores():

@@ -9,12 +9,12 @@ import soundfile
 import yaml
 from test_folder import choose_folder, command, write
 
-from asd.base.artifacts import read_json
-from asd.base.errors import UserError
-from asd.clips import read_clips
-from asd.datasets.division import divided
+from asd.core.artifacts import read_json
+from asd.core.clips import read_clips
+from asd.core.errors import UserError
+from asd.core.project import CLIPS
 from asd.datasets.folder import read_manifest
-from asd.datasets.trees import understand
+from asd.datasets.folder_layouts import read_layout, split_normals
 from asd.features.store import FeatureStore
 from stages import download, features, index
 
@@ -53,7 +53,7 @@ def test_every_layout_is_understood(layout: str, tmp_path: Path):
     for file in LAYOUTS[layout]:
         (home / file).parent.mkdir(parents=True, exist_ok=True)
         (home / file).touch()
-    table, unplaced = understand(home)
+    table, unplaced = read_layout(home)
     assert not unplaced
     assert set(table["layout"]) == {layout}
     said = table.set_index("path")[["machine", "section", "split", "anomaly", "kind"]]
@@ -64,7 +64,7 @@ def test_what_fits_no_layout_is_left_out_where_others_do(tmp_path: Path):
     for file in ("fan/normal/a.wav", "b.wav", "notes.txt", ".hidden.wav"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
-    table, unplaced = understand(tmp_path)
+    table, unplaced = read_layout(tmp_path)
     assert len(table) == 1
     assert [file.name for file in unplaced] == ["b.wav", "notes.txt"]
 
@@ -79,7 +79,7 @@ def test_attributes_of_tables_and_microphones_of_one_recording(tmp_path: Path):
     (tmp_path / "car/NormalSound_IND").mkdir(parents=True)
     for channel in (1, 2):
         (tmp_path / f"car/NormalSound_IND/7_normal_IND_ch{channel}_0001.wav").touch()
-    table, _ = understand(tmp_path)
+    table, _ = read_layout(tmp_path)
     assert table["attributes"].to_list() == ["", "", "m=A"]
     assert table["recording"].to_list() == ["7_normal_IND_0001", "7_normal_IND_0001", ""]
 
@@ -90,14 +90,14 @@ def times(names: list[str], recording: list[str] | None = None) -> pd.DataFrame:
 
 
 def test_the_earlier_train_and_the_later_test():
-    table = divided(times(["2026-03", "2026-01", "2026-02", "2026-04"]), 0.5, Path("own"))
+    table = split_normals(times(["2026-03", "2026-01", "2026-02", "2026-04"]), 0.5, Path("own"))
     assert table.set_index("path")["split"].to_dict() == {
         "2026-01": "train", "2026-02": "train", "2026-03": "test", "2026-04": "test",
     }  # fmt: skip
 
 
 def test_clips_of_one_recording_stay_together():
-    table = divided(times(list("abcdef"), recording=list("xxyyzz")), 0.5, Path("own"))
+    table = split_normals(times(list("abcdef"), recording=list("xxyyzz")), 0.5, Path("own"))
     assert not (set(table["recording"][table["split"] == "train"]) & set(table["recording"][table["split"] == "test"]))
     assert table["split"].value_counts().to_dict() == {"train": 4, "test": 2}
 
@@ -148,10 +148,10 @@ def test_long_recordings_are_cut_into_clips(workdir: Path):
     soundfile.write("own/normal/short.wav", whole[:12000], 8000)
     choose_folder()
     set_params("clip_seconds", 2.0)
-    command("own", "--test-share", "0")
+    command("own", "--test-fraction", "0")
     download.main()
     index.main()
-    clips = read_clips().merge(pd.read_csv("data/files.csv"), on="clip_id").sort_values("path")
+    clips = read_clips(CLIPS).merge(pd.read_csv("data/files.csv"), on="clip_id").sort_values("path")
     assert clips["seconds"].to_list() == [2, 2, 2, 1.5, 1.5]
     assert clips["channels"].unique().tolist() == [2]
     cut = clips[clips["path"].str.startswith("data/raw/clips/")]
@@ -186,7 +186,7 @@ def test_real_recordings_of_one_and_eight_channels(channel: str, shared: Path, w
     download.main()
     index.main()
     assert read_json("metrics/index.json")["leaked"] == {"eight": 1}
-    clips = read_clips()
+    clips = read_clips(CLIPS)
     assert clips.groupby("machine")["channels"].max().to_dict() == {"eight": 8, "mimii_fan_id_00": 1}
     features.main("log_mel")
     store = FeatureStore("data/features/log_mel/train")

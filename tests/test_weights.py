@@ -14,12 +14,12 @@ from drawn import drawn
 from safetensors.torch import save_file
 
 from asd.__main__ import main
-from asd.base.errors import UserError
+from asd.core.errors import UserError
+from asd.core.fetch import digest_of
 from asd.encoders import weights
-from asd.encoders.params import PublishedEncoder
+from asd.encoders.encoder_params import PublishedEncoder
+from asd.encoders.networks import create_encoder
 from asd.encoders.published import PUBLISHED
-from asd.encoders.registry import create_encoder
-from asd.fetch import digest_of
 
 FILE = "mn04_as_mAP_432.pt"
 
@@ -42,14 +42,14 @@ def published(tmp_path, monkeypatch):
 
 
 def _small():
-    from asd.encoders.efficientat import EfficientAT
+    from asd.encoders.architectures.efficientat import EfficientAT
 
     return EfficientAT(128, width=0.1)
 
 
 def know(monkeypatch, **changes):
     entry = replace(PUBLISHED["mn04"], options={"width": 0.1})
-    monkeypatch.setitem(PUBLISHED, "mn04", replace(entry, **changes))
+    monkeypatch.setitem(PUBLISHED._known, "mn04", replace(entry, **changes))
 
 
 @pytest.fixture
@@ -223,5 +223,5 @@ def test_the_real_file_is_known(shared, capsys):
 
 
 def test_an_unreadable_name_is_an_error_of_the_user():
-    with pytest.raises(UserError, match="one of eat_base"):
+    with pytest.raises(UserError, match="one of beats_iter3, "):
         weights.known("eat")

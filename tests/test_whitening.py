@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from asd.scoring.density import LocalDensity
-from asd.scoring.params import ScoreParams
-from asd.scoring.registry import create_scorer
-from asd.scoring.whitening import SHRINKAGE, Whitened
+from asd.scoring.registry import ScoreParams, create_scorer
+from asd.scoring.scorers.density import LocalDensity
+from asd.scoring.wrappers import SHRINKAGE, Whitened
 
 BLOCK = {"scorer": "local_density", "metric": "euclidean", "whiten": True}
+
+
+def whitened():
+    return Whitened(LocalDensity(metric="euclidean"))
 
 
 def clips(count, dims, seed=0):
@@ -34,24 +37,28 @@ def by_definition(x, domain):
 def test_scores_are_those_of_embeddings_whitened_by_the_definition(count, dims):
     x, domain, others = clips(count, dims)
     root = by_definition(x, domain)
-    expected = LocalDensity(metric="euclidean").fit(x @ root, domain).score(others @ root)
-    np.testing.assert_allclose(Whitened().fit(x, domain).score(others), expected, rtol=1e-5)
+    expected = LocalDensity(metric="euclidean").fit(x @ root, domain).anomaly_score(others @ root)
+    np.testing.assert_allclose(whitened().fit(x, domain).anomaly_score(others), expected, rtol=1e-5)
 
 
 def test_any_invertible_mixing_of_many_clips_is_undone_but_for_the_shrinkage(monkeypatch):
-    monkeypatch.setattr("asd.scoring.whitening.SHRINKAGE", 1e-9)
+    monkeypatch.setattr("asd.scoring.wrappers.SHRINKAGE", 1e-9)
     x, domain, others = clips(60, 4)
     mixing = np.random.default_rng(3).normal(size=(4, 4))
-    expected = Whitened().fit(x, domain).score(others)
-    np.testing.assert_allclose(Whitened().fit(x @ mixing, domain).score(others @ mixing), expected, rtol=1e-4)
+    expected = whitened().fit(x, domain).anomaly_score(others)
+    np.testing.assert_allclose(
+        whitened().fit(x @ mixing, domain).anomaly_score(others @ mixing),
+        expected,
+        rtol=1e-4,
+    )
 
 
 def test_one_clip_and_clips_all_alike_stay_as_they_are():
     _, _, others = clips(5, 3)
     for count in (1, 4):
         same, domain = np.ones((count, 3)), np.full(count, "source")
-        expected = LocalDensity(metric="euclidean").fit(same, domain).score(others)
-        np.testing.assert_allclose(Whitened().fit(same, domain).score(others), expected)
+        expected = LocalDensity(metric="euclidean").fit(same, domain).anomaly_score(others)
+        np.testing.assert_allclose(whitened().fit(same, domain).anomaly_score(others), expected)
 
 
 def test_it_is_an_option_of_every_scorer_of_embeddings():

@@ -1,20 +1,21 @@
 """Continued self-supervised pre-training on machine sounds, step by step, resumable at any of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from asd import checkpoints, processes
 from asd.adaptation.batches import Batch, Machines, draw
-from asd.adaptation.objective import SelfDistillation, create_objective, recompute
-from asd.base.compute import rng
-from asd.base.errors import UserError
+from asd.adaptation.objective import SelfDistillation, create_objective, recomputed
+from asd.core import checkpoints, processes
+from asd.core.compute import rng
+from asd.core.errors import UserError
 from asd.encoders.encoder import Encoder
-from asd.encoders.params import AdaptParams
+from asd.encoders.encoder_params import AdaptParams
 from asd.encoders.training import warm_cosine
 from asd.features.store import FeatureStore
 
@@ -23,7 +24,7 @@ Objective = Callable[[Encoder, AdaptParams], SelfDistillation]
 
 
 class Step(NamedTuple):
-    """What is noted of one step."""
+    """Figures of one step."""
 
     frame_loss: float
     utterance_loss: float
@@ -43,20 +44,20 @@ def adapt(
 ) -> list[Step]:
     """Adapt an encoder to unlabelled clips, in place: it becomes the teacher, the average of all students.
 
-    Under ``torchrun`` each process takes its share of every batch, and gradients are summed: the same steps.
+    Under ``torchrun`` each process takes its part of every batch, and gradients are averaged: the same steps.
 
     Parameters
     ----------
     encoder : Encoder
-        With its first weights.
+        With its initial weights.
     store : FeatureStore
         Training features.
     machines : mapping of str to sequence of str
-        Clips of each machine; machines are drawn evenly, whatever they have.
+        Clips of each machine; machines come equally often, whatever they have.
     params : AdaptParams
         Steps, masks, rates.
     seed : int
-        Of clips, crops, masks and of the decoder's first weights.
+        Of clips, crops, masks and of the decoder's initial weights.
     device : torch.device
         Where to compute.
     work : Path
@@ -73,25 +74,35 @@ def adapt(
     UserError
         Where an encoder is not adapted, or a batch does not divide by processes and accumulation.
     """
-    own = processes.join(device)
-    model = _model(encoder, params, seed, objective).to(own)
-    undo = recompute(model.student) if params.recompute else lambda: None
+    device = processes.join(device)
+    model = _model(encoder, params, seed, objective).to(device)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, params.learning_rate, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
-    history = _resume(work / "adapt.pt", model, optimiser)
-    quiet = None if processes.rank() == 0 else True
-    for step in tqdm(range(len(history), params.steps), "adapt", params.steps, disable=quiet, initial=len(history)):
-        for group in optimiser.param_groups:
-            group["lr"] = params.learning_rate * warm_cosine(step, params.steps)
-        optimiser.zero_grad(set_to_none=True)
-        history.append(_gradients(model, _share(store, machines, params, model.student, seed, step), params))
-        torch.nn.utils.clip_grad_norm_(trained, params.clip)
-        optimiser.step()
-        model.follow(params.decay + (params.decay_end - params.decay) * step / params.steps)
-        if (step + 1) % EVERY == 0 and processes.rank() == 0:
-            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-            checkpoints.save(work / "adapt.pt", state | {"history": [tuple(noted) for noted in history]})
-    undo()
+    history, in_step = _resume(work / "adapt.pt", model, optimiser), processes.in_step(model)
+    first = processes.rank() == 0
+    steps = range(len(history), params.steps)
+    with recomputed(model.student) if params.recompute else nullcontext():
+        for step in tqdm(steps, "adapt", params.steps, initial=steps.start, disable=None if first else True):
+            for group in optimiser.param_groups:
+                group["lr"] = params.learning_rate * warm_cosine(step, params.steps)
+            optimiser.zero_grad(set_to_none=True)
+
+            # Gradients of this process's clips, part by part; behind the last one they are averaged over processes.
+            sums: Tensor | float = 0.0
+            parts = parts_of_step(step, params)
+            for part in parts:
+                batch = draw(store, machines, params, model.student, seed, part).to(next(model.parameters()))
+                with processes.without_sync(in_step, part != parts[-1]):
+                    sums = sums + _backward(in_step, batch, params)
+            history.append(_noted(sums, params))
+
+            torch.nn.utils.clip_grad_norm_(trained, params.clip)
+            optimiser.step()
+            decay = params.ema_decay + (params.ema_decay_end - params.ema_decay) * step / params.steps
+            model.follow(decay)  # the teacher
+            if (step + 1) % EVERY == 0 and first:
+                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+                checkpoints.save(work / "adapt.pt", state | {"history": [tuple(noted) for noted in history]})
     encoder.load_state_dict(model.teacher.state_dict())
     encoder.to("cpu").eval()
     return history
@@ -113,34 +124,38 @@ def _resume(path: Path, model: SelfDistillation, optimiser: torch.optim.Optimize
     return [Step(*noted) for noted in state["history"]]
 
 
-def _share(
-    store: FeatureStore, machines: Machines, params: AdaptParams, encoder: Encoder, seed: int, step: int
-) -> Iterator[Batch]:
-    """Draw this process's share of a step's clips, part by part."""
+def parts_of_step(step: int, params: AdaptParams) -> list[range]:
+    """Divide this process's clips of a step, positions of :func:`asd.adaptation.batches.clip_at`, into parts.
+
+    Raises
+    ------
+    UserError
+        Where a batch does not divide by processes and accumulation.
+    """
     parts = processes.size() * params.accumulate
     if params.batch % parts:
         raise UserError(f"adapt.batch is {params.batch}: it must divide by processes x adapt.accumulate, {parts}")
     each = params.batch // parts
-    for part in range(params.accumulate):
-        first = step * params.batch + (processes.rank() * params.accumulate + part) * each
-        yield draw(store, machines, params, encoder, seed, range(first, first + each))
+    first = step * params.batch + processes.rank() * params.accumulate * each
+    return [range(start, start + each) for start in range(first, first + params.accumulate * each, each)]
 
 
-def _gradients(model: SelfDistillation, share: Iterator[Batch], params: AdaptParams) -> Step:
-    """Sum the gradients of a step over parts and processes."""
-    weight = next(model.parameters())
-    noted: Tensor | float = 0.0
-    for batch in share:
-        placed = Batch(*(p.to(weight) if p.is_floating_point() else p.to(weight.device) for p in batch))
-        with torch.autocast("cuda", torch.bfloat16, enabled=weight.device.type == "cuda"):
-            losses, targets = model(placed)
-        frame, utterance = losses.frame.sum(), losses.utterance.sum()
-        ((params.frame_weight * frame + params.utterance_weight * utterance) / params.batch).backward()
-        raw = targets.utterance.double()
-        noted = noted + torch.cat([torch.stack([frame, utterance]).detach(), raw.sum(0), raw.square().sum(0)])
-    assert isinstance(noted, Tensor)
-    processes.sum_up(p.grad for p in model.parameters() if p.grad is not None)
-    processes.sum_up([noted])
-    frame, utterance, *rest = (noted / params.batch).split([1, 1, raw.shape[1], raw.shape[1]])
-    spread = (rest[1] - rest[0].square()).clamp_min(0).mean().sqrt()
+def _backward(model: nn.Module, batch: Batch, params: AdaptParams) -> Tensor:
+    """Add the gradients of some clips; give sums over them of both losses, of the targets and of their squares."""
+    with torch.autocast("cuda", torch.bfloat16, enabled=batch.x.device.type == "cuda"):
+        losses, targets = model(batch)
+    frame, utterance = losses.frame.sum(), losses.utterance.sum()
+    loss = (params.frame_weight * frame + params.utterance_weight * utterance) / params.batch
+    (loss * processes.size()).backward()  # gradients are means over processes
+    raw = targets.utterance.double()  # (clips, dims)
+    return torch.cat([torch.stack([frame, utterance]).detach(), raw.sum(0), raw.square().sum(0)])  # (2 + 2 dims,)
+
+
+def _noted(sums: Tensor | float, params: AdaptParams) -> Step:
+    """Make means of the sums of all parts and processes."""
+    assert isinstance(sums, Tensor)
+    means = processes.total(sums) / params.batch
+    dims = (len(means) - 2) // 2
+    frame, utterance, mean, square = means.split([1, 1, dims, dims])
+    spread = (square - mean.square()).clamp_min(0).mean().sqrt()
     return Step(frame.item(), utterance.item(), spread.item())

@@ -1,7 +1,8 @@
 """Self-supervised objectives: a student that sees a part predicts what its own moving average makes of the whole."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -11,12 +12,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from asd.adaptation.batches import Batch
-from asd.base.errors import UserError
-from asd.encoders.beats import BEATs
-from asd.encoders.dasheng import Dasheng
+from asd.core.errors import UserError
+from asd.encoders.architectures.beats import BEATs
+from asd.encoders.architectures.dasheng import Dasheng
+from asd.encoders.architectures.vit import ViTEncoder
 from asd.encoders.encoder import Encoder
-from asd.encoders.params import AdaptParams
-from asd.encoders.vit import ViTEncoder
+from asd.encoders.encoder_params import AdaptParams
 
 EPSILON = 1e-5
 GROUPS = 16  # of the decoder's convolutions
@@ -32,7 +33,7 @@ class Losses(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What the teacher makes of a batch."""
+    """Targets of a batch, by the teacher."""
 
     frames: Tensor
     """[shape=(clips, patches, dims)] Normalised."""
@@ -43,7 +44,7 @@ class Targets(NamedTuple):
 
 
 class SelfDistillation(nn.Module):
-    """Student, teacher and what the two objectives share: the targets and the losses.
+    """Student and teacher, targets and losses of both objectives.
 
     The teacher, an exponential moving average of the student, sees all patches. Its target is the mean of all its
     layers' outputs, normalised over the patches of a clip and then over dimensions:
@@ -86,11 +87,12 @@ class SelfDistillation(nn.Module):
         raise NotImplementedError
 
     def forward(self, batch: Batch) -> tuple[Losses, Targets]:
-        """Compute both losses of every clip, and what they were compared with."""
+        """Compute both losses of every clip, and the targets."""
         clips, clones, _ = batch.visible.shape
         targets = self.targets(batch)
+        # Every clone of a clip: (clips * clones, ...); what it sees, and what is no padding.
         visible, real = batch.visible.flatten(0, 1), targets.real.repeat_interleave(clones, dim=0)
-        frames, utterance = self.predict(batch.x, visible, real)
+        frames, utterance = self.predict(batch.x, visible, real)  # (clips * clones, patches, dims), (.., dims)
         hidden = real & ~_at(visible, real.shape[1])
         error = (frames - targets.frames.repeat_interleave(clones, dim=0)).square().mean(dim=2)
         frame = (error * hidden).sum(dim=1) / hidden.sum(dim=1).clamp_min(1)
@@ -99,18 +101,18 @@ class SelfDistillation(nn.Module):
 
     @torch.no_grad()
     def targets(self, batch: Batch) -> Targets:
-        """Ask the teacher."""
+        """Let the teacher see the whole clips; see :class:`Targets`."""
         times = self.teacher.times(batch.rows)
-        columns = torch.arange(int(times.max()), device=batch.x.device) < times[:, None]
+        columns = torch.arange(int(times.max()), device=batch.x.device) < times[:, None]  # (clips, time)
         raw = self._mean_of_layers(batch.whole, None if bool(columns.all()) else columns)
         if self.position == "remove":
             raw = raw - self._mean_of_layers(self._mean_clip(batch.whole))
-        real = columns.repeat_interleave(self.teacher.bands, dim=1)
+        real = columns.repeat_interleave(self.teacher.bands, dim=1)  # (clips, patches)
         weight = (real / real.sum(dim=1, keepdim=True)).unsqueeze(2)
         mean = (raw * weight).sum(dim=1, keepdim=True)
         if self.position == "keep":
-            deviation = ((raw - mean).square() * weight).sum(dim=1, keepdim=True).add(EPSILON).sqrt()
-            raw = (raw - mean) / deviation
+            std = ((raw - mean).square() * weight).sum(dim=1, keepdim=True).add(EPSILON).sqrt()
+            raw = (raw - mean) / std
         return Targets(F.layer_norm(raw, raw.shape[2:]), mean.squeeze(1), real)
 
     def _mean_of_layers(self, x: Tensor, columns: Tensor | None = None) -> Tensor:
@@ -152,8 +154,8 @@ class UtteranceFrame(SelfDistillation):
         seen = visible >= 0
         index = visible.clamp_min(0).unsqueeze(2).expand(-1, -1, tokens.shape[2])
         out = _last(self.student.run(tokens.gather(1, index), None if bool(seen.all()) else seen))
-        placed = torch.where(seen, visible, tokens.shape[1])  # padding goes to a place behind the grid
-        return self.decoder(out[:, 1:], placed, real, self.student.bands), self.utterance(out[:, 0])
+        positions = torch.where(seen, visible, tokens.shape[1])  # padding goes behind the grid
+        return self.decoder(out[:, 1:], positions, real, self.student.bands), self.utterance(out[:, 0])
 
 
 class MaskedPrediction(SelfDistillation):
@@ -190,14 +192,14 @@ class Decoder(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(dims, elementwise_affine=False) for _ in range(layers))
         self.project = nn.Linear(dims, dims)
 
-    def forward(self, seen: Tensor, place: Tensor, real: Tensor, bands: int) -> Tensor:
+    def forward(self, seen: Tensor, positions: Tensor, real: Tensor, bands: int) -> Tensor:
         """Predict all patches ``(clones, patches, dims)`` from those seen ``(clones, visible, dims)``.
 
-        ``place`` ``(clones, visible)`` says where they belong; ``real`` ``(clones, patches)`` what is no padding.
+        ``positions`` ``(clones, visible)`` are theirs in the grid; ``real`` ``(clones, patches)`` is False for padding.
         """
         clones, patches = real.shape
         grid = self.mask.to(seen.dtype).expand(clones, patches + 1, -1)
-        grid = grid.scatter(1, place.unsqueeze(2).expand_as(seen), seen)[:, :patches]
+        grid = grid.scatter(1, positions.unsqueeze(2).expand_as(seen), seen)[:, :patches]
         keep = real.unsqueeze(1).unflatten(2, (patches // bands, bands))
         x = grid.transpose(1, 2).unflatten(2, (patches // bands, bands)) * keep
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
@@ -221,17 +223,17 @@ def create_objective(encoder: nn.Module, params: AdaptParams) -> SelfDistillatio
     raise UserError(f"{type(encoder).__name__} is not adapted, only EAT's family, BEATs and Dasheng: leave adapt out")
 
 
-def recompute(encoder: Encoder) -> Callable[[], None]:
-    """Have the blocks' activations computed again in the backward pass instead of kept; give what undoes it."""
-    blocks: nn.Module = encoder.encoder.layers if isinstance(encoder, BEATs) else encoder.blocks  # type: ignore[assignment]
-    for block in blocks.children():
+@contextmanager
+def recomputed(encoder: Encoder) -> Iterator[None]:
+    """Have the blocks' activations computed again in the backward pass instead of kept."""
+    blocks = encoder.transformer_blocks().values()
+    for block in blocks:
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)
-
-    def undo() -> None:
-        for block in blocks.children():
+    try:
+        yield
+    finally:
+        for block in blocks:
             del block.forward
-
-    return undo
 
 
 def _last(layers: Iterator[Tensor]) -> Tensor:
@@ -240,6 +242,6 @@ def _last(layers: Iterator[Tensor]) -> Tensor:
 
 
 def _at(index: Tensor, length: int) -> Tensor:
-    """Mark places ``(n, length)``, bool, by their indices ``(n, some)``; negative ones mark nothing."""
+    """Mark positions ``(n, length)``, bool, by their indices ``(n, some)``; negative ones mark nothing."""
     index = torch.where(index >= 0, index, length)
     return torch.zeros(len(index), length + 1, dtype=torch.bool, device=index.device).scatter(1, index, True)[:, :-1]

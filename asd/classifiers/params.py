@@ -1,64 +1,100 @@
 """The blocks ``systems.<name>.train`` and the section ``train`` of params.yaml."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, RootModel, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from asd.base.section import Section
-from asd.encoders.params import AdaptationModuleParams
+from asd.core.registry import Registry, chosen
+from asd.core.section import Section
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Objective = Literal[
-    "softmax", "adacos", "adacos_dynamic", "sub_cluster_adacos", "arcface", "sub_center_arcface", "dual_contrastive"
-]
-LOSS_OPTIONS: dict[str, tuple[str, ...]] = {
-    "softmax": (),
-    "adacos": ("train_centres",),
-    "adacos_dynamic": (),
-    "sub_cluster_adacos": ("sub_clusters", "train_centres"),
-    "arcface": ("scale", "margin"),
-    "sub_center_arcface": ("sub_clusters", "scale", "margin"),
-    "dual_contrastive": ("temperature", "weight", "levels", "codes", "decay", "commitment", "projection"),
-}
-HARD = ("dual_contrastive",)  # losses of clips that are of one class
-BLENDING = ("mixup", "statex", "featex")  # changes after which a clip is of several
-OPTIONS = sorted({option for options in LOSS_OPTIONS.values() for option in options})
+if TYPE_CHECKING:  # torch takes a second to import
+    import numpy as np
+    import pandas as pd
+    import torch
+
+    from asd.classifiers.task import Task
+    from asd.features.store import FeatureStore
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Trained = tuple[dict[str, "torch.Tensor"], dict[str, Any]]
 
 
-class Untrained(Section):
-    """No training: the encoder's first weights are used as they are."""
+class Objective(Section):
+    """Base class of what a system is trained for: its options, and how it trains and embeds.
 
-    objective: Literal["none"]
+    A new one is a file in ``asd/classifiers/objectives/``, a new loss of the classifiers a file in
+    ``asd/classifiers/losses/``.
+    """
+
+    objective: str
+
+    def train(self, task: "Task") -> Trained:
+        """Train a network.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Weights, and whatever else :meth:`embed` needs.
+        dict
+            Metrics; ``losses``, if there are some, are pairs of the fraction of the training that is done and the loss.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def embed(
+        description: Mapping[str, Any],
+        tensors: Mapping[str, "torch.Tensor"],
+        clips: "pd.DataFrame",
+        stores: "Sequence[FeatureStore]",
+        device: "torch.device",
+    ) -> "np.ndarray":
+        """Embed clips by what :meth:`train` gave.
+
+        Parameters
+        ----------
+        description : mapping
+            Of the model; see :func:`asd.classifiers.task.model_description`.
+        tensors : mapping of str to Tensor
+        clips : pd.DataFrame
+            Rows of the clip table.
+        stores : sequence of FeatureStore
+            Each clip is in one of them.
+        device : torch.device
+
+        Returns
+        -------
+        np.ndarray [shape=(clips, ...)], float32
+            In the order of ``clips``.
+        """
+        raise NotImplementedError
+
+    def description(self) -> dict[str, Any]:
+        """Give what the description of a model needs besides the encoder's to make its network again."""
+        return {}
 
 
-class Reconstruction(Section):
-    """The organisers' autoencoder, one for each machine."""
+class TrainedObjective(Objective):
+    """Base class of objectives that change weights."""
 
-    objective: Literal["reconstruction"]
-    epochs: int = Field(ge=1)
     batch: int = Field(ge=2)
     learning_rate: float = Field(gt=0)
     hold_out: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="share of recordings, the last, that a second network is trained without, for thresholds; 0: none",
-    )
-    anneal: bool = Field(False, description="the rate rises at first and falls to 0; the baseline's is constant")
-    fresh_statistics: bool = Field(
-        False,
-        description="batch normalisation's, of the trained weights; the baseline's are running means, which lag behind",
+        description="fraction of recordings, the last, that a second network is trained without, for thresholds",
     )
 
 
 class Augmented(Section):
-    """What is done to the clips of a batch: for each augmentation the share of clips that it changes."""
+    """Augmentations of a batch: for each the fraction of clips that it changes."""
 
-    mixup: Share = 0.0
-    statex: Share = 0.0
-    featex: Share = 0.0
-    spec_augment: Share = 0.0
-    noise_mix: Share = Field(0.0, description="of all clips but noise: with a noise-only clip")
+    mixup: Fraction = 0.0
+    statex: Fraction = 0.0
+    featex: Fraction = 0.0
+    spec_augment: Fraction = 0.0
+    noise_mix: Fraction = Field(0.0, description="of all clips but noise: with a noise-only clip")
     snr_low: float = Field(0.0, description="[dB] of the clip to the noise added")
     snr_high: float = Field(15.0, description="[dB]")
 
@@ -69,8 +105,8 @@ class Augmented(Section):
         return self
 
 
-class Classified(Section):
-    """What is a class of its own, besides every machine, section and label."""
+class ClassParams(Section):
+    """Classes besides those of every machine, section and label."""
 
     domain_class: bool = Field(True, description="source and target apart")
     clean_class: Literal["none", "machine", "normal"] = Field(
@@ -82,8 +118,8 @@ class Classified(Section):
     )
 
 
-class Tuned(Section):
-    """What of an encoder is trained; all but ``full`` and 0 are for transformers alone."""
+class FineTuneParams(Section):
+    """How an encoder is fine-tuned; all but ``full`` and 0 are for transformers alone."""
 
     fine_tune: Literal["full", "lora"] = "full"
     rank: int = Field(4, ge=1, description="of a LoRA branch")
@@ -93,92 +129,30 @@ class Tuned(Section):
     )
     alpha: float = Field(8.0, gt=0, description="alpha / rank scales what LoRA adds")
     groups: Annotated[int, Field(ge=0)] | Annotated[list[str], Field(min_length=1)] = Field(
-        0, description="of machines, an adapter each: so many found, machines joined by + each, or 0: no adapters"
+        0, description="of machines, an adapter each: so many by clustering, machines joined by + each, or 0: none"
     )
     bottleneck: int = Field(16, ge=1, description="dimensions within an adapter")
 
     @field_validator("groups")
     @classmethod
     def _in_one_group(cls, groups: int | list[str]) -> int | list[str]:
-        named = [] if isinstance(groups, int) else [machine for own in groups for machine in own.split("+")]
+        named = [] if isinstance(groups, int) else [machine for group in groups for machine in group.split("+")]
         if twice := sorted({machine for machine in named if named.count(machine) > 1 or not machine}):
             raise ValueError(f"{twice[0]!r}: each machine once")
         return groups
 
 
-class Classification(Augmented, Classified, Tuned):
-    """A classifier of machine x section x domain x label; its embeddings are what is used."""
-
-    objective: Objective
-    steps: int = Field(ge=0, description="of the optimiser; 0: the network as it is drawn or adapted")
-    batch: int = Field(ge=2)
-    learning_rate: float = Field(gt=0)
-    hold_out: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of recordings, the last, that a second network is trained without, for thresholds; 0: none",
-    )
-    crop: int = Field(0, ge=0, description="[rows], 0: whole clips")
-    target_share: Share = Field(0.0, description="least share of target clips, by repeating them")
-    confidence: Literal["ignore", "weight", "soften"] = Field("ignore", description="what is made of unsure labels")
-    sampler: Literal["shuffled", "views", "pairs"] = Field(
-        "shuffled", description="of batches: any clips, two crops of each, or two clips of a class"
-    )
-    adaptation_module: AdaptationModuleParams | None = Field(None, description="behind the encoder's last layers")
-    freeze_steps: int = Field(0, ge=0, description="first ones, in which the module learns and the encoder does not")
-    sub_clusters: int | None = Field(None, ge=1, description="centres of a class")
-    train_centres: bool | None = Field(None, description="or centres stay where they were drawn")
-    scale: float | None = Field(None, gt=0)
-    margin: float | None = Field(None, ge=0, lt=1.5, description="[rad]")
-    temperature: float | None = Field(None, gt=0)
-    weight: float | None = Field(None, ge=0, description="of the second level")
-    levels: Literal[1, 2] | None = Field(None, description="machines, and attributes or codes within them")
-    codes: int | None = Field(None, ge=0, description="of a machine without attributes, 0: none")
-    decay: float | None = Field(None, ge=0, lt=1, description="of the codes' moving averages")
-    commitment: float | None = Field(None, ge=0, description="weight of a clip's distance to its code")
-    projection: int | None = Field(None, ge=1, description="dimensions in which clips are compared")
-
-    def loss_options(self) -> dict[str, Any]:
-        """Pick what the loss is told; what is not said has the loss's own default."""
-        return {name: value for name in LOSS_OPTIONS[self.objective] if (value := getattr(self, name)) is not None}
-
-    @model_validator(mode="after")
-    def _something_learns(self) -> "Classification":
-        if self.freeze_steps and self.adaptation_module is None:
-            raise ValueError(f"freeze_steps is {self.freeze_steps}: without an adaptation_module nothing would learn")
-        if self.freeze_steps > self.steps:
-            raise ValueError(f"freeze_steps is {self.freeze_steps}: at most steps, {self.steps}")
-        return self
-
-    @model_validator(mode="after")
-    def _options_of_the_objective(self) -> "Classification":
-        for option in OPTIONS:
-            if getattr(self, option) is not None and option not in LOSS_OPTIONS[self.objective]:
-                having = ", ".join(name for name, options in LOSS_OPTIONS.items() if option in options)
-                raise ValueError(f"{option} is an option of {having}, not of {self.objective}: leave it out")
-        return self
-
-    @model_validator(mode="after")
-    def _batches_fit(self) -> "Classification":
-        if blending := [name for name in BLENDING if getattr(self, name) and self.objective in HARD]:
-            raise ValueError(f"{blending[0]} blends classes, which {self.objective} can't compare: set it to 0")
-        if self.sampler != "shuffled" and self.batch % 2:
-            raise ValueError(f"batch is {self.batch}: {self.sampler} come in twos, make it even")
-        return self
+OBJECTIVES: Registry[type[Objective]] = Registry("asd.classifiers.objectives")
 
 
-class TrainParams(RootModel):
-    """One block ``systems.<name>.train``, told apart by its objective."""
-
-    root: Annotated[Untrained | Reconstruction | Classification, Field(discriminator="objective")]
+class TrainParams(chosen("objective", OBJECTIVES)):  # type: ignore[misc]
+    """One block ``systems.<name>.train``: its ``objective`` says which keys there are."""
 
 
 class SeedsParams(Section):
     """The section ``train``: training seeds of every system."""
 
     seeds: list[int] = Field(min_length=1)
-    average: Literal["none", "scores"] = "none"
 
     @model_validator(mode="after")
     def _distinct(self) -> "SeedsParams":

@@ -1,24 +1,19 @@
-"""What a system is trained on, and objective -> module."""
+"""One training run of one system, the description of the model that comes out, and how it embeds clips."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from asd.classifiers.params import Classification, Reconstruction, Untrained
-from asd.encoders.adaptation_module import with_module
-from asd.encoders.registry import read_encoder
+from asd.classifiers.params import OBJECTIVES, Objective
+from asd.core.artifacts import read_json
+from asd.encoders.networks import DESCRIPTION, read_encoder
 from asd.features.store import FeatureStore
-
-MODULES = {
-    "none": "asd.classifiers.untrained",
-    "reconstruction": "asd.classifiers.reconstruction",
-}
-CLASSIFICATION = "asd.classifiers.classification"  # of every other objective, a loss each
 
 
 @dataclass(frozen=True)
@@ -27,25 +22,25 @@ class Task:
 
     Attributes
     ----------
-    params : Untrained, Reconstruction or Classification
+    params : Objective
         How to train.
     encoder : Path
-        Folder of the encoder's first weights.
+        Folder of the encoder's initial weights.
     store : FeatureStore
         Training features.
     clips : pd.DataFrame
         Normal machine clips of the training split, sorted by ``clip_id``, with the columns ``label``, ``confidence``.
     seed : int
-        Of everything drawn in this run.
+        Of every random draw of this run.
     device : torch.device
         Where to compute.
     work : Path
         Folder of unfinished work.
     supplements : pd.DataFrame, optional
-        Clean and noise-only clips, likewise: material to train on, never to remember.
+        Clean and noise-only clips, likewise: to train on, never in a memory bank.
     """
 
-    params: Untrained | Reconstruction | Classification
+    params: Objective
     encoder: Path
     store: FeatureStore
     clips: pd.DataFrame
@@ -55,15 +50,27 @@ class Task:
     supplements: pd.DataFrame | None = None
 
     def network(self) -> nn.Module:
-        """Make the encoder with its first weights, and what is trained behind it."""
-        module = self.params.adaptation_module if isinstance(self.params, Classification) else None
-        return with_module(read_encoder(self.encoder), module, self.seed)
+        """Make the encoder with its initial weights."""
+        return read_encoder(self.encoder)
 
 
-def module(objective: str) -> ModuleType:
-    """Pick the module of an objective.
+def model_description(task: Task) -> dict[str, Any]:
+    """Describe a trained model: all that is needed, besides its tensors, to make its network again.
 
-    It has ``train(task) -> (tensors, metrics)`` and
-    ``extract(network, tensors, machines, stores, device) -> np.ndarray [shape=(clips, ...)]``.
+    Returns
+    -------
+    dict
+        The encoder's description, ``objective``, and what the objective adds.
     """
-    return import_module(MODULES.get(objective, CLASSIFICATION))
+    return read_json(task.encoder / DESCRIPTION) | {"objective": task.params.objective} | task.params.description()
+
+
+def embed(
+    description: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    clips: pd.DataFrame,
+    stores: Sequence[FeatureStore],
+    device: torch.device,
+) -> np.ndarray:
+    """Embed clips by a trained model, as its objective does; see :meth:`asd.classifiers.params.Objective.embed`."""
+    return OBJECTIVES[description["objective"]].embed(description, tensors, clips, stores, device)

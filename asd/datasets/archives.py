@@ -12,19 +12,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from asd import fetch
-from asd.base.artifacts import atomic
-from asd.base.errors import UserError
+from asd.core import fetch
+from asd.core.artifacts import atomic
+from asd.core.errors import UserError
+from asd.core.unpack import unpack
 from asd.datasets.origins import Origin, is_url, offered, offers, page
 from asd.datasets.years import Archive, Table, address
-from asd.unpack import unpack
 
 STORE = Path(".asd/archives")
 AT_ONCE = 4  # archives under download
 
 
 def folder_of(archive: Archive) -> Path:
-    """Where an archive stands unpacked."""
+    """Name the folder of an unpacked archive."""
     return STORE / str(archive.record) / Path(archive.name).stem
 
 
@@ -35,7 +35,7 @@ def provide(archives: list[Archive], mirror: str) -> dict[str, str]:
     ----------
     archives : list of Archive
     mirror : str
-        ``none``, a folder, or a base URL; either holds ``<record>/<archive>`` and, if wanted, ``<record>/md5sums.txt``.
+        ``none``, a folder, or a base URL; either has ``<record>/<archive>`` and perhaps ``<record>/md5sums.txt``.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def provide(archives: list[Archive], mirror: str) -> dict[str, str]:
 
 
 def in_parallel(tasks: Iterable[Callable[[], Any]]) -> list[UserError]:
-    """Do all tasks, several at a time, and give the errors that a user can mend."""
+    """Do all tasks, several at a time; returns their user errors."""
 
     def done(task: Callable[[], Any]) -> UserError | None:
         try:
@@ -118,7 +118,7 @@ def _verified(archive: Archive, path: Path, expected: str) -> str:
         )
     digest = fetch.digest_of(path, "md5")
     if expected and digest != expected:
-        raise UserError(f"{path} has {digest}, promised was {expected}: replace it")
+        raise UserError(f"{path} has {digest}, expected was {expected}: replace it")
     return digest
 
 
@@ -137,10 +137,10 @@ def provide_table(table: Table, mirror: str) -> Path:
     if mirror == "none" or is_url(mirror):
         _fetch_table(table, mirror, path, digest)
         return path
-    found = Path(mirror, "labels", table.file)
-    if not found.is_file() or fetch.digest_of(found, "sha256") != digest:
-        raise UserError(f"{found} is missing or not {digest}: put {address(table)} there")
-    return found
+    mirrored = Path(mirror, "labels", table.file)
+    if not mirrored.is_file() or fetch.digest_of(mirrored, "sha256") != digest:
+        raise UserError(f"{mirrored} is missing or not {digest}: put {address(table)} there")
+    return mirrored
 
 
 def _fetch_table(table: Table, mirror: str, path: Path, digest: str) -> None:

@@ -1,4 +1,4 @@
-"""Attributes of recordings, such as speed and microphone, as DCASE names and tables tell or hide them."""
+"""Attributes of recordings, such as speed and microphone, from the names and tables of DCASE data."""
 
 import csv
 import re
@@ -15,6 +15,13 @@ def attributes_of_name(text: str | None) -> str:
     """Read the attributes behind the index: ``"vel_6_loc_A"`` -> ``"vel=6;loc=A"``; hidden or none -> empty.
 
     Most texts are pairs of words; some have names of two words (``mic_pos_A``) or none (``spd1900_BckgE``).
+
+    Examples
+    --------
+    >>> attributes_of_name("vel_6_loc_A")
+    'vel=6;loc=A'
+    >>> attributes_of_name("spd1900_BckgE")
+    'spd=1900;Bckg=E'
     """
     words = [word for word in (text or "").split("_") if word]
     if not words or text == HIDDEN:
@@ -43,7 +50,7 @@ def _irregular(words: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def stem(file: str) -> str:
-    """Reduce a file name to what all tables agree on: no folder, no suffix (a value may hold a dot: ``volt_1.5``)."""
+    """Strip folder and suffix off a file name (a value may hold a dot: ``volt_1.5``)."""
     return re.split(r"[/\\]", file.strip())[-1].removesuffix(SUFFIX)
 
 
@@ -61,12 +68,12 @@ def read_attributes(path: Path) -> dict[str, str]:
     dict
         Attributes (``vel=6;loc=A``) by :func:`stem`; files without any are left out.
     """
-    pairs = {stem(row[0]): zip(row[1::2], row[2::2], strict=False) for row in rows(path)}
-    told = {name: ";".join(f"{k.strip()}={v.strip()}" for k, v in row if k.strip()) for name, row in pairs.items()}
-    return {name: text for name, text in told.items() if text and HIDDEN not in text}
+    pairs = {stem(row[0]): zip(row[1::2], row[2::2], strict=False) for row in table_rows(path)}
+    texts = {name: ";".join(f"{k.strip()}={v.strip()}" for k, v in row if k.strip()) for name, row in pairs.items()}
+    return {name: text for name, text in texts.items() if text and HIDDEN not in text}
 
 
-def rows(path: Path) -> list[list[str]]:
+def table_rows(path: Path) -> list[list[str]]:
     """Read the rows below the head of a table."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         return [row for row in csv.reader(file) if row][1:]

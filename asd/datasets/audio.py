@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from asd.base.errors import UserError
+from asd.core.errors import UserError
 
 STREAMED = 0x7FFF0000  # [bytes] sizes from here on are written by recorders that can't go back to the header
 BYTE_ORDERS = {b"RIFF": "<", b"RIFX": ">", b"RF64": "<"}
@@ -43,7 +43,7 @@ def read(path: Path | str) -> tuple[np.ndarray, int]:
     Raises
     ------
     RecordingError
-        A :class:`~asd.base.errors.UserError`: the file is missing, empty, no audio, or shorter than its header says.
+        A :class:`~asd.core.errors.UserError`: the file is missing, empty, no audio, or shorter than its header says.
     """
     path = Path(path)
     if not path.is_file():

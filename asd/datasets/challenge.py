@@ -4,6 +4,7 @@
 further years only training clips are there: they become supplements of machines named ``<year>_<machine>``.
 """
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -11,18 +12,26 @@ from typing import Any
 
 import pandas as pd
 
-from asd.base.artifacts import Metrics
-from asd.datasets import dcase, truth
+from asd.core.artifacts import Metrics
+from asd.core.compute import ComputeParams
+from asd.datasets import dcase
 from asd.datasets.archives import folder_of, provide
 from asd.datasets.attributes import SUFFIX
-from asd.datasets.params import DatasetParams
+from asd.datasets.dataset_params import DatasetParams
+from asd.datasets.published_labels import check_labels, download_labels, fill_in_labels
 from asd.datasets.years import Archive, PartName, Year, archives, others, years
 
+log = logging.getLogger(__name__)
 TRAINING = ("train", "supplemental")  # folders
 
 
-def download(params: DatasetParams, raw: Path, hidden: Path) -> Metrics:
-    """Provide recordings and published labels; see :class:`asd.datasets.registry.Dataset`.
+def download(params: DatasetParams, raw: Path, hidden: Path, compute: ComputeParams | None = None) -> Metrics:
+    """Provide recordings and published labels; see :class:`asd.datasets.dataset.Dataset`.
+
+    Parameters
+    ----------
+    params, raw, hidden, compute
+        As for :meth:`asd.datasets.dataset.Dataset.download`.
 
     Raises
     ------
@@ -36,18 +45,18 @@ def download(params: DatasetParams, raw: Path, hidden: Path) -> Metrics:
     digests = provide([archive for some in wanted.values() for archive in some], params.mirror)
     for number, some in wanted.items():
         for archive in some:
-            tested = number == params.year and archive.part == params.split
-            _place(archive, raw / f"dcase{number}" / archive.machine, tuple(dcase.FOLDERS) if tested else TRAINING)
-    truth.download(params.year, params.split, params.mirror, hidden)
+            folders = tuple(dcase.FOLDERS) if number == params.year and archive.part == params.split else TRAINING
+            _link_recordings(archive, raw / f"dcase{number}" / archive.machine, folders)
+    download_labels(params.year, params.split, params.mirror, hidden)
     table = recordings(params, raw, hidden)
-    _say_missing_sections(table, year, parts)
+    _warn_of_missing_sections(table, year, parts)
     metrics: dict[str, Any] = {"name": params.name, "machines": _counts(table), "archives": digests}
-    labels = truth.cross_check(table, params.year, params.split, hidden)
+    labels = check_labels(table, params.year, params.split, hidden)
     return metrics | ({"labels": labels} if labels else {})
 
 
-def _place(archive: Archive, machine: Path, folders: tuple[str, ...]) -> None:
-    """Link an archive's recordings of some folders, and its tables of attributes, to where they belong."""
+def _link_recordings(archive: Archive, machine: Path, folders: tuple[str, ...]) -> None:
+    """Link an archive's recordings of some folders, and its tables of attributes, into a machine's folder."""
     for file in sorted(folder_of(archive).rglob("*")):
         if file.suffix == SUFFIX and file.parent.name in folders:
             _link(file, machine / file.parent.name / file.name)
@@ -64,26 +73,31 @@ def _link(file: Path, target: Path) -> None:
 
 
 def _counts(table: pd.DataFrame) -> dict[str, dict[str, int]]:
-    return {str(machine): {"files": len(own)} for machine, own in table.groupby("machine")}
+    return {str(machine): {"files": len(files)} for machine, files in table.groupby("machine")}
 
 
-def _say_missing_sections(table: pd.DataFrame, year: Year, parts: list[PartName]) -> None:
-    """Name the sections of the registry that the archives lack."""
-    found = set(zip(table["machine"], table["section"], strict=True))
+def _warn_of_missing_sections(table: pd.DataFrame, year: Year, parts: list[PartName]) -> None:
+    """Log the sections of ``years.yaml`` that the archives lack."""
+    there = set(zip(table["machine"], table["section"], strict=True))
     for part in parts:
         for machine, sections in year.machines_of(part).items():
-            lacking = [section for section in sections if (machine, section) not in found]
+            lacking = [section for section in sections if (machine, section) not in there]
             if lacking and machine in set(table["machine"]):
-                print(f"{machine}: {part} lacks section {', '.join(lacking)}", flush=True)
+                log.warning("%s: %s lacks section %s", machine, part, ", ".join(lacking))
 
 
 def recordings(params: DatasetParams, raw: Path, hidden: Path) -> pd.DataFrame:
-    """List the recordings; see :class:`asd.datasets.registry.Dataset`."""
-    own = dcase.recordings(raw / params.name, hidden)
-    years_there = [folder for folder in sorted(raw.glob("dcase*")) if folder.name != params.name]
-    further = [_supplements(folder, hidden) for folder in years_there]
-    table = pd.concat([own, *further], ignore_index=True)
-    return truth.joined(table, params.year, params.split, hidden)
+    """List the recordings; see :class:`asd.datasets.dataset.Dataset`.
+
+    Parameters
+    ----------
+    params, raw, hidden
+        As for :meth:`asd.datasets.dataset.Dataset.recordings`.
+    """
+    listed = dcase.recordings(raw / params.name, hidden)
+    further = [folder for folder in sorted(raw.glob("dcase*")) if folder.name != params.name]
+    table = pd.concat([listed, *(_supplements(folder, hidden) for folder in further)], ignore_index=True)
+    return fill_in_labels(table, params.year, params.split, hidden)
 
 
 def _supplements(folder: Path, hidden: Path) -> pd.DataFrame:

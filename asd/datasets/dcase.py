@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from asd.base.errors import UserError
-from asd.datasets.attributes import HIDDEN, SUFFIX, attributes_of_name, read_attributes, rows, stem
+from asd.core.errors import UserError
+from asd.datasets.attributes import HIDDEN, SUFFIX, attributes_of_name, read_attributes, stem, table_rows
 
 __all__ = ["HIDDEN", "Name", "parse_name", "recordings", "stem"]
 
@@ -41,14 +41,14 @@ GRAMMAR = tuple(
 
 @dataclass(frozen=True)
 class Name:
-    """What a file name says.
+    """The content of a file name.
 
     Attributes
     ----------
     section : str
         Two digits; in 2020 the machine's id.
     split : str
-        ``train``, ``test``, ``supplemental``, or empty where the name does not tell.
+        ``train``, ``test``, ``supplemental``, or empty where the name does not have it.
     domain : str
         ``source``, ``target`` or ``unknown``.
     kind : str
@@ -78,11 +78,11 @@ class Name:
             return "_".join([*label, "id", self.section, f"{self.index:08d}"]) + SUFFIX
         domain = [] if self.domain == "unknown" else [self.domain]
         if self.split == "supplemental":
-            said = [*(word for word, kind in KINDS.items() if kind == self.kind), *domain]
+            words = [*(word for word, kind in KINDS.items() if kind == self.kind), *domain]
         else:
-            said = [*domain, *([self.split] if domain and self.split else []), *label]
+            words = [*domain, *([self.split] if domain and self.split else []), *label]
         tail = [] if self.attributes is None else [self.attributes]
-        return "_".join([self.word, self.section, *said, f"{self.index:04d}", *tail]) + SUFFIX
+        return "_".join([self.word, self.section, *words, f"{self.index:04d}", *tail]) + SUFFIX
 
 
 def parse_name(name: str) -> Name:
@@ -105,34 +105,34 @@ def parse_name(name: str) -> Name:
     """
     for pattern in GRAMMAR:
         if match := pattern.fullmatch(name):
-            said: dict[str, Any] = match.groupdict()
-            supplemental, label = "kind" in said, said.get("label")
+            parts: dict[str, Any] = match.groupdict()
+            supplemental, label = "kind" in parts, parts.get("label")
             blank = "" if label else "test"  # a name without a label is one of an evaluation set
             return Name(
-                section=said["section"],
-                split="supplemental" if supplemental else said.get("split") or blank,
-                domain=said.get("domain") or "unknown",
-                kind=KINDS[said["kind"]] if supplemental else "machine",
+                section=parts["section"],
+                split="supplemental" if supplemental else parts.get("split") or blank,
+                domain=parts.get("domain") or "unknown",
+                kind=KINDS[parts["kind"]] if supplemental else "machine",
                 anomaly=int(label == "anomaly") if label else None,
-                index=int(said["index"]),
-                attributes=said.get("attributes"),
-                word=said.get("word", "section"),
+                index=int(parts["index"]),
+                attributes=parts.get("attributes"),
+                word=parts.get("word", "section"),
             )
     raise UserError(f"{name} is no DCASE file name: rename it or list it in a manifest (dataset.name=folder)")
 
 
 def recordings(raw: Path, truth: Path) -> pd.DataFrame:
-    """List the recordings of a data set in this layout; see :class:`asd.datasets.registry.Dataset`.
+    """List the recordings of a data set in this layout; see :class:`asd.datasets.dataset.Dataset`.
 
     Parameters
     ----------
     raw : Path
         With one folder a machine.
     truth : Path
-        ``attributes.csv`` (``file, attributes``; file as below ``raw``), if there, tells the hidden attributes.
+        ``attributes.csv`` (``file, attributes``; file as below ``raw``), if there, has the hidden attributes.
     """
     table = truth / "attributes.csv"
-    hidden = dict(rows(table)) if table.is_file() else {}
+    hidden = dict(table_rows(table)) if table.is_file() else {}
     machines = sorted(folder for folder in raw.iterdir() if folder.is_dir())
     return pd.DataFrame([row for machine in machines for row in _machine(machine, raw, hidden)])
 
@@ -141,7 +141,7 @@ def _machine(folder: Path, raw: Path, hidden: dict[str, str]) -> list[dict[str, 
     listed: dict[str, str] = {}
     for table in sorted(folder.glob("attributes_*.csv")):
         listed |= read_attributes(table)
-    files = [file for place in FOLDERS for file in sorted((folder / place).glob(f"*{SUFFIX}"))]
+    files = [file for name in FOLDERS for file in sorted((folder / name).glob(f"*{SUFFIX}"))]
     return [_row(file, folder.name, listed, hidden.get(file.relative_to(raw).as_posix(), "")) for file in files]
 
 

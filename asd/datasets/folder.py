@@ -1,6 +1,6 @@
 """Own recordings, where they lie, through a manifest.
 
-A CSV with the columns ``path, machine, split`` and, if wanted, ``section, domain, attributes, kind, recording, time,
+A CSV with the columns ``path, machine, split`` and, optionally, ``section, domain, attributes, kind, recording, time,
 speed_hz, anomaly``. Paths are absolute or relative to the manifest's folder. The recordings are never copied, unless
 they are longer than ``dataset.folder.clip_seconds`` and cut: the stage ``download`` lists them with their digests, so
 that changed ones are noticed.
@@ -9,18 +9,22 @@ that changed ones are noticed.
 import hashlib
 import os
 import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import soundfile
 
-from asd.base.artifacts import Metrics, read_csv, write_csv
-from asd.base.compute import parallel
-from asd.base.errors import UserError
-from asd.datasets.cutting import CUT, cut_long
-from asd.datasets.params import DatasetParams
-from asd.datasets.selection import selected
+from asd.core.artifacts import Metrics, read_csv, write_csv, write_with
+from asd.core.compute import ComputeParams, parallel
+from asd.core.errors import UserError
+from asd.datasets import audio
+from asd.datasets.dataset_params import DatasetParams, selected_machines
 
 LISTED = "recordings.csv"
+KEPT = 0.5  # of a clip's length: a shorter rest is left out
+CUT = "cut:"  # before the paths of clips, which stand below the folder given
 REQUIRED = ("path", "machine", "split")
 VALUES = {  # column: (pattern, what is allowed)
     "path": (r".+", "the path of a recording"),
@@ -38,8 +42,13 @@ VALUES = {  # column: (pattern, what is allowed)
 DEFAULTS = {"section": "00", "domain": "unknown", "kind": "machine"}
 
 
-def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
-    """List the manifest's recordings with their digests; labels and whatever a test must not know go to ``truth``.
+def download(params: DatasetParams, raw: Path, truth: Path, compute: ComputeParams | None = None) -> Metrics:
+    """List the manifest's recordings with their digests; labels and all that must stay hidden go to ``truth``.
+
+    Parameters
+    ----------
+    params, raw, truth, compute
+        As for :meth:`asd.datasets.dataset.Dataset.download`.
 
     Raises
     ------
@@ -47,8 +56,9 @@ def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
         Where the manifest or a recording is missing, or the manifest says what can't be.
     """
     table = read_manifest(Path(params.folder.manifest))
-    table = table[table["machine"].isin(selected(params.machines, table["machine"]))]
-    table = cut_long(table.assign(sha256=list(parallel(_digest, table["path"]))), params.folder.clip_seconds, raw)
+    table = table[table["machine"].isin(selected_machines(params.machines, table["machine"]))]
+    table = table.assign(sha256=list(parallel(_digest, table["path"], compute)))
+    table = cut_long(table, params.folder.clip_seconds, raw, compute)
     hidden = ["anomaly", "true_domain", "true_attributes"]
     write_csv(raw / LISTED, table.drop(columns=hidden))
     write_csv(truth / LISTED, table[["path", *hidden]])
@@ -57,7 +67,13 @@ def download(params: DatasetParams, raw: Path, truth: Path) -> Metrics:
 
 
 def recordings(params: DatasetParams, raw: Path, truth: Path) -> pd.DataFrame:
-    """List the recordings; see :class:`asd.datasets.registry.Dataset`."""
+    """List the recordings; see :class:`asd.datasets.dataset.Dataset`.
+
+    Parameters
+    ----------
+    params, raw, truth
+        As for :meth:`asd.datasets.dataset.Dataset.recordings`.
+    """
     listed = pd.read_csv(raw / LISTED, dtype=str, keep_default_na=False)
     hidden = pd.read_csv(truth / LISTED, dtype=str, keep_default_na=False)
     table = listed.drop(columns="sha256").merge(hidden, on="path", validate="one_to_one")
@@ -75,7 +91,7 @@ def read_manifest(path: Path) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        All columns of :meth:`asd.datasets.registry.Dataset.recordings`, defaults filled in, sorted by path. Test rows
+        All columns of :meth:`asd.datasets.dataset.Dataset.recordings`, defaults filled in, sorted by path. Test rows
         keep neither domain nor attributes: these stand in ``true_domain`` and ``true_attributes``.
 
     Raises
@@ -131,31 +147,31 @@ def _check_training(table: pd.DataFrame, path: Path) -> None:
 
 
 def _check_recordings(table: pd.DataFrame, path: Path) -> None:
-    """Refuse what would be learnt by heart: clips of one recording on both sides."""
+    """Refuse recordings whose clips both train and test."""
     known = table[table["recording"] != ""]
     keys = [known["machine"], known["recording"]]
     tested = (known["split"] == "test").groupby(keys)
     both = known.index[tested.transform("any") & ~tested.transform("all")]
     if len(both):
-        said = f"recording {known['recording'][both[0]]} trains and tests"
-        raise UserError(f"{path} line {both[0] + 2}: {said}: give all its clips one split")
+        name = known["recording"][both[0]]
+        raise UserError(f"{path} line {both[0] + 2}: recording {name} trains and tests: give all its clips one split")
 
 
 def _check_times(table: pd.DataFrame, path: Path) -> None:
     """Refuse training on what comes later than the normals that test: the earlier train, the later test."""
     known = table[(table["time"] != "") & (table["anomaly"] != "1")]
-    for machine, own in known.groupby("machine"):
-        test, train = own[own["split"] == "test"], own[own["split"] == "train"]
+    for machine, rows in known.groupby("machine"):
+        test, train = rows[rows["split"] == "test"], rows[rows["split"] == "train"]
         later = train.index[train["time"] > test["time"].min()] if len(test) else []
         if len(later):
-            said = f"{machine} trains at {table['time'][later[0]]}, later than its first test"
+            late = f"{machine} trains at {table['time'][later[0]]}, later than its first test"
             raise UserError(
-                f"{path} line {later[0] + 2}: {said}: the earlier train, the later test; or leave time empty"
+                f"{path} line {later[0] + 2}: {late}: the earlier train, the later test; or leave time empty"
             )
 
 
 def _completed(table: pd.DataFrame) -> pd.DataFrame:
-    """Fill in the defaults and set apart what a test must not know."""
+    """Fill in the defaults and hide domain and attributes of test rows."""
     test = table["split"] == "test"
     table.loc[~test & (table["domain"] == ""), "domain"] = "source"
     table.loc[~test, "anomaly"] = "0"
@@ -165,6 +181,59 @@ def _completed(table: pd.DataFrame) -> pd.DataFrame:
     table.loc[test, "domain"] = "unknown"
     table.loc[test, "attributes"] = ""
     return table
+
+
+def cut_long(table: pd.DataFrame, seconds: float, folder: Path, compute: ComputeParams | None = None) -> pd.DataFrame:
+    """Cut recordings that are longer than a clip.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        ``path, recording, sha256`` and whatever else.
+    seconds : float
+        [s] of a clip; 0: nothing is cut.
+    folder : Path
+        Gets ``clips/<row>/<number>.wav``, of the same rate, channels and, where WAV has it, subtype.
+    compute : ComputeParams, optional
+        Its number of workers; those of :func:`asd.core.compute.configure` by default.
+
+    Returns
+    -------
+    pd.DataFrame
+        With rows for the clips instead of those recordings: ``path`` is ``cut:clips/...``, ``recording``, if it was
+        empty, its digest. The last clip of a recording is shorter, but for a rest of less than half a clip.
+
+    Raises
+    ------
+    UserError
+        Where a recording can't be read.
+    """
+    if not seconds:
+        return table
+    cut = parallel(partial(_cut, seconds=seconds, folder=folder), enumerate(table.to_dict("records")), compute)
+    return pd.DataFrame([row for some in cut for row in some], columns=table.columns)
+
+
+def _cut(numbered: tuple[int, dict[str, Any]], seconds: float, folder: Path) -> list[dict[str, Any]]:
+    number, row = numbered
+    path = Path(row["path"])
+    try:
+        info = soundfile.info(path)
+    except soundfile.LibsndfileError:
+        return [row]  # for the index to name
+    length = round(seconds * info.samplerate)
+    if length < 1:
+        raise UserError(f"dataset.folder.clip_seconds is {seconds}, less than a sample of {path}: give more")
+    if info.frames <= length or audio.missing_bytes(path):
+        return [row]
+    subtype = info.subtype if soundfile.check_format("WAV", info.subtype) else "FLOAT"
+    clips = []
+    for part, block in enumerate(soundfile.blocks(path, length, dtype="float64", always_2d=True)):
+        if len(block) >= KEPT * length:
+            name = f"clips/{number:05d}/{part:05d}.wav"
+            write_with(folder / name, partial(soundfile.write, data=block, samplerate=info.samplerate, subtype=subtype))
+            clips.append(row | {"path": CUT + name, "recording": row["recording"] or row["sha256"][:16]})
+    return clips
 
 
 def _digest(path: str) -> str:

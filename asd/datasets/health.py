@@ -1,4 +1,4 @@
-"""The health of a data set: counts, lengths, rates, levels, clipping, silence, duplicates."""
+"""Check of a data set: counts, lengths, rates, levels, clipping, silence, duplicates."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.base.compute import parallel
-from asd.clips import content_id
+from asd.core.clips import content_id
+from asd.core.compute import ComputeParams, parallel
 from asd.datasets import audio, leaks
 
 SPREAD = 20.0  # [dB] between the levels of one machine's recordings from which on it is named
@@ -17,7 +17,7 @@ RANGES = {"seconds": "{:.1f}", "sample_rate": "{:.0f}", "channels": "{:.0f}", "r
 
 
 class Measured(NamedTuple):
-    """What is measured of one recording; ``problem`` is empty or a reason of :mod:`asd.datasets.audio`."""
+    """Measurements of one recording; ``problem`` is empty or a reason of :mod:`asd.datasets.audio`."""
 
     seconds: float = np.nan
     sample_rate: float = np.nan
@@ -30,13 +30,15 @@ class Measured(NamedTuple):
     landmarks: np.ndarray = np.zeros(0, dtype=np.int64)
 
 
-def measured(table: pd.DataFrame) -> pd.DataFrame:
+def measure_recordings(table: pd.DataFrame, compute: ComputeParams | None = None) -> pd.DataFrame:
     """Measure recordings.
 
     Parameters
     ----------
     table : pd.DataFrame
         ``path, machine, split`` and whatever else; an empty split is a training one.
+    compute : ComputeParams, optional
+        Its number of workers; those of :func:`asd.core.compute.configure` by default.
 
     Returns
     -------
@@ -44,8 +46,8 @@ def measured(table: pd.DataFrame) -> pd.DataFrame:
         With the first six fields of :class:`Measured`; ``same_as``, an earlier recording of equal content, a test one
         if there is any; and ``leaked``, whether a training recording is in the test set, at any level, or trimmed.
     """
-    found = pd.DataFrame(list(parallel(measure, table["path"])), columns=list(Measured._fields))
-    both = pd.concat([table.reset_index(drop=True), found], axis=1)
+    measured = pd.DataFrame(list(parallel(measure, table["path"], compute)), columns=list(Measured._fields))
+    both = pd.concat([table.reset_index(drop=True), measured], axis=1)
     usable = both["content"] != ""
     leaked = pd.Series(False, index=both.index)
     leaked[usable] = leaks.leaked(both[usable], lambda path: audio.read(path)[0][:, 0])
@@ -80,7 +82,7 @@ def _decibel(value: float) -> float:
     return float(20 * np.log10(max(value, FLOOR)))
 
 
-def summary(table: pd.DataFrame) -> pd.DataFrame:
+def health_table(table: pd.DataFrame) -> pd.DataFrame:
     """Summarise measured recordings, one row a machine and split, levels in dB re full scale."""
     by = table.groupby(["machine", "split"])
     hours = by["seconds"].sum().div(3600).map("{:.2f}".format)
@@ -94,8 +96,8 @@ def _range(values: pd.Series, form: str) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def findings(table: pd.DataFrame) -> list[str]:
-    """Say what is wrong with measured recordings, the worst first, in one line each."""
+def health_problems(table: pd.DataFrame) -> list[str]:
+    """Describe what is wrong with measured recordings, the worst first, in one line each."""
     return [*_crossing(table), *_problems(table), *_duplicates(table), *_uneven(table)]
 
 
@@ -115,10 +117,10 @@ def _duplicates(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _uneven(table: pd.DataFrame) -> Iterator[str]:
-    """Name machines whose recordings are unlike each other in what a network would hear before any fault."""
-    for machine, own in table[table["seconds"].notna() & (table["problem"] != "silent")].groupby("machine"):
-        for name, what in (("sample_rate", "rates"), ("channels", "numbers of channels")):
-            if len(set(own[name])) > 1:
-                yield f"{machine} mixes {what}: {', '.join(f'{value:.0f}' for value in sorted(set(own[name])))}"
-        if (spread := own["rms"].max() - own["rms"].min()) > SPREAD:
+    """Name machines whose recordings are unlike each other in a way that a network would learn before any fault."""
+    for machine, rows in table[table["seconds"].notna() & (table["problem"] != "silent")].groupby("machine"):
+        for name, plural in (("sample_rate", "rates"), ("channels", "numbers of channels")):
+            if len(set(rows[name])) > 1:
+                yield f"{machine} mixes {plural}: {', '.join(f'{value:.0f}' for value in sorted(set(rows[name])))}"
+        if (spread := rows["rms"].max() - rows["rms"].min()) > SPREAD:
             yield f"{machine} mixes levels {spread:.0f} dB apart"

@@ -1,24 +1,26 @@
-"""From recordings to one anonymous row a clip; labels and whatever a test must not know stand apart."""
+"""Index of recordings: one anonymous row a clip; labels and all that must stay hidden stand apart."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from asd.base.compute import parallel
-from asd.base.errors import UserError
-from asd.clips import content_id, training
+from asd.core.clips import content_id, training
+from asd.core.compute import ComputeParams, parallel
+from asd.core.errors import UserError
+from asd.core.positions import positions
 from asd.datasets import audio, leaks
-from asd.positions import positions
 
+log = logging.getLogger(__name__)
 KNOWN = ["machine", "section", "split", "domain", "kind", "attributes", "recording", "time", "speed_hz"]
 BAD = ("nan", "silent")  # problems of samples that make a recording unfit; a clipped one is still used
 MESSAGES = {"nan": "holds samples that are no finite numbers", "silent": "holds nothing but zeros"}
 
 
 class Index(NamedTuple):
-    """What the stage ``index`` writes: five tables sorted by clip_id and the metrics."""
+    """Output of the stage ``index``: five tables sorted by clip_id and the metrics."""
 
     clips: pd.DataFrame
     files: pd.DataFrame
@@ -29,7 +31,7 @@ class Index(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What is kept of a decoded file; ``bad`` is the reason to reject it, or empty."""
+    """Properties of a decoded file; ``bad`` is the reason to reject it, or empty."""
 
     content: str = ""
     sample_rate: int = 0
@@ -42,37 +44,40 @@ class Decoded(NamedTuple):
     message: str = ""
 
 
-def make_index(recordings: pd.DataFrame, on_bad_clip: str) -> Index:
+def make_index(recordings: pd.DataFrame, on_bad_clip: str, compute: ComputeParams | None = None) -> Index:
     """Decode all recordings, in bounded memory, and index the good ones.
 
     Parameters
     ----------
     recordings : pd.DataFrame
-        See :meth:`asd.datasets.registry.Dataset.recordings`.
+        See :meth:`asd.datasets.dataset.Dataset.recordings`.
     on_bad_clip : str
         ``fail`` or ``drop``.
+    compute : ComputeParams, optional
+        Its number of workers; those of :func:`asd.core.compute.configure` by default.
 
     Returns
     -------
     Index
-        See design of the clip table in :mod:`asd.clips`. No test row has a domain, attributes or a label.
+        See design of the clip table in :mod:`asd.core.clips`. No test row has a domain, attributes or a label.
 
     Raises
     ------
     UserError
-        Where a recording is bad and shall not be, or a machine is left without normal training clips.
+        Where a recording is bad and ``on_bad_clip`` is ``fail``, or a machine is left without normal training clips.
     """
-    decoded = pd.DataFrame(list(parallel(decode, recordings["path"])))
+    decoded = pd.DataFrame(list(parallel(decode, recordings["path"], compute)))
     table = pd.concat([recordings.reset_index(drop=True), decoded], axis=1)
     bad = table[table["bad"] != ""]
     if len(bad) and on_bad_clip == "fail":
-        raise UserError(_complaint(bad["message"], len(table)))
+        more = f"({len(bad)} of {len(table)} recordings are bad; index.on_bad_clip=drop leaves them out)"
+        raise UserError(f"{bad['message'].iloc[0]} {more}")
     for message in bad["message"]:
-        print(f"left out: {message}", flush=True)
+        log.warning("left out: %s", message)
     good = table[table["bad"] == ""].reset_index(drop=True)
     leaked = leaks.leaked(good, lambda path: audio.read(path)[0][:, 0])
-    for machine, own in good[leaked].groupby("machine"):
-        print(f"left out: {len(own)} clips of {machine} are in the test set, as {own['path'].iloc[0]}", flush=True)
+    for machine, rows in good[leaked].groupby("machine"):
+        log.warning("left out: %d clips of %s are in the test set, as %s", len(rows), machine, rows["path"].iloc[0])
     table = name_clips(anonymous(good[~leaked]))
     _check_training(trained(recordings), table)
     clips = _clips(table)
@@ -87,27 +92,22 @@ def make_index(recordings: pd.DataFrame, on_bad_clip: str) -> Index:
 
 
 def decode(path: str) -> Decoded:
-    """Read one recording and keep what the index needs of it."""
+    """Decode one recording: its properties for the index."""
     try:
         samples, sample_rate = audio.read(path)
     except audio.RecordingError as error:
         return Decoded(bad=error.reason, message=str(error))
-    found = audio.problems(samples)
-    if unfit := [problem for problem in found if problem in BAD]:
+    problems = audio.problems(samples)
+    if unfit := [problem for problem in problems if problem in BAD]:
         return Decoded(bad=unfit[0], message=f"{path} {MESSAGES[unfit[0]]}: record it again or leave it out")
     frames, channels = samples.shape
     near = samples[:, 0]
     content, level = content_id(samples, sample_rate), leaks.level_hash(near)
-    return Decoded(content, sample_rate, channels, frames, "clipped" in found, level, leaks.landmarks(near))
-
-
-def _complaint(messages: pd.Series, count: int) -> str:
-    more = f" ({len(messages)} of {count} recordings are bad; index.on_bad_clip=drop leaves them out)"
-    return messages.iloc[0] + more
+    return Decoded(content, sample_rate, channels, frames, "clipped" in problems, level, leaks.landmarks(near))
 
 
 def anonymous(table: pd.DataFrame) -> pd.DataFrame:
-    """Take from test rows what the task does not tell."""
+    """Remove domain and attributes, which the task does not give, from test rows."""
     test = table["split"] == "test"
     return table.assign(
         domain=table["domain"].mask(test, "unknown"),

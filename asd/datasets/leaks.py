@@ -17,7 +17,7 @@ import pandas as pd
 REACH = 512  # [samples] on either side of a landmark
 SUMS = (1, 2, 4, 8)  # [samples] shifts that add up 16 samples of energy
 GAPS = 3  # distances of a key
-COMMON = 20  # test clips from which on a key tells nothing: a machine's beat
+COMMON = 20  # test clips from which on a key is of no use: a machine's beat
 VOTES = 2  # keys at one shift that propose a pair; the waveforms decide
 PROPOSALS = 5  # test clips looked at for one training clip
 ALIKE = 0.999  # correlation of the aligned waveforms: 27 dB of re-quantisation noise
@@ -31,7 +31,7 @@ def level_hash(waveform: np.ndarray) -> str:
 
 
 def landmarks(waveform: np.ndarray) -> np.ndarray:
-    """Find the landmarks of one channel ``(frames,)``: their places [samples], rising."""
+    """Find the landmarks of one channel ``(frames,)``: their positions [samples], rising."""
     energy = np.square(waveform, dtype=np.float32)
     for shift in SUMS:  # the same sum, rounded the same, wherever a clip begins
         energy = energy[:-shift] + energy[shift:]
@@ -39,21 +39,21 @@ def landmarks(waveform: np.ndarray) -> np.ndarray:
     if whole == 0:
         return np.zeros(0, dtype=np.int64)
     blocks = energy[:whole].reshape(-1, REACH)
-    places = blocks.argmax(axis=1) + np.arange(0, whole, REACH)
-    highest = energy[places]
+    positions = blocks.argmax(axis=1) + np.arange(0, whole, REACH)
+    highest = energy[positions]
     inner = np.flatnonzero((highest[1:-1] >= highest[:-2]) & (highest[1:-1] >= highest[2:])) + 1
-    return np.array([p for p in places[inner] if _highest(energy, p)], dtype=np.int64)
+    return np.array([p for p in positions[inner] if _highest(energy, p)], dtype=np.int64)
 
 
-def _highest(energy: np.ndarray, place: int) -> bool:
-    start = place - REACH
-    around = energy[start : place + REACH + 1]
+def _highest(energy: np.ndarray, position: int) -> bool:
+    start = position - REACH
+    around = energy[start : position + REACH + 1]
     return start >= 0 and len(around) == 2 * REACH + 1 and bool(around.argmax() == REACH)
 
 
-def keys(places: np.ndarray) -> np.ndarray:
+def keys(positions: np.ndarray) -> np.ndarray:
     """Make a key of every landmark's distances to the next three, ``(landmarks - 3,)``."""
-    gaps = np.minimum(np.diff(places), 2**20 - 1)
+    gaps = np.minimum(np.diff(positions), 2**20 - 1)
     if len(gaps) < GAPS:
         return np.zeros(0, dtype=np.int64)
     windows = np.lib.stride_tricks.sliding_window_view(gaps, GAPS)
@@ -76,20 +76,20 @@ def leaked(table: pd.DataFrame, read: Callable[[str], np.ndarray]) -> np.ndarray
         True for training and supplemental clips that occur in a test clip, or hold one.
     """
     test = (table["split"] == "test").to_numpy()
-    found = ~test & table["level"].isin(set(table["level"][test])).to_numpy()
-    paths, places = table["path"].to_list(), table["landmarks"].to_list()
-    for train, candidates in _proposed(places, test, ~test & ~found).items():
+    leaks = ~test & table["level"].isin(set(table["level"][test])).to_numpy()
+    paths, positions = table["path"].to_list(), table["landmarks"].to_list()
+    for train, candidates in _proposed(positions, test, ~test & ~leaks).items():
         waveform = read(paths[train])
-        found[train] = any(alike(waveform, read(paths[other]), shift) for other, shift in candidates)
-    return found
+        leaks[train] = any(alike(waveform, read(paths[other]), shift) for other, shift in candidates)
+    return leaks
 
 
-def _proposed(places: Sequence[np.ndarray], test: np.ndarray, train: np.ndarray) -> dict[int, list[tuple[int, int]]]:
+def _proposed(positions: Sequence[np.ndarray], test: np.ndarray, train: np.ndarray) -> dict[int, list[tuple[int, int]]]:
     """Propose for each training clip the test clips and shifts on which enough keys agree, most votes first."""
-    known, asked = _keyed(places, np.flatnonzero(test)), _keyed(places, np.flatnonzero(train))
+    known, looked_up = _keyed(positions, np.flatnonzero(test)), _keyed(positions, np.flatnonzero(train))
     known = known[known.groupby("key")["clip"].transform("nunique") < COMMON]
-    both = asked.merge(known, on="key", suffixes=("", "_test"))
-    both["shift"] = both["place_test"] - both["place"]
+    both = looked_up.merge(known, on="key", suffixes=("", "_test"))
+    both["shift"] = both["position_test"] - both["position"]
     votes = both.groupby(["clip", "clip_test", "shift"]).size()
     votes = votes[votes >= VOTES].sort_values(ascending=False, kind="stable")
     proposed: dict[int, list[tuple[int, int]]] = {}
@@ -98,20 +98,32 @@ def _proposed(places: Sequence[np.ndarray], test: np.ndarray, train: np.ndarray)
     return {clip: some[:PROPOSALS] for clip, some in proposed.items()}
 
 
-def _keyed(places: Sequence[np.ndarray], clips: np.ndarray) -> pd.DataFrame:
-    found = [(keys(places[clip]), clip) for clip in clips]
-    lengths = [len(own) for own, _ in found]
+def _keyed(positions: Sequence[np.ndarray], clips: np.ndarray) -> pd.DataFrame:
+    keyed = [(keys(positions[clip]), positions[clip]) for clip in clips]
+    none = np.zeros(0, dtype=np.int64)
     return pd.DataFrame(
         {
-            "key": np.concatenate([own for own, _ in found] or [np.zeros(0, dtype=np.int64)]),
-            "clip": np.repeat(clips, lengths),
-            "place": np.concatenate([places[clip][: len(own)] for own, clip in found] or [np.zeros(0, dtype=np.int64)]),
+            "key": np.concatenate([rows for rows, _ in keyed] or [none]),
+            "clip": np.repeat(clips, [len(rows) for rows, _ in keyed]),
+            "position": np.concatenate([samples[: len(rows)] for rows, samples in keyed] or [none]),
         }
     )
 
 
 def alike(one: np.ndarray, other: np.ndarray, shift: int) -> bool:
-    """Say whether two waveforms are the same but for their level where they overlap, ``other`` later by ``shift``."""
+    """Say whether two waveforms are the same but for their level where they overlap, ``other`` later by ``shift``.
+
+    Parameters
+    ----------
+    one, other : np.ndarray [shape=(frames,)]
+    shift : int
+        [samples]
+
+    Returns
+    -------
+    bool
+        Whether they correlate by :data:`ALIKE`.
+    """
     one, other = one[max(0, -shift) :], other[max(0, shift) :]
     length = min(len(one), len(other))
     one, other = one[:length].astype(np.float64), other[:length].astype(np.float64)

@@ -1,34 +1,34 @@
-"""Where archives come from and what they promise: Zenodo's records by their API, or a mirror."""
+"""Addresses, sizes and digests of archives: from the API of Zenodo's records, or a mirror."""
 
 import json
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from asd import fetch
-from asd.base.errors import UserError
+from asd.core import fetch
+from asd.core.errors import UserError
 
 ZENODO = "https://zenodo.org"
 SUMS = "md5sums.txt"  # of a mirror, as md5sum writes it
 
 
 class Origin(NamedTuple):
-    """Where an archive comes from, how many bytes it has (0: not said) and its promised digest, or an empty one."""
+    """Address of an archive, its size in bytes (0: unknown) and its published digest, or an empty one."""
 
     url: str
     size: int
     digest: str
 
 
-def offers(wanted: list[tuple[int, str]], mirror: str) -> dict[int, dict[str, Origin]]:
-    """Ask each record, once, what it offers.
+def offers(archives: list[tuple[int, str]], mirror: str) -> dict[int, dict[str, Origin]]:
+    """Look up, once, the archives of each record.
 
     Parameters
     ----------
-    wanted : list of (int, str)
+    archives : list of (int, str)
         Records and the names of their archives.
     mirror : str
-        ``none``, a folder, or a base URL; either holds ``<record>/<archive>`` and, if wanted, ``<record>/md5sums.txt``.
+        ``none``, a folder, or a base URL; either has ``<record>/<archive>`` and perhaps ``<record>/md5sums.txt``.
 
     Returns
     -------
@@ -40,11 +40,11 @@ def offers(wanted: list[tuple[int, str]], mirror: str) -> dict[int, dict[str, Or
     UserError
         Where a record does not answer: with what to put where by hand.
     """
-    found: dict[int, dict[str, Origin]] = {}
-    for record in dict.fromkeys(record for record, _ in wanted):
-        names = [name for owner, name in wanted if owner == record]
-        found[record] = _published(record, names) if mirror == "none" else _mirrored(mirror, record, names)
-    return found
+    offered_by: dict[int, dict[str, Origin]] = {}
+    for record in dict.fromkeys(record for record, _ in archives):
+        names = [name for owner, name in archives if owner == record]
+        offered_by[record] = _published(record, names) if mirror == "none" else _mirrored(mirror, record, names)
+    return offered_by
 
 
 def _published(record: int, names: list[str]) -> dict[str, Origin]:
@@ -62,7 +62,7 @@ def _published(record: int, names: list[str]) -> dict[str, Origin]:
 
 
 def _mirrored(mirror: str, record: int, names: list[str]) -> dict[str, Origin]:
-    """Take what is wanted to be there, with the mirror's digests if it has any."""
+    """Assume that the archives are there, with the mirror's digests if it has any."""
     base = f"{mirror.rstrip('/')}/{record}"
     digests = {}
     with suppress(fetch.AbsentError, FileNotFoundError):
@@ -72,9 +72,9 @@ def _mirrored(mirror: str, record: int, names: list[str]) -> dict[str, Origin]:
     return {name: Origin(f"{base}/{name}", 0, digests.get(name, "")) for name in names}
 
 
-def is_url(place: str) -> bool:
+def is_url(address: str) -> bool:
     """Tell a URL from a folder."""
-    return place.startswith(("http://", "https://"))
+    return address.startswith(("http://", "https://"))
 
 
 def page(record: int) -> str:
@@ -83,7 +83,16 @@ def page(record: int) -> str:
 
 
 def offered(record: int, name: str, files: dict[str, Origin]) -> Origin:
-    """Find an archive among a record's files, or say which one may have replaced it."""
+    """Find an archive among a record's files, or say which one may have replaced it.
+
+    Parameters
+    ----------
+    record : int
+    name : str
+        Of the archive.
+    files : dict of str to Origin
+        Of :func:`offers`.
+    """
     if name in files:
         return files[name]
     start = name.removesuffix(".zip")

@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 import yaml
 from pydantic import Field
 
-from asd.base.errors import UserError
-from asd.base.section import Section
-from asd.datasets.selection import selected
+from asd.core.errors import UserError
+from asd.core.section import Section
+from asd.datasets.dataset_params import selected_machines
 
 FILE = Path(__file__).with_name("years.yaml")
 PartName = Literal["dev", "additional", "eval"]
@@ -50,7 +50,7 @@ class Year(Section):
 
 
 class Archive(NamedTuple):
-    """One archive: whose it is, where it is, and its pinned md5 if there is one."""
+    """One archive: its part and machine, record and name, and its pinned md5 if there is one."""
 
     part: str
     machine: str
@@ -71,7 +71,7 @@ def years() -> dict[int, Year]:
 
 
 def address(table: Table) -> str:
-    """Where a file of the organisers' repository is, at the pinned commit."""
+    """Make the address of a file of the organisers' repository, at the pinned commit."""
     labels = _content()["labels"]
     return str(labels["raw"]).format(commit=labels["commit"], file=table.file)
 
@@ -85,31 +85,31 @@ def archives(year: Year, parts: Sequence[PartName], machines: str) -> list[Archi
     parts : sequence of str
         Of ``dev``, ``additional``, ``eval``.
     machines : str
-        ``all``, or names joined by ``+``; a machine that a part does not have is not asked of it.
+        ``all``, or names joined by ``+``; machines that a part does not have are left out of it.
 
     Raises
     ------
     UserError
         Where no part has such a machine.
     """
-    chosen = selected(machines, [machine for part in parts for machine in year.machines_of(part)])
-    found = []
+    chosen = selected_machines(machines, [machine for part in parts for machine in year.machines_of(part)])
+    listed = []
     for name in parts:
         part = year.parts[name]
         for machine in (m for m in chosen if m in year.machines_of(name)):
             archive = part.renamed.get(machine, part.archive.format(machine=machine))
-            found.append(Archive(name, machine, part.record, archive, part.md5.get(archive, "")))
-    return found
+            listed.append(Archive(name, machine, part.record, archive, part.md5.get(archive, "")))
+    return listed
 
 
-def others(number: int, wanted: str) -> list[int]:
+def others(number: int, further: str) -> list[int]:
     """Choose the further years whose training clips are used too.
 
     Parameters
     ----------
     number : int
         The year under evaluation.
-    wanted : str
+    further : str
         ``none``, or years joined by ``+``.
 
     Raises
@@ -117,11 +117,11 @@ def others(number: int, wanted: str) -> list[int]:
     UserError
         Where that year's rules do not allow one.
     """
-    chosen = [] if wanted == "none" else [int(year) for year in wanted.split("+")]
+    chosen = [] if further == "none" else [int(year) for year in further.split("+")]
     allowed = years()[number].others
     if wrong := [year for year in chosen if year not in allowed]:
-        said = ", ".join(map(str, allowed)) or "none"
+        choice = ", ".join(map(str, allowed)) or "none"
         raise UserError(
-            f"dataset.pretrain names {wrong[0]}, which the rules of {number} do not allow: {said} is allowed"
+            f"dataset.pretrain names {wrong[0]}, which the rules of {number} do not allow: {choice} is allowed"
         )
     return chosen

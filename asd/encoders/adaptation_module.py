@@ -1,15 +1,13 @@
 """An adaptation module behind an encoder: linear layers and pooling of its last layers' tokens, trained by a task."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asd.base.compute import rng
-from asd.base.errors import UserError
+from asd.core.compute import rng
+from asd.core.errors import UserError
 from asd.encoders.encoder import Encoder, Grid
-from asd.encoders.params import AdaptationModuleParams
+from asd.encoders.encoder_params import AdaptationModuleParams
 from asd.encoders.pooling import create_pooling
 
 
@@ -50,11 +48,11 @@ class AdaptationModule(nn.Module):
 
     @property
     def precision(self) -> str:
-        """In which sets are embedded; see :attr:`Encoder.precision`."""
+        """Precision in which sets are embedded; see :attr:`Encoder.precision`."""
         return self.encoder.precision
 
     def forward(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
-        """Embed clips ``(clips, rows, bands)``, so many ``rows`` of each real, as ``(clips, bands or 1, dims)``."""
+        """Embed clips ``(clips, n_frames, n_features)``, ``rows`` of each real, as ``(clips, bands or 1, dims)``."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             grids = self.encoder.tokens(x, rows, self.chosen)
         parts = [
@@ -71,7 +69,18 @@ class AdaptationModule(nn.Module):
 
 
 def with_module(network: nn.Module, params: AdaptationModuleParams | None, seed: int = 0) -> nn.Module:
-    """Put a drawn module behind an encoder, or nothing; the draws depend on the seed alone.
+    """Put a randomly initialised module behind an encoder, or nothing; its weights depend on the seed alone.
+
+    Parameters
+    ----------
+    network : nn.Module
+    params : AdaptationModuleParams or None
+        None: the network stays as it is.
+    seed : int
+
+    Returns
+    -------
+    nn.Module
 
     Raises
     ------
@@ -91,8 +100,3 @@ def freeze(network: nn.Module, frozen: bool) -> None:
     """Freeze the encoder behind which there is a module, or let it learn; other networks always learn."""
     if isinstance(network, AdaptationModule):
         network.frozen = frozen
-
-
-def described(params: AdaptationModuleParams | None) -> dict[str, Any]:
-    """Give what a model's description says of its module, if there is one."""
-    return {"adaptation_module": params.model_dump()} if params else {}

@@ -1,4 +1,4 @@
-"""What all encoders of tokens share: clips of any length, padding, layers, pooling."""
+"""Base class of encoders of tokens: clips of any length, padding, layers, pooling."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from asd.encoders.pooling import Mean
 
 
 class Grid(NamedTuple):
-    """What one layer makes of a batch of clips."""
+    """Tokens that one layer makes of a batch of clips."""
 
     values: Tensor
     """[shape=(clips, time, bands, dims)]"""
@@ -24,7 +24,7 @@ class Grid(NamedTuple):
 class Encoder(nn.Module):
     """A network that makes a grid of tokens of a spectrogram, or of a waveform.
 
-    A clip longer than ``frames`` is looked at in as few windows as cover it, evenly spaced, so that all are of the
+    A clip longer than ``frames`` is embedded in as few windows as cover it, evenly spaced, so that all are of the
     length that the encoder was trained on; its tokens are those of all its windows. A clip shorter than one token is
     repeated to that length. An encoder defines :meth:`hidden` and :meth:`times`.
 
@@ -37,9 +37,9 @@ class Encoder(nn.Module):
     depth : int
         Layers.
     frames : int
-        Rows that it looks at at once, at most.
+        Context length: frames (rows) that it takes at once, at most.
     least : int
-        Rows of the shortest clip that gives a token.
+        Frames of the shortest clip that gives a token.
     masks : bool
         Whether :meth:`hidden` can leave padding out of account. If not, clips of one length are run together.
     has_cls : bool
@@ -50,6 +50,10 @@ class Encoder(nn.Module):
         Takes a :class:`Grid`, gives embeddings ``(clips, bands or 1, ...)``; by default the mean of all tokens.
     chosen : sequence of int
         Layers that are pooled, counted from 1; their embeddings stand side by side. Empty: the last.
+    block_list : str
+        Name of the list of transformer blocks; empty where there are none.
+    block_layers : tuple of str
+        Names of the linear layers within a block: of attention first, then of the perceptron.
     precision : str
         In which sets are embedded; see :func:`asd.encoders.precision.at_precision`.
     """
@@ -62,6 +66,8 @@ class Encoder(nn.Module):
     masks = True
     has_cls = False
     even = True
+    block_list = ""
+    block_layers: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,12 +75,19 @@ class Encoder(nn.Module):
         self.chosen: Sequence[int] = ()
         self.precision = "float32"
 
+    def transformer_blocks(self) -> dict[str, nn.Module]:
+        """Give the transformer blocks by their names within the encoder, in their order; none of a network without."""
+        if not self.block_list:
+            return {}
+        blocks = self.get_submodule(self.block_list)
+        return {f"{self.block_list}.{name}": block for name, block in blocks.named_children()}
+
     def hidden(self, x: Tensor, real: Tensor | None = None) -> Iterator[Grid]:
-        """Run clips of at most ``frames`` rows, layer by layer.
+        """Run clips of at most ``frames`` frames, layer by layer.
 
         Parameters
         ----------
-        x : Tensor [shape=(clips, rows, bands)]
+        x : Tensor [shape=(clips, frames, n_features)]
         real : Tensor [shape=(clips, time)], bool
             False where tokens are padding; only where ``masks``.
 
@@ -93,17 +106,17 @@ class Encoder(nn.Module):
 
         Parameters
         ----------
-        x : Tensor [shape=(clips, rows, bands)]
+        x : Tensor [shape=(clips, frames, n_features)]
             Shorter clips are padded with anything.
         rows : Tensor [shape=(clips,)], int
-            Rows that each clip really has. None: all.
+            Frames that each clip really has. None: all.
         layers : sequence of int
             Which, counted from 1. Empty: the last.
 
         Returns
         -------
         list of Grid
-            In the order of ``layers``; what a clip gives does not depend on its neighbours.
+            In the order of ``layers``; the tokens of a clip do not depend on the other clips of the batch.
         """
         wanted = list(layers) or [self.depth]
         if rows is None or bool((rows == x.shape[1]).all()):
@@ -115,21 +128,21 @@ class Encoder(nn.Module):
         return self._length_by_length(x, rows, wanted)
 
     def forward(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
-        """Embed clips ``(clips, rows, bands)``, so many ``rows`` of each real, as ``(clips, bands or 1, dims)``."""
+        """Embed clips ``(clips, frames, n_features)``, ``rows`` of each real, as ``(clips, bands or 1, dims)``."""
         return torch.cat([self.pool(grid) for grid in self.tokens(x, rows, self.chosen)], dim=2)
 
     def long_enough(self, x: Tensor) -> Tensor:
-        """Repeat clips ``(clips, rows, bands)`` that are too short for a token."""
+        """Repeat clips ``(clips, frames, n_features)`` that are too short for a token."""
         return x if x.shape[1] >= self.least else x.repeat(1, -(-self.least // x.shape[1]), 1)[:, : self.least]
 
     def _wanted(self, x: Tensor, wanted: list[int], real: Tensor | None = None) -> list[Grid]:
-        found = {}
+        grids = {}
         for number, grid in enumerate(self.hidden(x, real), start=1):
             if number in wanted:
-                found[number] = grid
+                grids[number] = grid
             if number == max(wanted):
                 break
-        return [found[number] for number in wanted]
+        return [grids[number] for number in wanted]
 
     def _of_one_length(self, x: Tensor, wanted: list[int]) -> list[Grid]:
         pieces = windows(self.long_enough(x), self.frames)
@@ -141,11 +154,22 @@ class Encoder(nn.Module):
             clips = (rows == length).nonzero()[:, 0]
             grids = self._of_one_length(x[clips, :length], wanted)
             single |= {clip: [_one(g, i) for g in grids] for i, clip in enumerate(clips.tolist())}
-        return [_padded([single[clip][place] for clip in range(len(x))]) for place in range(len(wanted))]
+        return [_padded([single[clip][layer] for clip in range(len(x))]) for layer in range(len(wanted))]
 
 
 def windows(x: Tensor, rows: int) -> Tensor:
-    """Cut clips into as few windows as cover them, evenly spaced: ``(clips, windows, rows at most, bands)``."""
+    """Cut clips into as few windows as cover them, evenly spaced.
+
+    Parameters
+    ----------
+    x : Tensor [shape=(clips, n_frames, n_features)]
+    rows : int
+        Length of a window [frames].
+
+    Returns
+    -------
+    Tensor [shape=(clips, windows, rows at most, n_features)]
+    """
     if x.shape[1] <= rows:
         return x.unsqueeze(1)
     count = -(-x.shape[1] // rows)
@@ -154,7 +178,7 @@ def windows(x: Tensor, rows: int) -> Tensor:
 
 
 def _joined(grid: Grid, clips: int, count: int) -> Grid:
-    """Put the windows of a clip behind each other again."""
+    """Concatenate the windows of each clip along time."""
     values = grid.values.unflatten(0, (clips, count)).flatten(1, 2)
     return Grid(values, None, None if grid.cls is None else grid.cls.unflatten(0, (clips, count)).mean(dim=1))
 

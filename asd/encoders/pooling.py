@@ -1,4 +1,4 @@
-"""From a grid of tokens to one embedding a clip, or one a band; padding never counts."""
+"""Pooling of a grid of tokens to one embedding per clip, or one per band; padding never counts."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from asd.encoders.params import PoolingParams
+from asd.encoders.encoder_params import PoolingParams
 
 if TYPE_CHECKING:
     from asd.encoders.encoder import Grid
@@ -138,7 +138,19 @@ class ClassToken(nn.Module):
 
 
 def create_pooling(params: PoolingParams, dims: int) -> nn.Module:
-    """Make the pooling of a block of ``encoders:`` for tokens of so many dimensions."""
+    """Make the pooling of a block of ``encoders:``.
+
+    Parameters
+    ----------
+    params : PoolingParams
+    dims : int
+        Size of a token.
+
+    Returns
+    -------
+    nn.Module
+        Takes a grid, gives ``(clips, bands or 1, ...)``.
+    """
     band = params.per_band
     makers: dict[str, Callable[[], nn.Module]] = {
         "mean": lambda: Mean(band),

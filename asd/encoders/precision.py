@@ -11,7 +11,7 @@ Embed = Callable[[Tensor], Tensor]
 
 
 def at_precision(network: nn.Module, precision: str) -> Embed:
-    """Make what embeds clips with a network at a precision; the network itself stays as it is.
+    """Make a copy of a network that computes at a precision; the network itself stays as it is.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def at_precision(network: nn.Module, precision: str) -> Embed:
     Returns
     -------
     callable
-        Takes ``(clips, rows, bands)``, gives float32.
+        Takes ``(clips, n_frames, n_features)``, gives float32.
     """
     if precision == "bfloat16":
         half = copy.deepcopy(network).bfloat16()

@@ -1,4 +1,4 @@
-"""The input of encoders with drawn weights: without the clip's level, each band with mean 0 and deviation 1."""
+"""The input of encoders trained here: without the clip's level, each band with mean 0 and standard deviation 1."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ class Standardise(nn.Module):
 
     Parameters
     ----------
-    bands : int
+    n_features : int
         Width of a row.
     """
 
@@ -25,19 +25,19 @@ class Standardise(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, bands: int) -> None:
+    def __init__(self, n_features: int) -> None:
         super().__init__()
-        self.register_buffer("level", torch.zeros(()))  # share of the level that is taken away
-        self.register_buffer("mean", torch.zeros(bands))
-        self.register_buffer("deviation", torch.ones(bands))
+        self.register_buffer("level", torch.zeros(()))  # fraction of the level that is subtracted
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("deviation", torch.ones(n_features))
 
-    def set(self, mean: np.ndarray, deviation: np.ndarray) -> None:
-        """Take mean and deviation ``(bands,)`` of the training set over."""
+    def set(self, mean: np.ndarray, std: np.ndarray) -> None:
+        """Set mean and standard deviation ``(n_features,)`` of the training set."""
         self.mean.copy_(torch.from_numpy(mean))
-        self.deviation.copy_(torch.from_numpy(deviation))
+        self.deviation.copy_(torch.from_numpy(std))
 
     def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
-        """Standardise ``(clips, rows, bands)``, of which the rows ``real`` ``(clips, rows)`` are no padding."""
+        """Standardise ``(clips, n_frames, n_features)``, of which ``real`` ``(clips, n_frames)`` are no padding."""
         if real is None:
             level = x.mean(dim=(1, 2), keepdim=True)
         else:
@@ -47,17 +47,24 @@ class Standardise(nn.Module):
 
 
 class Viewer(nn.Module):
-    """A network that makes views of what it hears and standardises these."""
+    """A network that makes views of its input and standardises these."""
 
     def fit_input(self, store: FeatureStore) -> None:
-        """Fit what each view is standardised by to all clips of a store."""
+        """Fit the standardisation of each view to all clips of a store."""
         raise NotImplementedError
 
 
 def fit(network: nn.Module, store: FeatureStore, by_band: bool = True) -> None:
     """Fit the input of a network to all clips of a store, where it has one to fit.
 
-    Not ``by_band``, as published encoders do: one mean and one deviation for all, and the level stays.
+    Parameters
+    ----------
+    network : nn.Module
+        A :class:`Viewer`, or a network with :class:`Standardise` layers; any other is left as it is.
+    store : FeatureStore
+        Training features.
+    by_band : bool
+        False, as published encoders do: one mean and one standard deviation for all bands, and the level stays.
     """
     if isinstance(network, Viewer):
         network.fit_input(store)
@@ -66,14 +73,25 @@ def fit(network: nn.Module, store: FeatureStore, by_band: bool = True) -> None:
     if not inputs:
         return
     clips = (store.normalised(store[clip]).astype(np.float64) for clip in store.clip_ids)
-    mean, deviation = moments((x - x.mean() if by_band else x for x in clips), by_band)
+    mean, std = moments((x - x.mean() if by_band else x for x in clips), by_band)
     for part in inputs:
         part.level.fill_(float(by_band))
-        part.set(mean, deviation)
+        part.set(mean, std)
 
 
 def moments(clips: Iterable[np.ndarray], by_band: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Compute mean and deviation over all rows of clips ``(rows, bands)``, of each band or the same for all."""
+    """Compute mean and standard deviation over all frames of clips, of each feature or the same for all.
+
+    Parameters
+    ----------
+    clips : iterable of np.ndarray [shape=(n_frames, n_features)]
+    by_band : bool
+        Whether each feature has its own.
+
+    Returns
+    -------
+    mean, std : np.ndarray [shape=(n_features,)], float64
+    """
     rows, total, squares = 0, np.zeros(()), np.zeros(())
     for clip in clips:
         x = clip.astype(np.float64, copy=False)

@@ -1,4 +1,4 @@
-"""Published weights: had from the first address that answers, believed by their sha256, converted once."""
+"""Published weights: downloaded from the first address that answers, verified by sha256, converted once."""
 
 import os
 import pickle
@@ -9,13 +9,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from asd.base.artifacts import read_json, write_json
-from asd.base.errors import UserError
-from asd.encoders.layouts import to_own
-from asd.encoders.params import EncoderBlock, PublishedEncoder
+from asd.core.artifacts import read_json, write_json
+from asd.core.errors import UserError
+from asd.core.fetch import digest_of, fetch
+from asd.encoders.encoder_params import EncoderBlock, PublishedEncoder
+from asd.encoders.networks import check_fit, create_encoder, save_tensors
 from asd.encoders.published import PUBLISHED, Published
-from asd.encoders.registry import check_fit, create_encoder, save_tensors
-from asd.fetch import digest_of, fetch
 
 CONVERTED, RECORD = "weights.safetensors", "record.json"
 
@@ -27,7 +26,7 @@ def home(name: str) -> Path:
 
 
 def is_here(name: str) -> bool:
-    """Say whether an encoder's weights were had and converted."""
+    """Tell whether an encoder's weights were downloaded and converted."""
     return (home(name) / RECORD).is_file() and (home(name) / CONVERTED).is_file()
 
 
@@ -39,7 +38,7 @@ def get(name: str, given: Path | None = None) -> Path:
     name : str
         Key of :data:`asd.encoders.published.PUBLISHED`.
     given : Path
-        The published file, had in another way. None: downloaded.
+        The published file, if it is here already. None: downloaded.
 
     Returns
     -------
@@ -65,7 +64,7 @@ def get(name: str, given: Path | None = None) -> Path:
 
 
 def weights_of(params: EncoderBlock) -> Path | None:
-    """Find the first weights that a block of ``encoders:`` asks for; None: they are drawn."""
+    """Find the initial weights that a block of ``encoders:`` asks for; None: random ones."""
     if not isinstance(params, PublishedEncoder) or params.weights == "random":
         return None
     return get(params.architecture, None if params.weights == "published" else Path(params.weights))
@@ -80,17 +79,28 @@ def known(name: str) -> Published:
         Where there is none of that name.
     """
     if name not in PUBLISHED:
-        raise UserError(f"{name} is no published encoder: one of {', '.join(PUBLISHED)}")
+        raise UserError(f"{name} is no published encoder: one of {', '.join(sorted(PUBLISHED))}")
     return PUBLISHED[name]
 
 
 def verify(name: str, file: Path) -> str:
-    """Hold a file against the size and the sha256 that are known, or that were recorded when it was had first.
+    """Compare a file with the size and the sha256 that are known, or that were recorded at the first download.
+
+    Parameters
+    ----------
+    name : str
+        Of a published encoder.
+    file : Path
 
     Returns
     -------
     str
-        Its sha256, of a file of which none is known yet.
+        Its sha256.
+
+    Raises
+    ------
+    UserError
+        Where it is missing, cut off or another one.
     """
     entry = known(name)
     if not file.is_file():
@@ -98,10 +108,10 @@ def verify(name: str, file: Path) -> str:
     size = file.stat().st_size
     if entry.size and size < entry.size:
         raise UserError(f"{file} is cut off: it has {size} of {entry.size} bytes of {name}: get it again")
-    found, wanted = _sha256(file), expected(name)
-    if wanted and found != wanted:
-        raise UserError(f"{file} is not {name}: its sha256 is {found}, that of {entry.file} {wanted}: get it again")
-    return found
+    sha256, wanted = _sha256(file), expected(name)
+    if wanted and sha256 != wanted:
+        raise UserError(f"{file} is not {name}: its sha256 is {sha256}, that of {entry.file} {wanted}: get it again")
+    return sha256
 
 
 def expected(name: str) -> str | None:
@@ -111,15 +121,56 @@ def expected(name: str) -> str | None:
 
 
 def converted(name: str, file: Path) -> dict[str, torch.Tensor]:
-    """Read a published file, which can run nothing, and name its tensors as the network does; all must fit."""
+    """Read a published file, running nothing of it, and name its tensors as the network does; all must fit.
+
+    Parameters
+    ----------
+    name : str
+        Of a published encoder.
+    file : Path
+
+    Returns
+    -------
+    dict of str to Tensor
+        In float32.
+    """
     with torch.device("meta"):
         network = create_encoder(name)
-    tensors = to_own(PUBLISHED[name].layout, read_foreign(file), str(file))
+    tensors = to_own(PUBLISHED[name], _read_foreign(file), str(file))
     check_fit(network, tensors, str(file))
     return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
-def read_foreign(file: Path) -> Mapping[str, Any]:
+def to_own(entry: Published, content: Mapping[str, Any], where: str) -> dict[str, torch.Tensor]:
+    """Name the tensors of a published file as the network does.
+
+    Parameters
+    ----------
+    entry : Published
+    content : mapping
+        The content of the file.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    dict of str to Tensor
+
+    Raises
+    ------
+    UserError
+        Where the file is not laid out like that.
+    """
+    try:
+        tensors = entry.own_names(content)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{where} is not laid out as the published file ({error}): download it again") from None
+    if strange := [name for name, value in tensors.items() if not isinstance(value, torch.Tensor)]:
+        raise UserError(f"{where}: {strange[0]} is no tensor: these are other weights")
+    return tensors
+
+
+def _read_foreign(file: Path) -> Mapping[str, Any]:
     """Read a safetensors file or a pickle of tensors.
 
     Raises
@@ -144,7 +195,7 @@ def read_foreign(file: Path) -> Mapping[str, Any]:
 
 
 def _trusted(name: str, folder: Path) -> Path:
-    """Hold what is here against its record."""
+    """Compare the converted weights with their record."""
     record = read_json(folder / RECORD)
     if record["converted"] != _sha256(folder / CONVERTED) or expected(name) != record["sha256"]:
         raise UserError(f"{folder / CONVERTED} was changed since it was made: delete {folder} and get {name} again")
@@ -166,7 +217,7 @@ def _downloaded(name: str, entry: Published, file: Path) -> Path:
             except UserError as error:
                 refusals.append(str(error))
     raise UserError(
-        f"{name}: {refusals[-1]}; or have {entry.file} from {url}, sha256 {expected(name) or 'not known'}, by other"
+        f"{name}: {refusals[-1]}; or get {entry.file} from {url}, sha256 {expected(name) or 'not known'}, by other"
         f" means and say python -m asd weights get {name} --from FILE"
     )
 

@@ -1,21 +1,19 @@
-"""How well pseudo-attributes agree with the true attributes, which were hidden from what made them."""
+"""Agreement of pseudo-attributes with the true attributes, which the labellers did not see."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from asd.base.artifacts import read_csv
-from asd.clips import LABELS
+from asd.core.artifacts import read_csv
 
-METHODS = ("hierarchical", "frequency", "spectrum", "gmm", "hdbscan", "auto")
 COLUMNS = ("machine", "method", "clips", "groups", "true_values", "ami", "ari")
 
 
-def agreement(truth: pd.DataFrame, folder: Path = LABELS) -> pd.DataFrame:
+def agreement_table(truth: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """Compare each method's labels with the truth, machine by machine.
 
     Adjusted mutual information and adjusted Rand index are 0 for random groups, however many there are;
-    unadjusted mutual information is not. Labels that were given, not found, are left out.
+    unadjusted mutual information is not. Clips whose label is a given attribute are left out.
 
     Parameters
     ----------
@@ -27,7 +25,7 @@ def agreement(truth: pd.DataFrame, folder: Path = LABELS) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        The columns :data:`COLUMNS`; no row for machines without true or without found attributes.
+        The columns :data:`COLUMNS`; no row for machines without true or without pseudo attributes.
 
     References
     ----------
@@ -35,25 +33,25 @@ def agreement(truth: pd.DataFrame, folder: Path = LABELS) -> pd.DataFrame:
     """
     known = truth.loc[truth["attributes"] != "", ["clip_id", "attributes"]]
     rows = []
-    for method in METHODS:
-        labels = read_csv(folder / f"{method}.csv", ("clip_id", "machine", "method", "label"))
+    for file in sorted(folder.glob("*.csv")):
+        labels = read_csv(file, ("clip_id", "machine", "method", "label"))
         both = labels[(labels["method"] != "given") & (labels["label"] != "")].merge(known, on="clip_id")
-        rows += [_compared(str(machine), method, own) for machine, own in both.groupby("machine")]
+        rows += [_compared(str(machine), file.stem, clips) for machine, clips in both.groupby("machine")]
     return pd.DataFrame(sorted(rows), columns=list(COLUMNS))
 
 
 def _compared(machine: str, method: str, both: pd.DataFrame) -> tuple[str, str, int, int, int, float, float]:
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-    true, found = both["attributes"], both["label"]
+    true, pseudo = both["attributes"], both["label"]
     return (
         machine,
         method,
         len(both),
-        found.nunique(),
+        pseudo.nunique(),
         true.nunique(),
-        float(adjusted_mutual_info_score(true, found)),
-        float(adjusted_rand_score(true, found)),
+        float(adjusted_mutual_info_score(true, pseudo)),
+        float(adjusted_rand_score(true, pseudo)),
     )
 
 

@@ -11,7 +11,7 @@ def auc(
     normal_weights: np.ndarray | None = None,
     anomalous_weights: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Compute the area under the ROC curve: the share of pairs in which the anomaly scores higher, ties half.
+    """Compute the area under the ROC curve: the fraction of pairs in which the anomaly scores higher, ties half.
 
     Parameters
     ----------
@@ -24,9 +24,14 @@ def auc(
     -------
     np.ndarray [shape=(resamples,)]
         Between 0 and 1; with no weights of one value, that of ``sklearn.metrics.roc_auc_score``.
+
+    Examples
+    --------
+    >>> auc(np.array([0.1, 0.4]), np.array([0.4, 0.9])).round(3)
+    array([0.875])
     """
     normals, anomalies = _weights(normal, normal_weights), _weights(anomalous, anomalous_weights)
-    higher, ties = _anomalies_beside(normal, anomalous, anomalies)
+    higher, ties = _anomalies_above(normal, anomalous, anomalies)
     pairs = normals.sum(axis=0) * anomalies.sum(axis=0)
     area: np.ndarray = np.einsum("ij,ij->j", normals, higher + ties / 2) / pairs
     return area
@@ -56,6 +61,11 @@ def partial_auc(
     References
     ----------
     D. K. McClish, "Analyzing a portion of the ROC curve", Medical Decision Making 9 (3), 1989.
+
+    Examples
+    --------
+    >>> partial_auc(np.arange(10.0), np.array([8.5, 9.5])).round(3)
+    array([0.737])
     """
     normals, anomalies = _weights(normal, normal_weights), _weights(anomalous, anomalous_weights)
     order = np.argsort(-normal, kind="stable")
@@ -66,7 +76,7 @@ def partial_auc(
     used = int((above < limit).any(axis=1).sum())
     here, above = here[:used], above[:used]
     taken = np.clip(limit - above, 0, here)
-    higher, ties = _anomalies_beside(-levels[:used], anomalous, anomalies)
+    higher, ties = _anomalies_above(-levels[:used], anomalous, anomalies)
     slope = np.divide(ties, here, out=np.zeros(here.shape), where=here > 0)
     area = np.einsum("ij,ij->j", taken, higher + slope * taken / 2)
     return _standardised(area / (normals.sum(axis=0) * anomalies.sum(axis=0)), max_fpr)
@@ -81,7 +91,7 @@ def _weights(scores: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     return np.ones((len(scores), 1)) if weights is None else weights
 
 
-def _anomalies_beside(levels: np.ndarray, anomalous: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _anomalies_above(levels: np.ndarray, anomalous: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weigh the anomalies that score higher than each level, and those that score the same."""
     order = np.argsort(-anomalous, kind="stable")
     descending = -anomalous[order]

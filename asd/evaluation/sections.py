@@ -1,4 +1,4 @@
-"""The labelled test clips of a machine's section, and the figures one can compute of them."""
+"""The labelled test clips of a machine's section, and the AUCs of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from asd.evaluation.auc import auc, partial_auc
 
 
 class Measure(NamedTuple):
-    """One figure of a machine's section, and whose clips enter it (a domain, or any)."""
+    """An AUC of a machine's section, and of which domain the clips are that enter it (``any``: both)."""
 
     function: Callable[..., np.ndarray]
     normal: str
@@ -51,7 +51,18 @@ class LabelledSection:
     scores: dict[str, np.ndarray]
 
     def clips(self, anomalous: bool, domain: str = "any") -> np.ndarray:
-        """Choose the normal or anomalous clips of a domain: positions of them."""
+        """Choose the normal or anomalous clips of a domain: positions of them.
+
+        Parameters
+        ----------
+        anomalous : bool
+        domain : str
+            ``source``, ``target`` or ``any``.
+
+        Returns
+        -------
+        np.ndarray [dtype=int]
+        """
         chosen = self.anomalous == anomalous
         return np.flatnonzero(chosen if domain == "any" else chosen & (self.domain == domain))
 
@@ -62,7 +73,7 @@ class LabelledSection:
 
     @property
     def unlabelled(self) -> str:
-        """Why there is no AUC, or nothing where there is one."""
+        """The reason for which there is no AUC; empty where there is one."""
         if not len(self.anomalous):
             return "no labels"
         if self.anomalous.all():
@@ -70,7 +81,9 @@ class LabelledSection:
         return "" if self.anomalous.any() else "no anomalous test clips"
 
 
-def measured(section: LabelledSection, name: str, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def section_measure(
+    section: LabelledSection, name: str, scores: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Compute one of :data:`MEASURES` for one score of every clip.
 
     Parameters
@@ -86,7 +99,7 @@ def measured(section: LabelledSection, name: str, scores: np.ndarray, weights: n
     Returns
     -------
     np.ndarray [shape=(resamples,)]
-        A share of 1.
+        Between 0 and 1.
     """
     measure = MEASURES[name]
     normal, anomalous = section.clips(False, measure.normal), section.clips(True, measure.anomalous)

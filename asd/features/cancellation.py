@@ -1,4 +1,4 @@
-"""Cancelling with a far microphone: what both hear is taken out of what the near one hears.
+"""Cancelling with a far microphone: the sound that both record is subtracted from that of the near one.
 
 ``Y(f, t) = X_near(f, t) - sum_l H_l(f) X_far(f, t - l)``, with complex weights H from the regularised normal equations
 over the clip's own frames, or over clips of noise alone, so that the phase is kept; the waveform is made from Y by
@@ -13,18 +13,18 @@ import numpy as np
 from scipy import fft
 from scipy.signal import get_window
 
-from asd.base.artifacts import significant
+from asd.core.artifacts import significant
 
 WINDOW = 0.064  # [s]
-TAPS = 3  # frames of the far channel that explain one of the near: what room and delay spread over time
-REGULARISATION = 1e-3  # of the far channel's mean power in a bin: what is too quiet there explains nothing
+TAPS = 3  # frames of the far channel that explain one of the near: reverberation and delay spread over time
+REGULARISATION = 1e-3  # of the far channel's mean power in a bin: bins much quieter explain nothing
 SILENT = 1e-7  # of full scale, the far channel's largest sample: nothing to cancel with
 IDENTICAL = 1e-4  # of the near channel's energy: a far channel that differs less is the same microphone
 FLOOR = 1e-30  # of power
 
 
 class Cancelled(NamedTuple):
-    """What is left of the near channel, ``(frames,)``, and what was found on the way."""
+    """What is left of the near channel, ``(frames,)``; coherence and removed energy."""
 
     waveform: np.ndarray
     coherence: float
@@ -32,7 +32,7 @@ class Cancelled(NamedTuple):
 
 
 def cancelled(near: np.ndarray, far: np.ndarray, sample_rate: int, weights: np.ndarray | None = None) -> Cancelled:
-    """Take out of the near channel what the far channel explains.
+    """Subtract from the near channel the part that the far channel explains.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def cancelled(near: np.ndarray, far: np.ndarray, sample_rate: int, weights: np.n
     coherence : float
         Mean over frequency of the magnitude-squared coherence of the two channels, weighted by the near one's power.
     removed : float
-        [dB] The near channel's energy over that of what is left.
+        [dB] The near channel's energy over that of the result.
     """
     size = window_size(sample_rate)
     if np.abs(far).max(initial=0.0) < SILENT or len(near) < 4 * TAPS * size:
@@ -71,7 +71,19 @@ def window_size(sample_rate: int) -> int:
 
 
 def noise_weights(recordings: Iterable[np.ndarray], sample_rate: int) -> np.ndarray:
-    """Fit one set of weights, ``(bins, TAPS)``, to recordings ``(frames, 2)`` of noise alone, all of one rate [Hz]."""
+    """Fit one set of weights to recordings of noise alone.
+
+    Parameters
+    ----------
+    recordings : iterable of np.ndarray [shape=(frames, 2)]
+        Near and far channel, all of one rate.
+    sample_rate : int
+        [Hz]
+
+    Returns
+    -------
+    np.ndarray [shape=(bins, TAPS), dtype=complex]
+    """
     size = window_size(sample_rate)
     return fitted((spectrum(samples[:, 0], size), spectrum(samples[:, 1], size)) for samples in recordings)
 
@@ -82,12 +94,22 @@ def packed(weights: np.ndarray) -> list[float]:
 
 
 def unpacked(values: Sequence[float]) -> np.ndarray | None:
-    """Read what :func:`packed` wrote; None where nothing was fitted."""
+    """Read the numbers of :func:`packed`; None of an empty sequence."""
     return np.array(values).view(complex).reshape(-1, TAPS) if len(values) else None
 
 
 def fitted(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Fit the weights, ``(bins, TAPS)``, to spectra of near and far channels, each ``(bins, frames)``."""
+    """Fit the weights by regularised least squares.
+
+    Parameters
+    ----------
+    pairs : iterable of (np.ndarray, np.ndarray) [shape=(bins, frames)]
+        Spectra of near and far channels, see :func:`spectrum`.
+
+    Returns
+    -------
+    np.ndarray [shape=(bins, TAPS), dtype=complex]
+    """
     normals, mixtures = zip(*(_products(x, v) for x, v in pairs), strict=True)
     normal, mixed = np.sum(normals, axis=0), np.sum(mixtures, axis=0)
     power = normal[:, 0, 0].real
@@ -103,7 +125,18 @@ def _products(x: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def subtracted(x: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Take what the far channel explains out of the near one; linear in both, so that parts can be looked at alone."""
+    """Subtract the part of the near channel that the far one explains; linear in both channels.
+
+    Parameters
+    ----------
+    x, v : np.ndarray [shape=(bins, frames)]
+        Spectra of the near and the far channel.
+    weights : np.ndarray [shape=(bins, TAPS), dtype=complex]
+
+    Returns
+    -------
+    np.ndarray [shape=(bins, frames)]
+    """
     explained = (weights[:, None, :] @ _delayed(v))[:, 0]
     return x - explained
 
@@ -120,15 +153,38 @@ def _coherence(x: np.ndarray, v: np.ndarray) -> float:
 
 
 def spectrum(waveform: np.ndarray, size: int) -> np.ndarray:
-    """Transform a waveform, ``(bins, frames)``: frames of ``size`` samples, half overlapping, square-root Hann."""
+    """Transform a waveform in half-overlapping frames with square-root Hann windows.
+
+    Parameters
+    ----------
+    waveform : np.ndarray [shape=(samples,)]
+    size : int
+        [samples] Of a frame.
+
+    Returns
+    -------
+    np.ndarray [shape=(bins, frames), dtype=complex]
+    """
     padded = np.pad(waveform, (size // 2, size))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // 2]
-    found: np.ndarray = fft.rfft(frames * _window(size), axis=1).T
-    return found
+    transformed: np.ndarray = fft.rfft(frames * _window(size), axis=1).T
+    return transformed
 
 
 def overlapped(spectrum: np.ndarray, size: int, length: int) -> np.ndarray:
-    """Transform back, by overlap-add: the windows' squares add up to one."""
+    """Transform back, by overlap-add: the windows' squares add up to one.
+
+    Parameters
+    ----------
+    spectrum : np.ndarray [shape=(bins, frames)]
+        Of :func:`spectrum`.
+    size, length : int
+        [samples] Of a frame, and of the waveform.
+
+    Returns
+    -------
+    np.ndarray [shape=(length,)]
+    """
     frames = fft.irfft(spectrum.T, size, axis=1) * _window(size)
     half = size // 2
     total = np.zeros((len(frames) + 1) * half)

@@ -1,4 +1,4 @@
-"""Which of a recording's channels a front end hears."""
+"""The channel of a recording that a front end takes: one of them, their mean, or one cancelled by the other."""
 
 from pathlib import Path
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asd.base.compute import parallel
-from asd.base.errors import UserError
+from asd.core.compute import parallel
+from asd.core.errors import UserError
 from asd.datasets.audio import read
 from asd.features.cancellation import cancelled
 
-SURVEYED = 100  # training clips of a machine that are looked at
+SURVEYED = 100  # training clips of a machine that are compared
 
 
 def one_channel(samples: np.ndarray, sample_rate: int, channel: str, weights: np.ndarray | None = None) -> np.ndarray:
@@ -48,7 +48,7 @@ def one_channel(samples: np.ndarray, sample_rate: int, channel: str, weights: np
 
 
 def survey(clips: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Say how much two microphones have in common, by machine.
+    """Measure how much two microphones have in common, by machine.
 
     Parameters
     ----------
@@ -58,15 +58,15 @@ def survey(clips: pd.DataFrame) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        Of machines with a far microphone: ``clips`` looked at, their mean ``coherence`` and the mean energy that
+        Of machines with a far microphone: ``clips`` compared, their mean ``coherence`` and the mean energy that
         cancelling removes, ``removed_db``.
     """
-    found = {}
-    for machine, own in clips[clips["channels"] > 1].groupby("machine"):
-        heard = list(parallel(_compared, own["path"].head(SURVEYED)))
-        coherence, removed = np.mean(heard, axis=0)
-        found[str(machine)] = {"clips": len(heard), "coherence": float(coherence), "removed_db": float(removed)}
-    return found
+    summary = {}
+    for machine, some in clips[clips["channels"] > 1].groupby("machine"):
+        compared = list(parallel(_compared, some["path"].head(SURVEYED)))
+        coherence, removed = np.mean(compared, axis=0)
+        summary[str(machine)] = {"clips": len(compared), "coherence": float(coherence), "removed_db": float(removed)}
+    return summary
 
 
 def _compared(path: Path | str) -> tuple[float, float]:

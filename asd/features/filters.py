@@ -13,7 +13,7 @@ REACH = 8  # [samples per sample of the slowest period over 2 pi] that a zero-ph
 
 
 def high_pass(waveform: np.ndarray, cutoff: float, sample_rate: int, phase: Phase = "causal") -> np.ndarray:
-    """Remove what lies below a frequency.
+    """Remove frequencies below a cut-off.
 
     Parameters
     ----------
@@ -35,7 +35,22 @@ def high_pass(waveform: np.ndarray, cutoff: float, sample_rate: int, phase: Phas
 
 
 def band_pass(waveform: np.ndarray, low: float, high: float, sample_rate: int, phase: Phase = "causal") -> np.ndarray:
-    """Keep what lies between two frequencies [Hz]; else as :func:`high_pass`."""
+    """Remove frequencies outside of a band.
+
+    Parameters
+    ----------
+    waveform : np.ndarray [shape=(samples,)]
+    low, high : float
+        [Hz] Edges, where the gain is -3 dB (-6 dB at zero phase).
+    sample_rate : int
+        [Hz]
+    phase : str
+        See :func:`high_pass`.
+
+    Returns
+    -------
+    np.ndarray [shape=(samples,), dtype=float64]
+    """
     return _filtered(waveform, "bandpass", (low, high), sample_rate, phase)
 
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asd.features.combs import Family, families
 from asd.features.envelope import periodogram, squared_envelope
-from asd.features.kinds import KINDS, Candidate, classified, merged
-from asd.features.params import FrequenciesParams
+from asd.features.fault_kinds import Candidate, classify, merge_same
+from asd.features.harmonic_series import HarmonicSeries, harmonic_series
 from asd.features.prewhitening import autoregressive, cepstral
 
 FALSE_ALARMS = 0.01  # share of recordings of noise in which a frequency may be claimed
@@ -22,7 +21,7 @@ ORDER = 100  # of the autoregressive prediction
 
 @dataclass(frozen=True)
 class View:
-    """A power spectrum in which families are looked for."""
+    """A power spectrum in which harmonic series are sought."""
 
     name: str
     tonal: bool
@@ -41,27 +40,27 @@ class View:
 
 
 def characteristic_frequencies(
-    waveform: np.ndarray,
-    sample_rate: int,
+    y: np.ndarray,
+    sr: int,
     band: tuple[float, float] | None = None,
     speed: float | None = None,
     false_alarms: float = FALSE_ALARMS,
 ) -> list[Candidate]:
-    """Find the characteristic frequencies of a recording, and tell those of faults from those of the speed.
+    """Find the characteristic frequencies of a recording, and separate those of faults from those of the speed.
 
-    Families of lines are looked for in the spectrum of the squared envelope (Randall and Antoni, MSSP 25, 2011) - of
+    Harmonic series are sought in the spectrum of the squared envelope (Randall and Antoni, MSSP 25, 2011) - of
     the band that is given, or of the whole recording after pre-whitening: cepstral (Borghesani et al., MSSP 36,
     2013), which leaves nothing of tones, and autoregressive, which leaves more of impacts without slip - and in the
-    spectrum itself, where tones stand; see :func:`asd.features.combs.families`.
+    spectrum itself, where tones stand; see :func:`asd.features.harmonic_series.harmonic_series`.
 
     Parameters
     ----------
-    waveform : np.ndarray [shape=(samples,)]
-        Of any scale.
-    sample_rate : int
-        [Hz]
+    y : np.ndarray [shape=(samples,)]
+        Recording, of any scale.
+    sr : int
+        [Hz] Sample rate.
     band : tuple of float, optional
-        [Hz] Lower and upper edge of the band to demodulate; then its envelope alone is looked at.
+        [Hz] Lower and upper edge of the band to demodulate; then its envelope alone is searched.
     speed : float, optional
         [Hz] of the shaft, where it is known.
     false_alarms : float
@@ -71,60 +70,60 @@ def characteristic_frequencies(
     -------
     list of Candidate
         Faults first, then by strength; empty where there is nothing but noise.
+
+    Examples
+    --------
+    >>> time = np.arange(64000) / 16000
+    >>> noise = np.random.default_rng(0).standard_normal(len(time))
+    >>> found = characteristic_frequencies(noise * (1 + np.cos(2 * np.pi * 25 * time)), 16000)
+    >>> round(found[0].frequency, 1)
+    25.0
     """
-    looked_at = views(waveform, sample_rate, band)
-    found: dict[bool, list[Family]] = {False: [], True: []}
-    for view in looked_at:
-        found[view.tonal] += families(
-            view.power, view.step, view.lowest, view.highest, false_alarms / len(looked_at), view.least, view.window
-        )
-    return classified(merged(found[False]), found[True], speed)
+    spectra = views(y, sr, band)
+    enveloped: list[HarmonicSeries] = []
+    tonal: list[HarmonicSeries] = []
+    for view in spectra:
+        # the stated share of false alarms is divided among the spectra
+        limits = view.step, view.lowest, view.highest, false_alarms / len(spectra), view.least, view.window
+        (tonal if view.tonal else enveloped).extend(harmonic_series(view.power, *limits))
+    return classify(merge_same(enveloped), tonal, speed)
 
 
-def frequency_table(waveform: np.ndarray, params: FrequenciesParams) -> np.ndarray:
-    """Compute the front end of those who read characteristic frequencies: one row a candidate, faults first.
+def views(y: np.ndarray, sr: int, band: tuple[float, float] | None = None) -> list[View]:
+    """Compute the spectra in which series are sought: of envelopes, and where no band is given of the sound itself.
 
     Parameters
     ----------
-    waveform : np.ndarray [shape=(samples,), dtype=float32]
-        At ``params.sample_rate``.
-    params : FrequenciesParams
+    y : np.ndarray [shape=(samples,)]
+    sr : int
+        [Hz] Sample rate.
+    band : tuple of float, optional
+        [Hz] The band to demodulate.
 
     Returns
     -------
-    np.ndarray [shape=(candidates, 6), dtype=float32]
-        Frequency [Hz], kind (1: fault, 2: speed, 3: unknown), number of harmonics, distance of side bands [Hz],
-        strength [nat], confidence; zeros where there are fewer candidates.
+    list of View
     """
-    rows = np.zeros((params.candidates, params.bands), np.float32)
-    found = characteristic_frequencies(waveform, params.sample_rate, false_alarms=params.false_alarms)
-    for row, c in zip(rows, found, strict=False):
-        row[:] = c.frequency, 1 + KINDS.index(c.kind), len(c.harmonics), c.side_bands, c.strength, c.confidence
-    return rows
-
-
-def views(waveform: np.ndarray, sample_rate: int, band: tuple[float, float] | None = None) -> list[View]:
-    """Compute the spectra in which families are looked for: of envelopes, and without a given band of the sound."""
-    signal = waveform.astype(np.float64) - np.mean(waveform, dtype=np.float64)
+    signal = y.astype(np.float64) - np.mean(y, dtype=np.float64)
     if band:
-        return [_enveloped("squared envelope of the band", signal, sample_rate, band)]
-    half = sample_rate / 2
+        return [_enveloped("squared envelope of the band", signal, sr, band)]
+    half = sr / 2
     whole = min(LOW_EDGE, half / 10), HIGH_EDGE * half
     predicted = autoregressive(signal, min(ORDER, len(signal) - 1))
     return [
-        _enveloped("squared envelope, cepstral pre-whitening", cepstral(signal), sample_rate, whole),
-        _enveloped("squared envelope, autoregressive pre-whitening", predicted, sample_rate, whole),
-        _sound(signal, sample_rate),
+        _enveloped("squared envelope, cepstral pre-whitening", cepstral(signal), sr, whole),
+        _enveloped("squared envelope, autoregressive pre-whitening", predicted, sr, whole),
+        _sound(signal, sr),
     ]
 
 
-def _enveloped(name: str, signal: np.ndarray, sample_rate: int, band: tuple[float, float]) -> View:
-    seconds, fastest = len(signal) / sample_rate, min(FASTEST, sample_rate / 16)
-    power = periodogram(squared_envelope(signal, sample_rate, *band), sample_rate, 2 * fastest)
+def _enveloped(name: str, signal: np.ndarray, sr: int, band: tuple[float, float]) -> View:
+    seconds, fastest = len(signal) / sr, min(FASTEST, sr / 16)
+    power = periodogram(squared_envelope(signal, sr, *band), sr, 2 * fastest)
     return View(name, False, power, 1 / seconds, max(SLOWEST, PERIODS / seconds), fastest, least=2, window=121)
 
 
-def _sound(signal: np.ndarray, sample_rate: int) -> View:
-    seconds, highest = len(signal) / sample_rate, min(HIGHEST_TONE, HIGH_EDGE * sample_rate / 2)
-    power, slowest = periodogram(signal, sample_rate, highest), max(SLOWEST_TONE, TONE_PERIODS / seconds)
+def _sound(signal: np.ndarray, sr: int) -> View:
+    seconds, highest = len(signal) / sr, min(HIGHEST_TONE, HIGH_EDGE * sr / 2)
+    power, slowest = periodogram(signal, sr, highest), max(SLOWEST_TONE, TONE_PERIODS / seconds)
     return View("sound", True, power, 1 / seconds, slowest, min(FASTEST_TONE, highest / 2), least=3, window=61)

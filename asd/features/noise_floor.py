@@ -1,19 +1,19 @@
-"""The noise floor of a power spectrum: what would be there without lines."""
+"""The noise floor of a power spectrum: its level without lines."""
 
 import numpy as np
 from scipy.ndimage import percentile_filter
 
 QUARTILE = -np.log(3 / 4)  # of the exponential distribution of unit mean, which a periodogram of noise has
-WIDENING = 0.04  # width of the window at high frequencies, relative to its place
-LEAST = 1e-15  # of a spectrum's largest power: what is less is the rounding of 32-bit samples
+WIDENING = 0.04  # width of the window at high frequencies, relative to its centre
+LEAST = 1e-15  # of a spectrum's largest power: less is the rounding of 32-bit samples
 
 
 def noise_floor(power: np.ndarray, cells: int) -> np.ndarray:
     """Estimate the mean power of the noise about each cell from lower quartiles of its neighbours.
 
-    The quartile is low since a dense family of lines may fill half of the cells; the geometric mean of those below
+    The quartile is low since a dense series of lines may fill half of the cells; the geometric mean of those below
     and above is right on slopes, too. The windows grow with frequency, as lines do that wander; near zero, where
-    spectra are steep, they are an octave, and what is left of the slope is taken in a second pass.
+    spectra are steep, they are an octave, and the rest of the slope is removed in a second pass.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ def _octaves(power: np.ndarray) -> np.ndarray:
 
 def _quartiles(power: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Give the lower quartile of each range of cells; many times faster than one by one."""
-    places = start[:, None] + np.arange((end - start).max())
-    ordered = np.sort(np.where(places < end[:, None], power[np.minimum(places, len(power) - 1)], np.inf), axis=1)
-    place, part = np.divmod(end - start - 1, 4)
+    cells = start[:, None] + np.arange((end - start).max())
+    ordered = np.sort(np.where(cells < end[:, None], power[np.minimum(cells, len(power) - 1)], np.inf), axis=1)
+    rank, part = np.divmod(end - start - 1, 4)
     low, high = (
-        np.take_along_axis(ordered, p[:, None], 1)[:, 0] for p in (place, np.minimum(place + 1, end - start - 1))
+        np.take_along_axis(ordered, p[:, None], 1)[:, 0] for p in (rank, np.minimum(rank + 1, end - start - 1))
     )
     quartile: np.ndarray = low + part / 4 * (high - low)
     return quartile

@@ -1,4 +1,4 @@
-"""Pre-whitening: take away what is predictable, or what is loud, so that weak impacts are heard as well."""
+"""Pre-whitening: take away what is predictable, or what is loud, so that weak impacts stand out."""
 
 import numpy as np
 from scipy import fft

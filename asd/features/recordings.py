@@ -1,11 +1,11 @@
-"""Recordings as people have them: audio files, and the MATLAB records of the MFPT data set."""
+"""Recordings of any kind: audio files, and the MATLAB records of the MFPT data set."""
 
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-from asd.base.errors import UserError
+from asd.core.errors import UserError
 from asd.datasets.audio import RecordingError, read
 
 LEAST_SECONDS = 1.0

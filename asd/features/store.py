@@ -1,12 +1,12 @@
 """The ragged feature store: all clips of a machine end to end in one array. Only this module knows the layout.
 
 ``<machine>.npy``
-    (rows, bands), the clips one after the other, memory-mapped on read.
+    (n_frames, n_features), the clips one after the other, memory-mapped on read.
 ``<machine>.csv``
-    clip_id, start, rows; sorted by clip_id. Written after the array: where it is, the machine is whole.
+    clip_id, start, n_frames; sorted by clip_id. Written after the array: where it is, the machine is whole.
 ``front_end.json``
-    The description: the front end's params, ``bands`` and ``rows_per_second`` (absent where a clip is one row), and
-    by machine what was fitted to it, if anything was.
+    The description, see :func:`asd.features.fitting.description_of`: the front end's block of params.yaml,
+    ``n_features`` and ``frames_per_second`` (absent where a clip is one row), and by machine what was fitted to it.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,26 +17,26 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from asd.base.artifacts import atomic, read_csv, read_json, write_csv, write_json
-from asd.base.errors import UserError
+from asd.core.artifacts import atomic, read_csv, read_json, write_csv, write_json
+from asd.core.errors import UserError
 
 DESCRIPTION = "front_end.json"
 DTYPES: dict[str, np.dtype] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}
 
 
 def describe(folder: Path | str, description: dict[str, Any]) -> None:
-    """Write a store's description, which makes a folder a store even if no clip is in it."""
+    """Write the description of a store ``folder``; it makes a folder a store even if no clip is in it."""
     write_json(Path(folder) / DESCRIPTION, description)
 
 
 def is_whole(folder: Path | str, machine: str) -> bool:
-    """Say whether all clips of a machine were written."""
+    """Tell whether all clips of a machine were written."""
     return (Path(folder) / f"{machine}.csv").is_file()
 
 
 @contextmanager
 def writer(
-    folder: Path | str, machine: str, bands: int, precision: str = "float32"
+    folder: Path | str, machine: str, n_features: int, precision: str = "float32"
 ) -> Iterator[Callable[[str, np.ndarray], None]]:
     """Write the clips of one machine as they come, in the memory of one clip.
 
@@ -45,7 +45,7 @@ def writer(
     folder : Path or str
         The store.
     machine : str
-    bands : int
+    n_features : int
         Width of every row.
     precision : str
         ``float32`` or ``float16``.
@@ -53,20 +53,20 @@ def writer(
     Yields
     ------
     callable
-        ``append(clip_id, rows)`` with rows of shape (rows, bands); clips in the order of their ids. If the block ends
-        with an error, nothing is left.
+        ``append(clip_id, rows)`` with rows of shape (n_frames, n_features); clips in the order of their
+        ids. If the block ends with an error, nothing is left.
     """
     folder = Path(folder)
     index: list[tuple[str, int, int]] = []
     dtype = DTYPES[precision]
     with atomic(folder / f"{machine}.npy") as file:
-        _write_header(file, 0, bands, dtype)
+        _write_header(file, 0, n_features, dtype)
         end = 0
 
         def append(clip_id: str, rows: np.ndarray) -> None:
             nonlocal end
-            if rows.ndim != 2 or rows.shape[1] != bands:
-                raise ValueError(f"clip {clip_id} has the shape {rows.shape}, not (rows, {bands})")
+            if rows.ndim != 2 or rows.shape[1] != n_features:
+                raise ValueError(f"clip {clip_id} has the shape {rows.shape}, not (n_frames, {n_features})")
             if index and clip_id <= index[-1][0]:
                 raise ValueError(f"clip {clip_id} comes after {index[-1][0]}: clips are written in the order of ids")
             file.write(np.ascontiguousarray(rows, dtype).data)
@@ -75,13 +75,13 @@ def writer(
 
         yield append
         file.seek(0)
-        _write_header(file, end, bands, dtype)
-    write_csv(folder / f"{machine}.csv", pd.DataFrame(index, columns=["clip_id", "start", "rows"]))
+        _write_header(file, end, n_features, dtype)
+    write_csv(folder / f"{machine}.csv", pd.DataFrame(index, columns=["clip_id", "start", "n_frames"]))
 
 
-def _write_header(file: IO[bytes], rows: int, bands: int, dtype: np.dtype) -> None:
-    """Write an .npy header, which numpy pads so that it takes the same space for any number of rows."""
-    header = {"descr": dtype.str, "fortran_order": False, "shape": (rows, bands)}
+def _write_header(file: IO[bytes], n_frames: int, n_features: int, dtype: np.dtype) -> None:
+    """Write an .npy header, which numpy pads so that it takes the same space for any number of frames."""
+    header = {"descr": dtype.str, "fortran_order": False, "shape": (n_frames, n_features)}
     np.lib.format.write_array_header_1_0(file, header)
 
 
@@ -96,8 +96,8 @@ class FeatureStore:
     Attributes
     ----------
     description : dict
-        Params of the front end, ``bands`` and ``rows_per_second``.
-    bands : int
+        The front end's block, ``n_features`` and ``frames_per_second``.
+    n_features : int
         Width of every row.
     machines : list of str
         Sorted.
@@ -115,46 +115,46 @@ class FeatureStore:
         if not (self.path / DESCRIPTION).is_file():
             raise UserError(f"{self.path} holds no features: run dvc repro")
         self.description: dict[str, Any] = read_json(self.path / DESCRIPTION)
-        self.bands: int = self.description["bands"]
+        self.n_features: int = self.description["n_features"]
         self.machines = sorted(table.stem for table in self.path.glob("*.csv"))
-        self._places: dict[str, tuple[str, int, int]] = {}
+        self._positions: dict[str, tuple[str, int, int]] = {}
         for machine in self.machines:
             index = read_csv(self.path / f"{machine}.csv", ("clip_id",))
-            for clip_id, start, rows in zip(index["clip_id"], index["start"], index["rows"], strict=True):
-                self._places[clip_id] = machine, int(start), int(rows)
-        self.clip_ids = sorted(self._places)
+            for clip_id, start, n_frames in zip(index["clip_id"], index["start"], index["n_frames"], strict=True):
+                self._positions[clip_id] = machine, int(start), int(n_frames)
+        self.clip_ids = sorted(self._positions)
         self._arrays: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._positions)
 
     def __contains__(self, clip_id: object) -> bool:
-        return clip_id in self._places
+        return clip_id in self._positions
 
     def __getitem__(self, clip_id: str) -> np.ndarray:
-        """Map one clip into memory: (rows, bands) float32, read-only; a float16 store is widened."""
-        machine, start, rows = self._place(clip_id)
+        """Map one clip into memory: (n_frames, n_features) float32, read-only; a float16 store is widened."""
+        machine, start, n_frames = self._position(clip_id)
         if machine not in self._arrays:
             self._arrays[machine] = np.load(self.path / f"{machine}.npy", mmap_mode="r", allow_pickle=False)
-        return self._arrays[machine][start : start + rows].astype(np.float32, copy=False)
+        return self._arrays[machine][start : start + n_frames].astype(np.float32, copy=False)
 
-    def rows(self, clip_id: str) -> int:
-        """Count the rows of one clip."""
-        return self._place(clip_id)[2]
+    def n_frames(self, clip_id: str) -> int:
+        """Count the frames of one clip."""
+        return self._position(clip_id)[2]
 
     def normalised(self, rows: np.ndarray) -> np.ndarray:
-        """Apply the description's ``mean`` and ``deviation``, if it has them: (rows - mean) / (2 deviation)."""
+        """Apply the description's ``mean`` and ``std``, if it has them: (rows - mean) / (2 std)."""
         if "mean" not in self.description:
             return rows
-        mean, deviation = (np.float32(self.description[key]) for key in ("mean", "deviation"))
-        return (rows - mean) / (2 * deviation)
+        mean, std = (np.float32(self.description[key]) for key in ("mean", "std"))
+        return (rows - mean) / (2 * std)
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel to another process without the arrays, which are mapped there again."""
         return {**self.__dict__, "_arrays": {}}
 
-    def _place(self, clip_id: str) -> tuple[str, int, int]:
+    def _position(self, clip_id: str) -> tuple[str, int, int]:
         try:
-            return self._places[clip_id]
+            return self._positions[clip_id]
         except KeyError:
             raise UserError(f"clip {clip_id} is not in {self.path}: run dvc repro") from None

@@ -1,39 +1,38 @@
-"""Which method a machine gets, or which product of two, by evidence that needs no label."""
+"""Choose the labeller of a machine, or the product of two, by evidence that needs no label."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from asd.pseudo_labels.evidence import agreement, resamples, returning, stability
-from asd.pseudo_labels.methods import Grouping
-from asd.pseudo_labels.params import Auto
+from asd.pseudo_labels.evidence import agreement, clip_stability, resamples, stability
+from asd.pseudo_labels.grouping import Grouping
+from asd.pseudo_labels.params import SOURCES, AutoParams
 from asd.pseudo_labels.trees import by_size
 
-ACOUSTIC = ("spectrum", "hierarchical")  # may be crossed with the states of the frequency
-SOURCES = ("frequency", *ACOUSTIC)  # that hear a clip differently
-LEAST, SHARE = 3, 0.04  # clips of a cell of a product: number, share of all
+ACOUSTIC = SOURCES[1:]  # may be crossed with the states of the frequency
+LEAST, FRACTION = 3, 0.04  # clips of a cell of a product: number, fraction of all
 
 
 class Evidence(NamedTuple):
-    """What can be said of every method without labels.
+    """Evidence for every labeller, without labels.
 
     Attributes
     ----------
-    turns, again : list of np.ndarray; dict of str to list of np.ndarray
-        The subsets that were grouped anew, and their groups by method.
+    subsets, regrouped : list of np.ndarray; dict of str to list of np.ndarray
+        Rows of the subsets that were grouped anew, and their groups by labeller.
     stability : dict of str to float
     agreement : dict of str to dict of str to float
         Adjusted mutual information of each pair.
     """
 
-    turns: list[np.ndarray]
-    again: dict[str, list[np.ndarray]]
+    subsets: list[np.ndarray]
+    regrouped: dict[str, list[np.ndarray]]
     stability: dict[str, float]
     agreement: dict[str, dict[str, float]]
 
 
 class Choice(NamedTuple):
-    """What ``auto`` makes of a machine: the methods whose product it takes, and the product.
+    """Labels of a machine: the labellers whose product they are, and the product.
 
     Attributes
     ----------
@@ -50,67 +49,81 @@ class Choice(NamedTuple):
     stability: float
 
 
-def evidence(found: dict[str, Grouping], domain: np.ndarray) -> Evidence:
-    """Group subsets of the clips anew by every method, and compare.
+def evidence(groupings: dict[str, Grouping], domain: np.ndarray) -> Evidence:
+    """Group subsets of the clips anew by every labeller, and compare.
 
-    Agreement is that on source clips: that target clips are groups of their own is agreed upon beforehand.
+    Agreement is that on source clips: target clips are groups of their own by construction.
+
+    Parameters
+    ----------
+    groupings : dict of str to Grouping
+        Of every labeller.
+    domain : np.ndarray [shape=(clips,)] of str
     """
-    groups = {name: own.groups for name, own in found.items()}
-    turns = resamples(len(next(iter(groups.values()))))
-    again = {name: [own.again(some) for some in turns] for name, own in found.items()}
-    stable = {name: stability(groups[name], turns, again[name]) for name in found}
+    groups = {name: own.groups for name, own in groupings.items()}
+    subsets = resamples(len(next(iter(groups.values()))))
+    regrouped = {name: [own.regroup(rows) for rows in subsets] for name, own in groupings.items()}
+    stable = {name: stability(groups[name], subsets, regrouped[name]) for name in groupings}
     source = domain != "target"
     compared = {name: by_size(own[source]) for name, own in groups.items()} if source.any() else groups
-    return Evidence(turns, again, stable, agreement(compared))
+    return Evidence(subsets, regrouped, stable, agreement(compared))
 
 
-def auto(found: dict[str, Grouping], known: Evidence, params: Auto) -> Choice:
-    """Choose the method, or the product of two, for one machine.
+def auto(groupings: dict[str, Grouping], known: Evidence, params: AutoParams) -> Choice:
+    """Choose the labeller, or the product of two, for one machine.
 
-    States that the frequency tells and groups that sound alike are different things - a speed and a product - so that
-    their product is taken where both come back and the product does. Of the acoustic methods that one is taken which
-    is the more stable and agrees the more with the others. Distance and room come back as well as any attribute:
+    States by frequency and groups of similar sound are different things - a speed and a product - so that their
+    product is taken where both are stable and the product is. Of the acoustic labellers that one is taken which
+    is the more stable and agrees the more with the others. Distance and room are as stable as any attribute:
     the spectra's fine structure is free of them, embeddings are not, and count only where another source agrees. Ours;
     the papers choose by hand.
 
     Parameters
     ----------
-    found : dict of str to Grouping
-        Of every method.
+    groupings : dict of str to Grouping
+        Of every labeller.
     known : Evidence
-    params : Auto
+    params : AutoParams
 
     Returns
     -------
     Choice
     """
-    agrees = max(agreements(known, "hierarchical")) >= params.agrees
+    agrees = max(agreements(known, "hierarchical")) >= params.min_agreement
     acoustic = max(ACOUSTIC if agrees else ACOUSTIC[:1], key=lambda name: weight(known, name))
-    names = [name for name in ("frequency", acoustic) if known.stability[name] >= params.stable]
+    names = [name for name in ("frequency", acoustic) if known.stability[name] >= params.min_stability]
     if len(names) == 2:
-        both = taken(found, known, ("frequency", acoustic))
-        if both.stability >= params.stable:
+        both = choice_of(groupings, known, ("frequency", acoustic))
+        if both.stability >= params.min_stability:
             return both
-    return taken(found, known, (max(names or SOURCES, key=lambda name: weight(known, name)),))
+    return choice_of(groupings, known, (max(names or SOURCES, key=lambda name: weight(known, name)),))
 
 
 def agreements(known: Evidence, name: str) -> list[float]:
-    """Give a method's agreement with each of the other sources."""
+    """Give a labeller's agreement with each of the other sources."""
     return [known.agreement[name][other] for other in SOURCES if other != name]
 
 
 def weight(known: Evidence, name: str) -> float:
-    """Weigh the evidence for a method: stability plus mean agreement with the other sources."""
+    """Weigh the evidence for a labeller: stability plus mean agreement with the other sources."""
     return known.stability[name] + float(np.mean(agreements(known, name)))
 
 
-def taken(found: dict[str, Grouping], known: Evidence, methods: tuple[str, ...]) -> Choice:
-    """Make one method's grouping, or the product of two, with its confidence."""
-    groups = product([found[name].groups for name in methods])
-    again = [product([known.again[name][turn] for name in methods]) for turn in range(len(known.turns))]
-    sure = np.min([found[name].weight for name in methods], axis=0)
-    confidence = sure * returning(groups, known.turns, again)
-    return Choice(methods, groups, confidence, stability(groups, known.turns, again))
+def choice_of(groupings: dict[str, Grouping], known: Evidence, names: tuple[str, ...]) -> Choice:
+    """Make labels of one labeller, or of the product of two.
+
+    Parameters
+    ----------
+    groupings : dict of str to Grouping
+    known : Evidence
+    names : tuple of str
+        One or two labellers.
+    """
+    groups = product([groupings[name].groups for name in names])
+    regrouped = [product(list(parts)) for parts in zip(*(known.regrouped[name] for name in names), strict=True)]
+    sure = np.min([groupings[name].weight for name in names], axis=0)  # (clips,)
+    confidence = sure * clip_stability(groups, known.subsets, regrouped)
+    return Choice(names, groups, confidence, stability(groups, known.subsets, regrouped))
 
 
 def product(factors: list[np.ndarray]) -> np.ndarray:
@@ -131,7 +144,7 @@ def product(factors: list[np.ndarray]) -> np.ndarray:
     if not others:
         return first
     second = others[0].copy()
-    least = max(LEAST, SHARE * len(first))
+    least = max(LEAST, FRACTION * len(first))
     for group in np.unique(first):
         count = np.bincount(second[first == group])
         small = (first == group) & (count[np.minimum(second, len(count) - 1)] < least)

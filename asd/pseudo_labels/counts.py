@@ -1,4 +1,4 @@
-"""How many groups there are, without labels: five rules over one merge tree."""
+"""Rules for the number of groups, without labels, over a merge tree: candidates of ``n_clusters_rule`` by name."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,9 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist, squareform
 
-from asd.base.compute import rng
+from asd.core.compute import rng
 from asd.pseudo_labels.evidence import resamples, stability
-from asd.pseudo_labels.mixture import bic
+from asd.pseudo_labels.labellers.gmm import bic
 from asd.pseudo_labels.spaces import principal
 from asd.pseudo_labels.trees import Merged, merged
 
@@ -68,9 +68,11 @@ def _gap_statistic(clips: Merged, numbers: np.ndarray) -> int:
     x = principal(clips.x, clips.x.shape[1])
     draws = [rng("gap statistic", i).uniform(x.min(axis=0), x.max(axis=0), x.shape) for i in range(REFERENCES)]
     references = [merged(draw, clips.linkage) for draw in draws]
-    own = np.log([within(x, groups) for groups in clips.cuts(numbers)])
-    other = np.log([[within(r.x, groups) for groups in r.cuts(numbers)] for r in references])
-    gap, error = other.mean(axis=0) - own, other.std(axis=0) * np.sqrt(1 + 1 / REFERENCES)
+    spread = np.log([within(x, groups) for groups in clips.cuts(numbers)])  # (numbers,)
+    expected = np.log(
+        [[within(r.x, groups) for groups in r.cuts(numbers)] for r in references]
+    )  # (references, numbers)
+    gap, error = expected.mean(axis=0) - spread, expected.std(axis=0) * np.sqrt(1 + 1 / REFERENCES)
     enough = np.append(gap[:-1] >= gap[1:] - error[1:], True)
     return int(numbers[np.argmax(enough)])
 
@@ -88,18 +90,20 @@ def _bic(clips: Merged, numbers: np.ndarray) -> int:
 
 
 def _stability(clips: Merged, numbers: np.ndarray) -> int:
-    """Largest number of the groups that come back best from other clips."""
-    found = stabilities(clips, numbers)
-    return int(numbers[np.flatnonzero(found >= found.max() - TIE)[-1]])
+    """Largest number of groups among the most stable."""
+    stable = stabilities(clips, numbers)
+    return int(numbers[np.flatnonzero(stable >= stable.max() - TIE)[-1]])
 
 
 def stabilities(clips: Merged, numbers: np.ndarray) -> np.ndarray:
     """Measure the :func:`asd.pseudo_labels.evidence.stability` of each number of groups."""
-    distances, turns = squareform(pdist(clips.x)), resamples(len(clips.x))
-    trees = [linkage(squareform(distances[np.ix_(some, some)]), clips.linkage) for some in turns]
-    again = [Merged(clips.x[some], tree, clips.linkage).cuts(numbers) for some, tree in zip(turns, trees, strict=True)]
-    own = zip(clips.cuts(numbers), *again, strict=True)
-    return np.array([stability(groups, turns, found) for groups, *found in own])
+    distances, subsets = squareform(pdist(clips.x)), resamples(len(clips.x))
+    regrouped = []  # of each subset its groups, for each number
+    for rows in subsets:
+        tree = linkage(squareform(distances[np.ix_(rows, rows)]), clips.linkage)
+        regrouped.append(Merged(clips.x[rows], tree, clips.linkage).cuts(numbers))
+    cuts = zip(clips.cuts(numbers), *regrouped, strict=True)
+    return np.array([stability(groups, subsets, others) for groups, *others in cuts])
 
 
 RULES: dict[str, Callable[[Merged, np.ndarray], int]] = {

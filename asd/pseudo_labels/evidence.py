@@ -1,13 +1,13 @@
-"""What can be said of a grouping without labels: whether it comes back, clip by clip, and what else agrees with it."""
+"""Evidence for a grouping without labels: whether it is stable, clip by clip, and which others agree with it."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from asd.base.compute import rng
+from asd.core.compute import rng
 
 RESAMPLES = 10
-KEPT = 0.8  # share of the clips in a resample
+KEPT = 0.8  # fraction of the clips in a resample
 
 
 def resamples(clips: int) -> list[np.ndarray]:
@@ -16,16 +16,16 @@ def resamples(clips: int) -> list[np.ndarray]:
     return [np.sort(rng("resample", turn).permutation(clips)[:kept]) for turn in range(RESAMPLES)]
 
 
-def stability(groups: np.ndarray, turns: Sequence[np.ndarray], again: Sequence[np.ndarray]) -> float:
-    """Measure how far groups come back when only some of the clips are grouped.
+def stability(groups: np.ndarray, subsets: Sequence[np.ndarray], regrouped: Sequence[np.ndarray]) -> float:
+    """Measure how stable groups are when only some of the clips are grouped.
 
     Parameters
     ----------
     groups : np.ndarray [shape=(clips,)], int
         Of all clips.
-    turns : sequence of np.ndarray
-        Places of the clips of each subset.
-    again : sequence of np.ndarray
+    subsets : sequence of np.ndarray
+        Rows of the clips of each subset.
+    regrouped : sequence of np.ndarray
         Groups of each subset.
 
     Returns
@@ -42,11 +42,13 @@ def stability(groups: np.ndarray, turns: Sequence[np.ndarray], again: Sequence[n
 
     if len(np.unique(groups)) < 2:
         return 0.0
-    return float(np.mean([adjusted_rand_score(groups[some], found) for some, found in zip(turns, again, strict=True)]))
+    return float(
+        np.mean([adjusted_rand_score(groups[rows], others) for rows, others in zip(subsets, regrouped, strict=True)])
+    )
 
 
-def returning(groups: np.ndarray, turns: Sequence[np.ndarray], again: Sequence[np.ndarray]) -> np.ndarray:
-    """Measure how far the group of each clip comes back; see :func:`stability`.
+def clip_stability(groups: np.ndarray, subsets: Sequence[np.ndarray], regrouped: Sequence[np.ndarray]) -> np.ndarray:
+    """Measure how stable the group of each clip is; see :func:`stability`.
 
     Returns
     -------
@@ -55,17 +57,17 @@ def returning(groups: np.ndarray, turns: Sequence[np.ndarray], again: Sequence[n
         0 to 1.
     """
     total, count = np.zeros(len(groups)), np.zeros(len(groups))
-    for some, found in zip(turns, again, strict=True):
-        both = np.zeros((groups.max() + 1, found.max() + 1))
-        np.add.at(both, (groups[some], found), 1)
+    for rows, others in zip(subsets, regrouped, strict=True):
+        both = np.zeros((groups.max() + 1, others.max() + 1))
+        np.add.at(both, (groups[rows], others), 1)
         either = both.sum(axis=1)[:, None] + both.sum(axis=0) - both
-        total[some] += (both / np.maximum(either, 1))[groups[some], found]
-        count[some] += 1
+        total[rows] += (both / np.maximum(either, 1))[groups[rows], others]
+        count[rows] += 1
     return np.where(count > 0, total / np.maximum(count, 1), 0.0)
 
 
 def agreement(groupings: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    """Compare methods with each other: adjusted mutual information of each pair, 0 where either has one group."""
+    """Compare labellers with each other: adjusted mutual information of each pair, 0 where either has one group."""
     from sklearn.metrics import adjusted_mutual_info_score
 
     return {

@@ -1,18 +1,18 @@
-"""What the report draws of the groups: merge trees, frequencies, a map of the embeddings."""
+"""Tables for the report's figures of groups: merge trees, frequencies, a map of the embeddings."""
 
 import numpy as np
 import pandas as pd
 
 from asd.pseudo_labels.auto import Choice
-from asd.pseudo_labels.lines import WIDTH
-from asd.pseudo_labels.methods import Grouping
+from asd.pseudo_labels.grouping import Grouping
+from asd.pseudo_labels.labellers.frequency import WIDTH
 from asd.pseudo_labels.spaces import space
 
 TREES = ("machine", "section", "method", "domain", "groups", "step", "left", "right", "height", "clips")
 DIGITS = 4
 
 
-def tree_table(rows: pd.DataFrame, found: dict[str, Grouping]) -> pd.DataFrame:
+def tree_table(rows: pd.DataFrame, groupings: dict[str, Grouping]) -> pd.DataFrame:
     """Tabulate the whole merge trees of one machine.
 
     Returns
@@ -23,10 +23,10 @@ def tree_table(rows: pd.DataFrame, found: dict[str, Grouping]) -> pd.DataFrame:
     """
     machine, section = rows[["machine", "section"]].iloc[0]
     lines = []
-    for method, own in found.items():
-        for domain, (places, merged) in own.trees.items():
-            names = [*rows["clip_id"].iloc[places], *range(len(merged.tree))]
-            groups = len(np.unique(own.groups[places]))
+    for method, own in groupings.items():
+        for domain, (members, merged) in own.trees.items():
+            names = [*rows["clip_id"].iloc[members], *range(len(merged.tree))]
+            groups = len(np.unique(own.groups[members]))
             for step, (left, right, height, count) in enumerate(merged.tree):
                 pair = names[int(left)], names[int(right)]
                 lines.append((machine, section, method, domain, groups, step, *pair, height, int(count)))
@@ -52,26 +52,26 @@ def clip_table(rows: pd.DataFrame, choice: Choice, embeddings: np.ndarray) -> pd
     )
 
 
-def family_table(rows: pd.DataFrame, frequency: np.ndarray, found: Grouping) -> pd.DataFrame:
-    """Tabulate the families of lines of one machine.
+def series_table(rows: pd.DataFrame, frequency: np.ndarray, grouping: Grouping) -> pd.DataFrame:
+    """Tabulate the harmonic series of one machine.
 
     Parameters
     ----------
     rows : pd.DataFrame
-    frequency : np.ndarray [shape=(clips, families)]
+    frequency : np.ndarray [shape=(clips, series)]
         [Hz], 0 where there are fewer.
-    found : Grouping
+    grouping : Grouping
         By frequency.
 
     Returns
     -------
     pd.DataFrame
-        ``clip_id, machine, section, frequency`` [Hz], ``state``: the number of the group that this family tells, -1
-        where it tells none.
+        ``clip_id, machine, section, frequency`` [Hz], ``state``: the number of the group that has this frequency, -1
+        where none has.
     """
-    clip, place = np.nonzero(frequency > 0)
-    hertz = frequency[clip, place].astype(np.float64)
-    own = np.array([found.lines.get(int(group), np.nan) for group in found.groups[clip]])
-    tells = np.abs(np.log(hertz / own)) <= WIDTH
+    clip, series = np.nonzero(frequency > 0)
+    hertz = frequency[clip, series].astype(np.float64)
+    of_group = np.array([grouping.lines.get(int(group), np.nan) for group in grouping.groups[clip]])
+    tells = np.abs(np.log(hertz / of_group)) <= WIDTH
     names = rows[["clip_id", "machine", "section"]].iloc[clip].reset_index(drop=True)
-    return names.assign(frequency=hertz.round(DIGITS), state=np.where(tells, found.groups[clip], -1))
+    return names.assign(frequency=hertz.round(DIGITS), state=np.where(tells, grouping.groups[clip], -1))

@@ -1,72 +1,77 @@
-"""The section ``pseudo_label`` of params.yaml."""
+"""The section ``pseudo_label`` of params.yaml: one block a labeller, and how ``auto`` chooses among them."""
 
-from typing import Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, ModelWrapValidatorHandler, create_model, model_validator
 
-from asd.base.section import Section
+from asd.core.registry import Registry
+from asd.core.section import Section
 
-Linkage = Literal["ward", "average", "complete"]
-Rule = Literal["gap", "silhouette", "gap_statistic", "bic", "stability"]
-
-
-class Agglomerative(Section):
-    """Agglomerative clustering of what clips are described by."""
-
-    linkage: Linkage = "ward"
-    normalise: bool = Field(True, description="to length 1")
-    components: int = Field(10, ge=0, description="principal components, 0: all dimensions")
-    count: Rule = Field("gap_statistic", description="how the number of groups is chosen")
-    target: Literal["join", "apart"] = Field("apart", description="target clips: to the nearest group, or groups apart")
+if TYPE_CHECKING:
+    from asd.pseudo_labels.grouping import Clips, Grouping
 
 
-class Spectrum(Agglomerative):
-    """The same of the fine structure of spectra."""
+class Labeller(Section):
+    """Base class of labellers, one file each in ``asd/pseudo_labels/labellers/``: options, and how clips are grouped.
 
-    features: str
-    smooth: FiniteFloat = Field(3.0, ge=0, description="[bands] what is broader is no machine's, 0: keep all")
+    Its block of params.yaml has its name; without a block it labels nothing.
+    """
 
+    def group(self, clips: "Clips", low: int, high: int) -> "Grouping":
+        """Group the clips of one machine.
 
-class Frequency(Section):
-    """Groups of characteristic frequencies that exclude each other."""
-
-    features: str
-
-
-class Mixture(Section):
-    """Gaussian mixture, number of components by the Bayesian information criterion."""
-
-    components: int = Field(8, ge=1, description="principal components")
-
-
-class Density(Section):
-    """HDBSCAN."""
-
-    components: int = Field(8, ge=1, description="principal components")
-    share: FiniteFloat = Field(0.04, gt=0, lt=1, description="of the clips that make a group at least")
+        Parameters
+        ----------
+        clips : Clips
+        low, high : int
+            Least and largest number of groups, where the labeller chooses one.
+        """
+        raise NotImplementedError
 
 
-class Auto(Section):
-    """Which method, or product of methods, a machine gets."""
+LABELLERS: Registry[type[Labeller]] = Registry("asd.pseudo_labels.labellers")
+SOURCES = ("frequency", "spectrum", "hierarchical")  # labellers among which ``auto`` chooses
 
-    stable: FiniteFloat = Field(0.6, ge=0, le=1, description="least stability of a factor of a product")
-    agrees: FiniteFloat = Field(0.2, ge=0, le=1, description="least agreement of embeddings with another source")
+
+class AutoParams(Section):
+    """Evidence that ``auto`` asks for; see :mod:`asd.pseudo_labels.auto`."""
+
+    min_stability: FiniteFloat = Field(0.6, ge=0, le=1, description="[adjusted Rand index] of a factor of a product")
+    min_agreement: FiniteFloat = Field(0.2, ge=0, le=1, description="[AMI] of embeddings with another source")
 
 
 class PseudoLabelParams(Section):
-    """How clips without attributes are grouped."""
+    """How clips without attributes are grouped; besides these keys there is a block for each labeller."""
 
     min_groups: int = Field(2, ge=2)
     max_groups: int = Field(20, ge=2)
-    hierarchical: Agglomerative
-    spectrum: Spectrum
-    frequency: Frequency
-    gmm: Mixture
-    hdbscan: Density
-    auto: Auto
+    auto: AutoParams
+
+    def labellers(self) -> dict[str, Any]:
+        """Give the labellers that have a block, each a :class:`Labeller` with options of its own."""
+        blocks = {name: getattr(self, name, None) for name in LABELLERS}
+        return {name: block for name, block in blocks.items() if block is not None}
+
+    def features(self) -> dict[str, str]:
+        """Give the front ends that labellers read, by labeller."""
+        return {name: own.features for name, own in self.labellers().items() if hasattr(own, "features")}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_labellers(cls, block: Any, handler: ModelWrapValidatorHandler["PseudoLabelParams"]) -> Any:
+        """Check the blocks of the labellers, too, which are imported when asked."""
+        return with_labellers().model_validate(block) if cls is PseudoLabelParams else handler(block)
 
     @model_validator(mode="after")
     def _ordered(self) -> "PseudoLabelParams":
         if self.max_groups < self.min_groups:
             raise ValueError(f"max_groups is {self.max_groups}: at least min_groups, {self.min_groups}")
         return self
+
+
+@cache
+def with_labellers() -> type[PseudoLabelParams]:
+    """Make the section's type with a key for each labeller."""
+    blocks: Any = {name: (kind, ...) if name in SOURCES else (kind | None, None) for name, kind in LABELLERS.items()}
+    return create_model("PseudoLabelParams", __base__=PseudoLabelParams, **blocks)

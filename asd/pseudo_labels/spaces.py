@@ -1,4 +1,4 @@
-"""What distances between clips are measured in: embeddings or spectra, made comparable."""
+"""Embeddings and spectra, prepared for distances between clips."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 TINY = 1e-12
-LOUD = 0.9  # quantile over time beside the mean: what sounds now and then
+LOUD = 0.9  # quantile over time beside the mean: sounds that come now and then
 
 
 def space(embeddings: np.ndarray, normalise: bool = True, components: int = 0) -> np.ndarray:
@@ -51,12 +51,13 @@ def principal(x: np.ndarray, components: int) -> np.ndarray:
 def spectra(clips: Sequence[np.ndarray], smooth: float) -> np.ndarray:
     """Describe clips by the fine structure of their spectra.
 
-    Mean over time and 90 % quantile above it of each band, less the same smoothed over frequency: what distance,
-    room and the microphone's place colour is broad and goes, lines and resonances of the machine are narrow and stay.
+    Mean over time and 90 % quantile above it of each band, less the same smoothed over frequency: distance,
+    room and the microphone's position change broad structure, which goes; lines and resonances of the machine are
+    narrow and stay.
 
     Parameters
     ----------
-    clips : sequence of np.ndarray [shape=(rows, bands)]
+    clips : sequence of np.ndarray [shape=(frames, bands)]
         Log spectra.
     smooth : float
         [bands] Standard deviation of the Gaussian that smooths, 0: subtract nothing.

@@ -1,13 +1,12 @@
-"""Merge trees: what agglomerative clustering makes, and what a cut of it gives."""
+"""Merge trees of agglomerative clustering, and their cuts."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
-from asd.pseudo_labels.params import Linkage
-
+Linkage = Literal["ward", "average", "complete"]
 ALIKE = 1e-9  # of the largest value: distances below are rounding
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-HEADLINES = {"official": "Official score", "score_one_domain": "Score (one domain)"}
+SCORES = {"official": "Official score", "score_one_domain": "Score (one domain)"}
 RANKED = {"auc_source": "AUC source", "auc_target": "AUC target", "auc": "AUC", "pauc": "pAUC"}
 BESIDE = {
     "auc_source_within": "AUC within source",
@@ -19,7 +19,7 @@ BESIDE = {
     "f1_ev": "F1-EV",
 }
 WORST = 10  # attribute values shown of a system
-YARDSTICK = "autoencoder"
+BASELINE = "autoencoder"
 NONE = "-"
 
 
@@ -32,26 +32,48 @@ class Table:
     best: int = -1
 
 
-def headline_of(metrics: dict[str, Any], systems: list[str]) -> str | None:
-    """Find which headline the systems have; None where nothing is labelled."""
-    return next((name for name in HEADLINES for system in systems if name in metrics[system]), None)
+def score_key(metrics: dict[str, Any], systems: list[str]) -> str | None:
+    """Name the score that the systems have: official, or that of one domain; None where nothing is labelled.
+
+    Parameters
+    ----------
+    metrics : dict
+        Content of ``metrics/evaluate.json``.
+    systems : list of str
+
+    Returns
+    -------
+    str, optional
+    """
+    return next((name for name in SCORES for system in systems if name in metrics[system]), None)
 
 
 def results(metrics: dict[str, Any], systems: list[str]) -> Table | None:
-    """Tabulate systems, best first, with intervals and the difference to the yardstick; None without labels."""
-    headline = headline_of(metrics, systems)
-    if headline is None:
+    """Tabulate systems, best first, with intervals and the difference to the baseline; None without labels.
+
+    Parameters
+    ----------
+    metrics : dict
+        Content of ``metrics/evaluate.json``.
+    systems : list of str
+
+    Returns
+    -------
+    Table, optional
+    """
+    score = score_key(metrics, systems)
+    if score is None:
         return None
-    ordered = sorted(systems, key=lambda system: -metrics[system].get(headline, 0.0))
+    ordered = sorted(systems, key=lambda system: -metrics[system].get(score, 0.0))
     columns, beside = (
         {key: name for key, name in names.items() if any(key in metrics[s] for s in systems)}
         for names in (RANKED, BESIDE)
     )
-    header = ["System", HEADLINES[headline], "Interval", "Seeds", *columns.values(), f"Against {YARDSTICK}"]
+    header = ["System", SCORES[score], "Interval", "Seeds", *columns.values(), f"Against {BASELINE}"]
     rows = []
-    for own in (metrics[system] for system in ordered):
-        before = [number(own.get(headline)), interval(own, headline), seeds(own)]
-        rows.append([*before, *_numbers(own, columns), difference(own), *_numbers(own, beside)])
+    for figures in (metrics[system] for system in ordered):
+        before = [number(figures.get(score)), interval(figures, score), seeds(figures)]
+        rows.append([*before, *_numbers(figures, columns), difference(figures), *_numbers(figures, beside)])
     named = [[system, *row] for system, row in zip(ordered, rows, strict=True)]
     return Table([*header, *beside.values()], named, best=0)
 
@@ -66,7 +88,21 @@ def number(value: float | None) -> str:
 
 
 def interval(figures: dict[str, Any], name: str, sign: str = "") -> str:
-    """Write an interval: ``61.8 to 64.6``."""
+    """Write an interval: ``61.8 to 64.6``.
+
+    Parameters
+    ----------
+    figures : dict
+        One system's.
+    name : str
+        Of the score or difference.
+    sign : str
+        ``+`` writes plus signs.
+
+    Returns
+    -------
+    str
+    """
     if f"{name}_low" not in figures:
         return NONE
     return f"{figures[f'{name}_low']:{sign}.1f} to {figures[f'{name}_high']:{sign}.1f}"
@@ -78,8 +114,8 @@ def seeds(figures: dict[str, Any]) -> str:
 
 
 def difference(figures: dict[str, Any]) -> str:
-    """Write the paired difference to the yardstick and whether the test clips resolve it."""
-    key = f"vs_{YARDSTICK}"
+    """Write the paired difference to the baseline and whether the test clips resolve it."""
+    key = f"vs_{BASELINE}"
     if key not in figures:
         return NONE
     text = f"{figures[key]:+.2f} ({interval(figures, key, '+')})"
@@ -87,7 +123,18 @@ def difference(figures: dict[str, Any]) -> str:
 
 
 def section_title(machine: str, section: str, several: bool) -> str:
-    """Name a machine, with its section where it has several."""
+    """Name a machine, with its section where it has several.
+
+    Parameters
+    ----------
+    machine, section : str
+    several : bool
+        Whether any machine has several sections.
+
+    Returns
+    -------
+    str
+    """
     return f"{machine} {section}" if several else machine
 
 
@@ -97,7 +144,18 @@ def several_sections(machines: pd.DataFrame) -> bool:
 
 
 def by_machine(machines: pd.DataFrame, systems: list[str]) -> Table | None:
-    """Tabulate every section's score by system; None without labels."""
+    """Tabulate every section's score by system; None without labels.
+
+    Parameters
+    ----------
+    machines : pd.DataFrame
+        Content of ``data/evaluation/machines.csv``.
+    systems : list of str
+
+    Returns
+    -------
+    Table, optional
+    """
     if machines["score"].isna().all():
         return None
     several = several_sections(machines)
@@ -110,33 +168,44 @@ def by_machine(machines: pd.DataFrame, systems: list[str]) -> Table | None:
 
 
 def machine_rows(machines: pd.DataFrame, system: str) -> Table:
-    """Tabulate one system's figures by machine: what there is of them."""
-    own, several = machines[machines["system"] == system], several_sections(machines)
+    """Tabulate one system's figures by machine: what there is of them.
+
+    Parameters
+    ----------
+    machines : pd.DataFrame
+        Content of ``data/evaluation/machines.csv``.
+    system : str
+
+    Returns
+    -------
+    Table
+    """
+    of_system, several = machines[machines["system"] == system], several_sections(machines)
     names = {"score": "Score"} | RANKED | BESIDE
-    shown = {key: name for key, name in names.items() if own[key].notna().any()}
+    shown = {key: name for key, name in names.items() if of_system[key].notna().any()}
     rows = [
         [
             section_title(row["machine"], row["section"], several),
             f"{row['normal']} + {row['anomalous']}",
             *(number(row[key]) for key in shown),
         ]
-        for row in own.to_dict("records")
+        for row in of_system.to_dict("records")
     ]
     return Table(["Machine", "Normal + anomalous", *shown.values()], rows)
 
 
 def attributes(table: pd.DataFrame, system: str, several: bool) -> Table | None:
-    """Tabulate the attribute values whose normal clips a system tells worst from anomalies; None where none is known.
+    """Tabulate the attribute values whose normal clips a system separates worst from anomalies; None without any.
 
     Parameters
     ----------
     table : pd.DataFrame
-        Of :func:`asd.evaluation.attributes.attribute_table`.
+        Of :func:`asd.evaluation.by_attribute.attribute_table`.
     system : str
     several : bool
         Whether any machine has several sections.
     """
-    own = table[(table["system"] == system) & table["auc"].notna()].sort_values("auc", kind="stable")
+    worst = table[(table["system"] == system) & table["auc"].notna()].sort_values("auc", kind="stable")
     rows = [
         [
             section_title(row["machine"], row["section"], several),
@@ -145,32 +214,57 @@ def attributes(table: pd.DataFrame, system: str, several: bool) -> Table | None:
             f"{row['normal']} + {row['anomalous']}",
             *(number(row[key]) for key in ("auc", "auc_within", "false_alarm_rate", "recall")),
         ]
-        for row in own.head(WORST).to_dict("records")
+        for row in worst.head(WORST).to_dict("records")
     ]
-    figures = ["AUC", "AUC within the value", "False alarms", "Anomalies found"]
+    figures = ["AUC", "AUC within the value", "False alarms", "Anomalies detected"]
     return Table(["Machine", "Attribute", "Domain", "Normal + anomalous", *figures], rows) if rows else None
 
 
 def scorers(table: pd.DataFrame, system: str) -> Table | None:
-    """Tabulate one system by every scorer, best first; None where nothing was scored so."""
-    names = {"official": HEADLINES["official"]} | {key: RANKED[key] for key in ("auc_source", "auc_target", "pauc")}
-    own = table[table["system"] == system].sort_values("official", ascending=False, kind="stable")
-    rows = [[row["scorer"], *(number(row[key]) for key in names)] for row in own.to_dict("records")]
+    """Tabulate one system by every scorer, best first; None where nothing was scored so.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Content of ``data/evaluation/trade_off.csv``.
+    system : str
+
+    Returns
+    -------
+    Table, optional
+    """
+    names = {"official": SCORES["official"]} | {key: RANKED[key] for key in ("auc_source", "auc_target", "pauc")}
+    of_system = table[table["system"] == system].sort_values("official", ascending=False, kind="stable")
+    rows = [[row["scorer"], *(number(row[key]) for key in names)] for row in of_system.to_dict("records")]
     return Table(["Scorer", *names.values()], rows) if len(rows) > 1 else None
 
 
 def decisions(scores: pd.DataFrame, several: bool) -> Table:
-    """Tabulate one system's thresholds and decisions, for which no label is needed (first training seed)."""
+    """Tabulate one system's thresholds and decisions, for which no label is needed (first training seed).
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        One system's labelled scores.
+    several : bool
+        Whether any machine has several sections.
+
+    Returns
+    -------
+    Table
+    """
     rows = []
-    for (machine, section), own in scores.groupby(["machine", "section"]):
+    for (machine, section), clips in scores.groupby(["machine", "section"]):
         title = section_title(str(machine), str(section), several)
-        above = int(own["decision"].sum())
-        rows.append([title, str(len(own)), f"{own['threshold'].iloc[0]:.4g}", f"{above} ({above / len(own):.0%})"])
+        above = int(clips["decision"].sum())
+        rows.append(
+            [title, str(len(clips)), f"{clips['threshold'].iloc[0]:.4g}", f"{above} ({above / len(clips):.0%})"]
+        )
     return Table(["Machine", "Test clips", "Threshold", "Decided anomalous"], rows)
 
 
 def recordings(index: dict[str, Any]) -> Table:
-    """Tabulate what the stage ``index`` found: clips by machine, split and domain, duration, attributes."""
+    """Tabulate what the stage ``index`` numbers: clips by machine, split and domain, duration, attributes."""
     splits = {
         "Train source": ("train", "source"),
         "Train target": ("train", "target"),
@@ -179,10 +273,10 @@ def recordings(index: dict[str, Any]) -> Table:
     }
     rows = []
     for machine, counts in index["clips"].items():
-        found = [_count(counts.get(split, {}), domain) for split, domain in splits.values()]
+        numbers = [_count(counts.get(split, {}), domain) for split, domain in splits.values()]
         values = index.get("attributes", {}).get(machine)
         attributes = f"{values} values" if values else "none given"
-        rows.append([machine, *map(str, found), f"{index['seconds'][machine] / 60:.1f}", attributes])
+        rows.append([machine, *map(str, numbers), f"{index['seconds'][machine] / 60:.1f}", attributes])
     return Table(["Machine", *splits, "Minutes", "Attributes"], rows)
 
 
@@ -191,25 +285,41 @@ def _count(domains: dict[str, int], domain: str | None) -> int:
 
 
 def pseudo_labels(metrics: dict[str, Any], agreement: pd.DataFrame) -> Table:
-    """Tabulate each method's groups and, where the hidden attributes are known, its agreement with them."""
+    """Tabulate each method's groups and, where the hidden attributes are known, its agreement with them.
+
+    Parameters
+    ----------
+    metrics : dict
+        Content of ``metrics/pseudo_label.json``.
+    agreement : pd.DataFrame
+        Content of ``data/evaluation/pseudo_labels.csv``.
+
+    Returns
+    -------
+    Table
+    """
     known = {(row["machine"], row["method"]): row for row in agreement.to_dict("records")}
     rows = []
     for machine, sections in metrics.items():
-        for section, found in sections.items():
+        for section, methods in sections.items():
             title = section_title(machine, section, len(sections) > 1)
-            for method, own in found.items():
+            for method, figures in methods.items():
                 judged = _judged(known.get((machine, method)))
-                name = f"{method}: {own['takes']}" if "takes" in own else method
-                rows.append([title, name, *_grouping(own), *judged])
+                name = f"{method}: {figures['takes']}" if "takes" in figures else method
+                rows.append([title, name, *_grouping(figures), *judged])
     return Table(
         ["Machine", "Method", "Groups", "Stability", "Confidence", "AMI given", "True values", "AMI", "ARI"], rows
     )
 
 
-def _grouping(found: dict[str, Any]) -> list[str]:
-    given = f"{found['given']['product']['ami']:.3f}" if "given" in found else NONE
-    return [str(found["groups"]), f"{found['stability']:.3f}", f"{found['confidence']:.3f}", given]
+def _grouping(figures: dict[str, Any]) -> list[str]:
+    given = f"{figures['given']['product']['ami']:.3f}" if "given" in figures else NONE
+    return [str(figures["groups"]), f"{figures['stability']:.3f}", f"{figures['confidence']:.3f}", given]
 
 
-def _judged(own: dict[Any, Any] | None) -> list[str]:
-    return [NONE] * 3 if own is None else [str(own["true_values"]), f"{own['ami']:.3f}", f"{own['ari']:.3f}"]
+def _judged(agreement: dict[Any, Any] | None) -> list[str]:
+    return (
+        [NONE] * 3
+        if agreement is None
+        else [str(agreement["true_values"]), f"{agreement['ami']:.3f}", f"{agreement['ari']:.3f}"]
+    )

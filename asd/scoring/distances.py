@@ -1,54 +1,50 @@
-"""Distances between clips as matrix products, in blocks of bounded memory."""
+"""Distances between clips as matrix products, in blocks of bounded size."""
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import chain
 
 import numpy as np
 
 BLOCK = 2**22  # numbers of one block: 32 MiB
-KEPT = 8 * BLOCK  # numbers that are kept for other scorers at most, those they were measured from among them
+KEPT = 8 * BLOCK  # numbers that are kept for other scorers at most
 CLOSE = 1e-8  # of squared lengths: where two clips are nearer, their product has lost too many digits
 
 Reduction = Callable[[np.ndarray], np.ndarray]
 Arrays = tuple[np.ndarray, ...]
-_known: ContextVar[dict[Hashable, tuple[Arrays, Arrays]] | None] = ContextVar("known", default=None)
+_kept: ContextVar[dict[Hashable, Arrays] | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
 def measured_once() -> Iterator[None]:
-    """Measure the same clips once for all scorers within, in this thread.
-
-    What is known of arrays is found by where they lie in memory: within, they must not change.
-    """
-    mark = _known.set({})
+    """Keep distances for all scorers within, in this thread: those of the same clips are measured once."""
+    mark = _kept.set({})
     try:
         yield
     finally:
-        _known.reset(mark)
+        _kept.reset(mark)
 
 
-def _once(what: Hashable, arrays: Arrays, measure: Callable[[], Arrays]) -> Arrays:
-    """Look up what was measured of arrays, or measure it; kept arrays stay where they are, and are read-only."""
-    known = _known.get()
-    if known is None:
+def _once(name: Hashable, arrays: Arrays, measure: Callable[[], Arrays]) -> Arrays:
+    """Look up the result for arrays of this content, or compute it; results that are kept are read-only."""
+    kept = _kept.get()
+    if kept is None:
         return measure()
-    key = what, *((_place(own), own.shape, own.strides, own.dtype.str) for own in arrays)
-    if key not in known:
-        found = measure()
-        for own in found:
-            own.flags.writeable = False
-        known[key] = arrays, found
-        while sum({_place(own): own.size for kept in known.values() for own in chain(*kept)}.values()) > KEPT:
-            del known[next(iter(known))]
-        return found
-    return known[key][1]
+    key = name, *map(_content, arrays)
+    if key not in kept:
+        kept[key] = result = measure()
+        for array in result:
+            array.flags.writeable = False
+        while sum(array.size for one in kept.values() for array in one) > KEPT:
+            del kept[next(iter(kept))]  # the oldest
+        return result
+    return kept[key]
 
 
-def _place(array: np.ndarray) -> int:
-    """Say where an array lies in memory."""
-    return int(array.__array_interface__["data"][0])
+def _content(array: np.ndarray) -> Hashable:
+    """Identify an array by its content: a third of the time that it takes to measure distances."""
+    return array.shape, array.dtype.str, hashlib.sha256(np.ascontiguousarray(array).data).digest()
 
 
 def distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
@@ -56,8 +52,8 @@ def distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
 
     ``cosine`` is ``1 - x.y / (|x| |y|)``, ``euclidean`` is ``|x - y| = sqrt(|x|^2 + |y|^2 - 2 x.y)``. Computed in
     double precision, whatever the input; pairs so close that the product cancels are computed from their difference,
-    so equal clips are at distance 0 and one clip by itself gives what it gives among others. A clip of zeros has no
-    direction: its cosine distance to any clip is 1.
+    so equal clips are at distance 0 and one clip by itself has the distances that it has among others. A clip of zeros
+    has no direction: its cosine distance to any clip is 1.
 
     Parameters
     ----------
@@ -78,58 +74,80 @@ def _distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
     x = x.astype(np.float64, copy=False)
     lengths = np.sqrt(_squares(x))
     result = np.empty((len(x), len(y)))
-    for here in blocks(len(y), y.shape[1]):
+    for here in _slices(len(y), y.shape[1]):
         some = y[here].astype(np.float64, copy=False)
         result[:, here] = METRICS[metric](x, some, lengths, np.sqrt(_squares(some)))
     return result
 
 
-def reduced(x: np.ndarray, memory: np.ndarray, metric: str, reduce: Reduction) -> np.ndarray:
-    """Measure clips against a memory and reduce every block of distances ``(some clips, memory)`` along its rows.
-
-    No more than :data:`BLOCK` distances stand in memory at once; what ``reduce`` gives is put together.
-    """
-    return np.concatenate([reduce(block) for _, block in row_blocks(x, memory, metric)])
-
-
-def row_blocks(x: np.ndarray, memory: np.ndarray, metric: str) -> Iterator[tuple[slice, np.ndarray]]:
-    """Measure some clips at a time against a memory: which clips, their distances ``(some clips, memory)``."""
-    for here in blocks(len(x), max(len(memory), x.shape[1])):
-        yield here, distances(x[here], memory, metric)
-
-
-def nearest_others(memory: np.ndarray, count: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest other clips of every clip of a memory, itself left out (its duplicates are others).
+def reduced(x: np.ndarray, reference: np.ndarray, metric: str, reduce: Reduction) -> np.ndarray:
+    """Measure clips against normal ones, at most :data:`BLOCK` distances at once, and reduce each block of distances.
 
     Parameters
     ----------
-    memory : np.ndarray [shape=(clips, dims)]
+    x : np.ndarray [shape=(clips, dims)]
+    reference : np.ndarray [shape=(normal clips, dims)]
+    metric : str
+    reduce : callable
+        From distances ``(some clips, normal clips)`` to something of each clip.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips, ...)]
+    """
+    return np.concatenate([reduce(block) for _, block in _row_blocks(x, reference, metric)])
+
+
+def _row_blocks(x: np.ndarray, reference: np.ndarray, metric: str) -> Iterator[tuple[slice, np.ndarray]]:
+    """Measure some clips at a time against normal ones: their rows, their distances ``(some clips, normal clips)``."""
+    for here in _slices(len(x), max(len(reference), x.shape[1])):
+        yield here, distances(x[here], reference, metric)
+
+
+def nearest_others(x: np.ndarray, count: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest other clips of every clip, itself left out (its duplicates are others).
+
+    Parameters
+    ----------
+    x : np.ndarray [shape=(clips, dims)]
     count : int
-        How many; all where there are fewer.
+        Number of others; all where there are fewer.
     metric : str
 
     Returns
     -------
     np.ndarray, np.ndarray [shape=(clips, count)]
-        Distances, nearest first, and the others' places in the memory.
+        Distances, nearest first, and the rows of the others.
     """
-    count = min(count, len(memory) - 1)
-    far, place = _once((metric, count), (memory,), lambda: _nearest_others(memory, count, metric))
-    return far, place
+    count = min(count, len(x) - 1)
+    far, row = _once((metric, count), (x,), lambda: _nearest_others(x, count, metric))
+    return far, row
 
 
-def _nearest_others(memory: np.ndarray, count: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    far, place = np.empty((len(memory), count)), np.empty((len(memory), count), dtype=np.intp)
-    for here, block in row_blocks(memory, memory, metric):
-        block = block if block.flags.writeable else block.copy()  # others look at it, too
+def _nearest_others(x: np.ndarray, count: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    far, row = np.empty((len(x), count)), np.empty((len(x), count), dtype=np.intp)
+    for here, block in _row_blocks(x, x, metric):
+        block = block if block.flags.writeable else block.copy()  # distances kept for other scorers stay
         block[np.arange(len(block)), np.arange(here.start, here.start + len(block))] = np.inf
-        place[here] = np.argsort(block, axis=1, kind="stable")[:, :count]
-        far[here] = np.take_along_axis(block, place[here], axis=1)
-    return far, place
+        row[here] = np.argsort(block, axis=1, kind="stable")[:, :count]
+        far[here] = np.take_along_axis(block, row[here], axis=1)
+    return far, row
 
 
 def nearest_mean(block: np.ndarray, count: int) -> np.ndarray:
-    """Average the smallest finite distances of each row; infinite where a row has none."""
+    """Average the smallest finite distances of each clip.
+
+    Parameters
+    ----------
+    block : np.ndarray [shape=(clips, others)]
+    count : int
+        Number of distances; all where there are fewer.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,)]
+        Infinite where no distance is finite.
+    """
     count = min(count, block.shape[1])
     nearest = np.partition(block, count - 1, axis=1)[:, :count]
     finite = np.isfinite(nearest)
@@ -137,8 +155,8 @@ def nearest_mean(block: np.ndarray, count: int) -> np.ndarray:
     return np.where(finite.any(axis=1), total / np.maximum(finite.sum(axis=1), 1), np.inf)
 
 
-def blocks(count: int, width: int) -> Iterator[slice]:
-    """Cut so many rows of so many numbers into blocks of at most :data:`BLOCK` numbers."""
+def _slices(count: int, width: int) -> Iterator[slice]:
+    """Cut ``count`` rows of ``width`` numbers into slices of at most :data:`BLOCK` numbers."""
     rows = max(1, BLOCK // max(width, 1))
     for start in range(0, count, rows):
         yield slice(start, min(start + rows, count))
@@ -165,9 +183,9 @@ def _euclidean(x: np.ndarray, y: np.ndarray, x_lengths: np.ndarray, y_lengths: n
     return np.sqrt(squares)
 
 
-def _pairs(places: np.ndarray, dims: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for here in blocks(len(places), dims):
-        yield places[here, 0], places[here, 1]
+def _pairs(pairs: np.ndarray, dims: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for here in _slices(len(pairs), dims):
+        yield pairs[here, 0], pairs[here, 1]
 
 
 def _squares(x: np.ndarray) -> np.ndarray:

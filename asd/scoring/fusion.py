@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from asd.base.errors import UserError
+from asd.core.errors import UserError
 from asd.scoring.params import ThresholdParams
 from asd.scoring.table import CALIBRATING, COLUMNS, KEYS, decided
 
@@ -22,8 +22,8 @@ def fuse(
     """Average the members' scores, each made comparable by its own training scores.
 
     The training clips of the machine, section and training seed are the reference of :data:`FUSIONS`; each was scored
-    by a memory without its block, and no statistic of a test clip enters. The same clips calibrate the fused threshold,
-    which is therefore never guaranteed.
+    by a scorer fitted without its block, and no statistic of a test clip enters. The same clips calibrate the fused
+    threshold, which is therefore never guaranteed.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def averaged(
     Parameters
     ----------
     members : dict of str to pd.DataFrame
-        Tables with ``seed, machine, section, split, score`` and what else ``keys`` names.
+        Tables with ``seed, machine, section, split, score`` and the further columns in ``keys``.
     keys : list of str
         The columns that tell rows apart, the same rows in all members.
     fusion, weights
@@ -97,7 +97,20 @@ def equal(names: list[str]) -> dict[str, float]:
 
 
 def comparably(table: pd.DataFrame, fusion: str) -> pd.DataFrame:
-    """Make scores comparable between systems, by the training scores of the same machine, section and training seed."""
+    """Make scores comparable between systems, by the training scores of the same machine, section and training seed.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        ``seed, machine, section, split, score``.
+    fusion : str
+        One of :data:`FUSIONS`.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table with other scores.
+    """
     made = table["score"].to_numpy(dtype=np.float64, copy=True)
     train = (table["split"] == "train").to_numpy()
     for rows in table.groupby(GROUPS).indices.values():
@@ -106,7 +119,7 @@ def comparably(table: pd.DataFrame, fusion: str) -> pd.DataFrame:
 
 
 def standardised(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Standardise: ``(s - mean) / deviation`` of the reference; only the mean goes where that does not vary.
+    """Standardise: ``(s - mean) / std`` of the reference; only the mean goes where that does not vary.
 
     Parameters
     ----------
@@ -114,14 +127,14 @@ def standardised(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
     reference : np.ndarray [shape=(others,)]
         Scores of normal clips.
     """
-    return (scores - reference.mean()) / _deviation(reference)
+    return (scores - reference.mean()) / _std(reference)
 
 
 def ranked(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Rank among the reference: the share of its n scores that lie below, ties half, linear in between.
 
     Beyond its largest and smallest score the rank goes on, 1 / n a standard deviation, so that anomalies which all
-    normal clips lie below keep their order: how far out they are says little, that they are is what counts.
+    normal clips lie below keep their order.
 
     Parameters
     ----------
@@ -131,12 +144,11 @@ def ranked(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
     known, counts = np.unique(reference, return_counts=True)
     share = (np.cumsum(counts) - counts / 2) / len(reference)
     beyond = scores - np.clip(scores, known[0], known[-1])
-    return np.interp(scores, known, share) + beyond / _deviation(reference) / len(reference)
+    return np.interp(scores, known, share) + beyond / _std(reference) / len(reference)
 
 
-def _deviation(reference: np.ndarray) -> float:
-    deviation = float(reference.std())
-    return deviation if deviation > 0 else 1.0
+def _std(reference: np.ndarray) -> float:
+    return float(reference.std()) or 1.0
 
 
 def compressed(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -1,18 +1,26 @@
-"""What the stages say of scores: thresholds, how many clips pass them, which rate of false alarms is guaranteed."""
+"""Summaries of scores: thresholds, share of clips above, which rate of false alarms is guaranteed, drift."""
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from asd.scoring.drift import drift
 from asd.scoring.params import ThresholdParams
-from asd.scoring.table import CALIBRATING, calibration
+from asd.scoring.table import CALIBRATING, calibration, sections
 from asd.scoring.thresholds import DOMAINS, needed
 
-DRIFTS = 0.05  # p-value, times the number of sections looked at, up to which recordings are said to drift
+DRIFTS = 0.05  # p-value, times the number of sections looked at, up to which recordings drift
 
 
-def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, trained: set[str]) -> dict[str, Any]:
-    """Say for each machine where the threshold lies, how many clips pass it, and what calibrates it.
+def summary(
+    table: pd.DataFrame,
+    clips: pd.DataFrame,
+    params: ThresholdParams,
+    trained: set[str],
+    extracted: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Summarise for each machine's section its threshold, the share of clips above, and the clips that calibrate it.
 
     Parameters
     ----------
@@ -22,7 +30,14 @@ def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, t
         The clip table.
     params : ThresholdParams
     trained : set of str
-        ``clip_id`` of clips that anything was fitted to; a machine's calibration is held out where it has none of them.
+        ``clip_id`` of clips that anything was fitted on; a machine's calibration is held out where it has none of them.
+    extracted : np.ndarray [shape=(clips, ...)], optional
+        Embeddings in the order of the clip table, by which drift of the recordings is tested.
+
+    Returns
+    -------
+    dict
+        ``machine -> section_00 -> threshold, train_above, test_above, calibration, drift``.
     """
     result: dict[str, Any] = {}
     with_domain = table.merge(clips[["clip_id", *CALIBRATING]], on="clip_id", validate="many_to_one")
@@ -38,22 +53,37 @@ def summary(table: pd.DataFrame, clips: pd.DataFrame, params: ThresholdParams, t
             for domain, sure in usual.guaranteed(params).items()
         }
         result.setdefault(str(machine), {})[f"section_{section}"] = entry
+    for group in [] if extracted is None else sections(clips, trained, extracted):
+        tested = drift(group.embeddings[group.reference], group.domain, group.position)
+        if tested is not None:
+            machine, section = group.clips[["machine", "section"]].iloc[0]
+            result[machine][f"section_{section}"]["drift"] = tested._asdict()
     return result
 
 
-def promise(found: dict[str, Any], params: ThresholdParams) -> str:
-    """Say in a line for how many machine sections the stated rate of false alarms can't be guaranteed, and why."""
-    rate, entries = f"{100 * (1 - params.quantile):.3g} %", [own for of in found.values() for own in of.values()]
+def guarantee(figures: dict[str, Any], params: ThresholdParams) -> str:
+    """Say in a line for how many machine sections the stated rate of false alarms can't be guaranteed, and why.
+
+    Parameters
+    ----------
+    figures : dict
+        Of :func:`summary`.
+    params : ThresholdParams
+    """
+    rate, entries = (
+        f"{100 * (1 - params.quantile):.3g} %",
+        [one for machine in figures.values() for one in machine.values()],
+    )
     parts = []
     for domain in DOMAINS:
-        own = [entry["calibration"][domain] for entry in entries if domain in entry["calibration"]]
-        short = sum(calibrating["clips"] < needed(params.quantile) for calibrating in own)
-        sure = sum(calibrating["guaranteed"] for calibrating in own)
-        if own and sure < len(own):
+        counts = [entry["calibration"][domain] for entry in entries if domain in entry["calibration"]]
+        short = sum(calibrating["clips"] < needed(params.quantile) for calibrating in counts)
+        sure = sum(calibrating["guaranteed"] for calibrating in counts)
+        if counts and sure < len(counts):
             why = f", {short} with fewer than {needed(params.quantile)} calibration clips" if short else ""
-            parts.append(f"{domain} ({len(own) - sure} of {len(own)}{why})")
+            parts.append(f"{domain} ({len(counts) - sure} of {len(counts)}{why})")
     tested = [entry["drift"]["p"] for entry in entries if "drift" in entry]
     drifting = sum(p * len(tested) <= DRIFTS for p in tested)  # Bonferroni's correction
-    said = f"a false-alarm rate of {rate} cannot be guaranteed: {'; '.join(parts)}" if parts else ""
-    drifts = f"recordings drift in {drifting} of {len(tested)}, so later ones pass more often" if drifting else ""
-    return "; ".join(filter(None, [said, drifts]))
+    missing = f"a false-alarm rate of {rate} cannot be guaranteed: {'; '.join(parts)}" if parts else ""
+    drift_line = f"recordings drift in {drifting} of {len(tested)}, so later ones pass more often" if drifting else ""
+    return "; ".join(filter(None, [missing, drift_line]))

@@ -1,4 +1,4 @@
-"""From what a system extracted to one table of scores, thresholds, decisions and p-values."""
+"""From a system's embeddings to one table of scores, thresholds, decisions and p-values."""
 
 from functools import partial
 from typing import NamedTuple
@@ -6,18 +6,18 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.base.compute import parallel
-from asd.base.errors import UserError
-from asd.clips import training
-from asd.scoring.distances import distances
+from asd.core.clips import training
+from asd.core.compute import ComputeParams, parallel
+from asd.core.errors import UserError
+from asd.scoring.distances import measured_once
 from asd.scoring.params import ScorerBlock, ThresholdParams
 from asd.scoring.registry import create_scorer
-from asd.scoring.scorer import blocks, rows
-from asd.scoring.thresholds import DOMAINS, Calibration, needed, p_values, pooled_thresholds, threshold
+from asd.scoring.scorer import blocks
+from asd.scoring.thresholds import DOMAINS, Calibration, all_positive, location_and_scale, p_values, thresholds
 
 P_VALUES = {domain: f"p_{domain}" for domain in DOMAINS}
 KEYS = ("clip_id", "machine", "section", "split", "seed")
-CALIBRATING = ("domain", "position", "fitted")  # of the clip table, what thresholds take
+CALIBRATING = ("domain", "position", "fitted")  # columns of the clip table that thresholds depend on
 COLUMNS = (*KEYS, "score", "threshold", "decision", "nearest", *P_VALUES.values())
 
 
@@ -28,60 +28,60 @@ class MachineSection(NamedTuple):
     ----------
     clips : pd.DataFrame
     embeddings : np.ndarray [shape=(clips, ...)]
-    memory, held_out, test : np.ndarray [shape=(clips,), dtype=bool]
-        Normal clips to remember; normal clips kept out of training and memory; clips to judge.
+    reference, held_out, test : np.ndarray [shape=(clips,), dtype=bool]
+        Normal clips that scorers are fitted on; normal clips kept out of training and scorers; clips to judge.
     """
 
     clips: pd.DataFrame
     embeddings: np.ndarray
-    memory: np.ndarray
+    reference: np.ndarray
     held_out: np.ndarray
     test: np.ndarray
 
     @property
     def domain(self) -> np.ndarray:
-        """The domain of every clip of the memory."""
-        return self.clips["domain"].to_numpy()[self.memory]
+        """The domain of every reference clip."""
+        return self.clips["domain"].to_numpy()[self.reference]
 
     @property
     def block(self) -> np.ndarray:
-        """The block of every clip of the memory, see :func:`asd.scoring.scorer.blocks`."""
+        """The block of every reference clip, see :func:`asd.scoring.scorer.blocks`."""
         return blocks(self.domain, self.position)
 
     @property
     def position(self) -> np.ndarray:
-        """The position of every clip of the memory, in the order of recording."""
-        return self.clips["position"].to_numpy()[self.memory]
+        """The position of every reference clip, in the order of recording."""
+        return self.clips["position"].to_numpy()[self.reference]
 
 
 def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> list[MachineSection]:
-    """Arrange machine clips by machine and section; supplemental clips are in none, and never in a memory.
+    """Arrange machine clips by machine and section; supplemental clips are in none.
 
     Parameters
     ----------
     clips : pd.DataFrame
-        The clip table with ``position`` and ``fitted``, see :func:`asd.scoring.extracted.with_fitted`.
+        The clip table with ``position`` and ``fitted``, see :func:`asd.scoring.embeddings.with_fitted`.
     trained : set of str
-        ``clip_id`` of the clips that are remembered; other training clips are held out.
+        ``clip_id`` of the clips that scorers are fitted on; other training clips are held out.
     extracted : np.ndarray [shape=(clips, ...)]
         In the order of the table.
 
     Raises
     ------
     UserError
-        Where there is no clip to remember or a value is not finite.
+        Where there is no normal training clip or a value is not finite.
     """
-    found = []
+    arranged = []
     machine_clips = clips[(clips["kind"] == "machine") & (clips["split"] != "supplemental")]
-    for (machine, section), own in machine_clips.groupby(["machine", "section"]):
-        train, seen = (own["split"] == "train").to_numpy(), own["clip_id"].isin(trained).to_numpy()
-        embeddings = extracted[clips.index.get_indexer(own.index)]
+    for (machine, section), rows in machine_clips.groupby(["machine", "section"]):
+        train, seen = (rows["split"] == "train").to_numpy(), rows["clip_id"].isin(trained).to_numpy()
+        embeddings = extracted[clips.index.get_indexer(rows.index)]
         if not (train & seen).any():
             raise UserError(f"{machine} section {section} has test clips but no normal training clip")
         if not np.isfinite(embeddings).all():
-            raise UserError(f"{machine} section {section}: what was extracted is not finite: look at its training")
-        found.append(MachineSection(own, embeddings, train & seen, train & ~seen, ~train))
-    return found
+            raise UserError(f"{machine} section {section}: embeddings are not finite: look at its training")
+        arranged.append(MachineSection(rows, embeddings, train & seen, train & ~seen, ~train))
+    return arranged
 
 
 def score_table(
@@ -91,6 +91,7 @@ def score_table(
     params: ScorerBlock,
     seed: int = 0,
     second: dict[int, np.ndarray] | None = None,
+    compute: ComputeParams | None = None,
 ) -> pd.DataFrame:
     """Score all machine clips, machine by machine and section by section.
 
@@ -99,75 +100,93 @@ def score_table(
     clips, trained
         See :func:`sections`.
     extracted : dict of int to np.ndarray
-        For each training seed what the system made of the clips, in the order of the table: embeddings
-        ``(clips, bands, dims)`` or values ``(clips, k)``.
+        By training seed, in the order of the table: embeddings ``(clips, bands, dims)`` or values ``(clips, k)``.
     params : ScorerBlock
-        Which scorer and its options.
+        The scorer and its options.
     seed : int
-        Of what a scorer draws.
-    second : dict of int to np.ndarray
-        For each training seed what a second network made of the normal training clips, in their order; it was trained
-        on those that are ``fitted`` alone, and says how the others would score if the system had not seen them.
+        Of random scorers.
+    second : dict of int to np.ndarray, optional
+        By training seed, embeddings of the normal training clips by a second network, in their order; it was trained
+        on those that are ``fitted`` alone: by it the others are scored as if the system had not seen them.
+    compute : ComputeParams, optional
+        The workers; no score depends on their number.
 
     Returns
     -------
     pd.DataFrame
         The columns :data:`COLUMNS`, sorted by seed and ``clip_id``: test clips and the normal clips held out or, where
-        there are none, all normal clips, each scored by a memory without its block. Larger is more anomalous.
+        there are none, all normal clips, each by a scorer fitted without its block. Larger is more anomalous.
         ``decision`` is 1 above the threshold, which those normal clips set that no network was trained on. ``nearest``
-        is the most similar normal clip. ``p_source`` and ``p_target`` say how rare such a score is among a domain's
-        normal clips (test clips only, empty where the domain has none).
+        is the normal clip that made a test clip's score, by the distance that made it; empty where the scorer has
+        none. ``p_source`` and ``p_target`` are p-values among a domain's normal clips (test clips only, empty where the
+        domain has none).
     """
-    table = _scores(clips, trained, extracted, params, seed)
+    table = _scores(clips, trained, extracted, params, seed, compute)
     if second:
-        table = as_unseen(table, _scores(training(clips).reset_index(drop=True), trained, second, params, seed))
+        normal = training(clips).reset_index(drop=True)
+        table = as_unseen(table, _scores(normal, trained, second, params, seed, compute))
     return decided(table, params).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
 def _scores(
-    clips: pd.DataFrame, trained: set[str], extracted: dict[int, np.ndarray], params: ScorerBlock, seed: int
+    clips: pd.DataFrame,
+    trained: set[str],
+    extracted: dict[int, np.ndarray],
+    params: ScorerBlock,
+    seed: int,
+    compute: ComputeParams | None,
 ) -> pd.DataFrame:
-    asked = (
+    tasks = (
         (section, training_seed, seed + training_seed)
         for training_seed, values in extracted.items()
         for section in sections(clips, trained, values)
     )
-    return pd.concat(list(parallel(partial(_scored, params), asked)), ignore_index=True)
+    return pd.concat(list(parallel(partial(_scored, params), tasks, compute)), ignore_index=True)
 
 
-def _scored(params: ScorerBlock, one: tuple[MachineSection, int, int]) -> pd.DataFrame:
-    section, training_seed, seed = one
+def _scored(params: ScorerBlock, task: tuple[MachineSection, int, int]) -> pd.DataFrame:
+    section, training_seed, seed = task
     if len(section.domain) < 2 and not section.held_out.any():
         raise UserError(f"{section.clips['machine'].iloc[0]} has one normal training clip: its threshold needs two")
     scorer = create_scorer(params, seed)
-    memory = section.embeddings[section.memory]
+    reference, others = section.embeddings[section.reference], ~section.reference
     score, nearest = np.full(len(section.clips), np.nan), np.full(len(section.clips), "", dtype=object)
     if not section.held_out.any():
-        score[section.memory] = scorer.score_left_out(memory, section.domain, section.block)
-    scorer.fit(memory, section.domain)
-    apart = ~section.memory
-    score[apart] = scorer.score(section.embeddings[apart])
-    if params.scorer != "value" and section.test.any():
-        far = distances(rows(section.embeddings[section.test]), rows(memory), getattr(params, "metric", "euclidean"))
-        nearest[section.test] = section.clips["clip_id"].to_numpy()[section.memory][far.argmin(axis=1)]
+        score[section.reference] = scorer.cross_val_anomaly_score(reference, section.domain, section.block)
+    with measured_once():  # the nearest clip by the distances of the score
+        scorer.fit(reference, section.domain)
+        score[others] = scorer.anomaly_score(section.embeddings[others])
+        row = scorer.nearest(section.embeddings[section.test])
+    names = np.append(section.clips["clip_id"].to_numpy()[section.reference], "")  # the last where no clip made it
+    nearest[section.test] = names[row]
     table = section.clips[["clip_id", "machine", "section", "split", *CALIBRATING]]
     table = table.assign(seed=training_seed, score=score, nearest=nearest)
     return table[~np.isnan(score)]
 
 
 def calibration(table: pd.DataFrame, held_out: bool = False) -> Calibration:
-    """Collect the scores of one machine's normal training clips; of clips trained on only where there are no others."""
+    """Collect the scores of one section's normal training clips.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        ``split``, ``score`` and :data:`CALIBRATING`.
+    held_out : bool
+        See :class:`asd.scoring.thresholds.Calibration`.
+    """
     normal = table[table["split"] == "train"]
-    normal = normal if normal["fitted"].all() else normal[~normal["fitted"]]
-    domain = normal["domain"].to_numpy()
-    return Calibration(normal["score"].to_numpy(), domain, blocks(domain, normal["position"].to_numpy()), held_out)
+    fitted = normal["fitted"].astype(bool)
+    used = normal if fitted.all() else normal[~fitted]
+    domain, position = used["domain"].to_numpy(), used["position"].to_numpy()
+    known = normal.loc[fitted, "score"].to_numpy()
+    return Calibration(used["score"].to_numpy(), domain, blocks(domain, position), held_out, known, not fitted.all())
 
 
 def as_unseen(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Score the clips that a second network was not trained on as if the first had not been, either.
 
     In both networks' scores the clips that both were trained on have the same mean (of logarithms, where all scores
-    are positive) and deviation: so the second's scores of the others are carried over.
+    are positive) and standard deviation: so the second's scores of the others are carried over.
 
     Parameters
     ----------
@@ -178,26 +197,31 @@ def as_unseen(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """
     made = table.assign(score=table["score"].astype(np.float64))
     by_second = second.set_index(["seed", "clip_id"])["score"]
-    positive = bool((table["score"] > 0).all() and (by_second > 0).all())
-    for _, own in table[table["split"] == "train"].groupby(["seed", "machine", "section"]):
-        others = by_second.loc[list(zip(own["seed"], own["clip_id"], strict=True))].to_numpy()
-        scores, fitted = own["score"].to_numpy(), own["fitted"].to_numpy()
+    logarithmic = all_positive(table["score"].to_numpy(), by_second.to_numpy())
+    for _, rows in table[table["split"] == "train"].groupby(["seed", "machine", "section"]):
+        others = by_second.loc[list(zip(rows["seed"], rows["clip_id"], strict=True))].to_numpy()
+        scores, fitted = rows["score"].to_numpy(), rows["fitted"].to_numpy()
         if fitted.all() or not fitted.any():
             continue
-        if positive:
-            carried = others[~fitted] * np.exp(np.log(scores[fitted]).mean() - np.log(others[fitted]).mean())
+        location, scale = location_and_scale(scores[fitted], logarithmic)
+        of_second, unit = location_and_scale(others[fitted], logarithmic)
+        if logarithmic:
+            carried = others[~fitted] * np.exp(location - of_second)
         else:
-            unit = scores[fitted].std() / (others[fitted].std() or 1.0)
-            carried = scores[fitted].mean() + unit * (others[~fitted] - others[fitted].mean())
-        made.loc[own.index[~fitted], "score"] = carried
+            carried = location + scale / unit * (others[~fitted] - of_second)
+        made.loc[rows.index[~fitted], "score"] = carried
     return made
 
 
 def decided(table: pd.DataFrame, params: ThresholdParams) -> pd.DataFrame:
     """Add thresholds, decisions and p-values to the scores of all machines' sections, seed by seed.
 
-    The scores come with ``split`` and :data:`CALIBRATING`. Where a network was trained on some of the normal clips, a
-    section with few others has the threshold of :func:`asd.scoring.thresholds.pooled_thresholds`.
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Scores, with ``split`` and :data:`CALIBRATING`.
+    params : ThresholdParams
+        See :func:`asd.scoring.thresholds.thresholds`.
     """
     return pd.concat([_decided(rows, params) for _, rows in table.groupby("seed")])
 
@@ -205,14 +229,7 @@ def decided(table: pd.DataFrame, params: ThresholdParams) -> pd.DataFrame:
 def _decided(table: pd.DataFrame, params: ThresholdParams) -> pd.DataFrame:
     parts = [rows for _, rows in table.groupby(["machine", "section"])]
     usual = [calibration(rows) for rows in parts]
-    limits = [threshold(own, params) for own in usual]
-    fitted = [rows.loc[(rows["split"] == "train") & rows["fitted"], "score"].to_numpy() for rows in parts]
-    unseen = [rows.loc[(rows["split"] == "train") & ~rows["fitted"], "score"].to_numpy() for rows in parts]
-    if all(map(len, fitted)) and sum(len(own) > 0 for own in unseen) > 1:
-        pooled = pooled_thresholds(unseen, fitted, params.quantile)
-        few = [len(own) < needed(params.quantile) for own in unseen]
-        limits = [pooled[i] if few[i] else limits[i] for i in range(len(limits))]
-    return pd.concat(map(_beside, parts, usual, limits))
+    return pd.concat(map(_beside, parts, usual, thresholds(usual, params)))
 
 
 def _beside(table: pd.DataFrame, usual: Calibration, limit: float) -> pd.DataFrame:

@@ -1,7 +1,7 @@
-"""From normal clips' scores to a threshold, decisions and p-values, and whether the stated rate can be guaranteed."""
+"""Thresholds and p-values from normal clips' scores, and whether the stated rate of false alarms is guaranteed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,23 +12,30 @@ DOMAINS = ("source", "target")
 
 @dataclass(frozen=True)
 class Calibration:
-    """Normal clips that say which scores are usual.
+    """Scores of the normal clips of one machine's section, by which thresholds are set.
 
     Attributes
     ----------
     scores : np.ndarray [shape=(clips,)]
+        Of clips that no network was trained on or, where there are none, of those it was trained on.
     domain : np.ndarray [shape=(clips,)]
         Any but ``target`` counts as source.
     block : np.ndarray [shape=(clips,)]
         Which consecutive part of the recordings each is of, see :func:`asd.scoring.scorer.blocks`.
     held_out : bool
-        Whether neither the system nor the scorer's memory had seen them.
+        Whether neither the system nor the scorer was fitted on them.
+    fitted : np.ndarray [shape=(others,)]
+        Scores of the clips that a network was trained on, each by a scorer fitted without it.
+    unseen : bool
+        Whether ``scores`` are of other clips than ``fitted``.
     """
 
     scores: np.ndarray
     domain: np.ndarray
     block: np.ndarray
     held_out: bool
+    fitted: np.ndarray = field(default_factory=lambda: np.empty(0))
+    unseen: bool = True
 
     def of(self, domain: str) -> np.ndarray:
         """Give the scores of a domain."""
@@ -42,8 +49,8 @@ class Calibration:
         """Say for each domain with clips whether at most ``1 - quantile`` of its normal clips pass the threshold.
 
         That holds for the conformal threshold alone, of clips held out, where a domain has enough of them: on average
-        over calibrations, for normal clips that are exchangeable with those. Nothing is sure of scores of clips that
-        the system was trained on, of a quantile of them, or of a distribution fitted to them.
+        over calibrations, for normal clips that are exchangeable with those. Nothing is guaranteed by scores of clips
+        that the system was trained on, of a quantile of them, or of a distribution fitted to them.
         """
         sure = params.threshold == "conformal" and self.held_out
         enough = set(self.enough(params.quantile))
@@ -55,9 +62,30 @@ def needed(quantile: float) -> int:
     return int(np.ceil(np.round(1 / (1 - quantile) - 1, 9)))
 
 
-def threshold(calibration: Calibration, params: ThresholdParams) -> float:
-    """Set the threshold by the method that params name."""
-    return METHODS[params.threshold](calibration, params.quantile)
+def thresholds(calibrations: list[Calibration], params: ThresholdParams) -> list[float]:
+    """Set the thresholds of several sections by the method that params name.
+
+    With ``worst_block``, where a network was trained on some clips of every section, those sections that have fewer
+    unseen clips than :func:`needed` have the threshold of :func:`pooled_thresholds`.
+
+    Parameters
+    ----------
+    calibrations : list of Calibration
+        One a section.
+    params : ThresholdParams
+
+    Returns
+    -------
+    list of float
+    """
+    limits = [METHODS[params.threshold](section, params.quantile) for section in calibrations]
+    unseen = [section.scores if section.unseen else section.scores[:0] for section in calibrations]
+    fitted = [section.fitted for section in calibrations]
+    if params.threshold != "worst_block" or not all(map(len, fitted)) or sum(map(bool, map(len, unseen))) < 2:
+        return limits
+    pooled, least = pooled_thresholds(unseen, fitted, params.quantile), needed(params.quantile)
+    few = [len(scores) < least for scores in unseen]
+    return [shared if few[i] else limit for i, (limit, shared) in enumerate(zip(limits, pooled, strict=True))]
 
 
 def pooled_thresholds(unseen: list[np.ndarray], fitted: list[np.ndarray], quantile: float) -> list[float]:
@@ -74,26 +102,46 @@ def pooled_thresholds(unseen: list[np.ndarray], fitted: list[np.ndarray], quanti
     unseen : list of np.ndarray [shape=(clips,)]
         Of each section the scores of normal clips that the network was not trained on; at least one section has some.
     fitted : list of np.ndarray [shape=(clips,)]
-        Of each section the scores of those that it was trained on, each scored without itself.
+        Of each section the scores of those that it was trained on, each by a scorer fitted without it.
     quantile : float
 
     Returns
     -------
     list of float
     """
-    positive = all((scores > 0).all() for scores in (*unseen, *fitted))
-    middle = [float((np.log(own) if positive else own).mean()) for own in fitted]
-    unit = [1.0 if positive else float(own.std()) or 1.0 for own in fitted]
-    gaps = [
-        ((np.log(scores) if positive else scores) - m) / d for scores, m, d in zip(unseen, middle, unit, strict=True)
-    ]
-    known = [own for own in gaps if len(own)]
-    values, weights = np.concatenate(known), np.concatenate([np.full(len(own), 1 / len(own)) for own in known])
+    logarithmic = all_positive(*unseen, *fitted)
+    scales = [location_and_scale(scores, logarithmic) for scores in fitted]
+    known = [(np.log(scores) if logarithmic else scores, *scale) for scores, scale in zip(unseen, scales, strict=True)]
+    gaps = [(scores - m) / d for scores, m, d in known if len(scores)]
+    values, weights = np.concatenate(gaps), np.concatenate([np.full(len(gap), 1 / len(gap)) for gap in gaps])
     order = np.argsort(values, kind="stable")
-    below = np.cumsum(weights[order]) >= np.round(quantile * (len(known) + 1), 9)
+    below = np.cumsum(weights[order]) >= np.round(quantile * (len(gaps) + 1), 9)
     gap = values[order][below.argmax() if below.any() else -1]
-    limits = [m + d * gap for m, d in zip(middle, unit, strict=True)]
-    return [float(np.exp(limit)) if positive else float(limit) for limit in limits]
+    return [float(np.exp(m + d * gap) if logarithmic else m + d * gap) for m, d in scales]
+
+
+def all_positive(*scores: np.ndarray) -> bool:
+    """Test whether scores can be compared by their logarithms, as distances are."""
+    return all(bool((group > 0).all()) for group in scores)
+
+
+def location_and_scale(scores: np.ndarray, logarithmic: bool) -> tuple[float, float]:
+    """Describe scores of normal clips, so that those of several networks or machines can be compared.
+
+    Parameters
+    ----------
+    scores : np.ndarray [shape=(clips,)]
+    logarithmic : bool
+        See :func:`all_positive`.
+
+    Returns
+    -------
+    float, float
+        The mean of logarithms and 1; else mean and standard deviation (1 where they do not vary).
+    """
+    if logarithmic:
+        return float(np.log(scores).mean()), 1.0
+    return float(scores.mean()), float(scores.std()) or 1.0
 
 
 def p_values(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
@@ -124,7 +172,7 @@ def _quantile(calibration: Calibration, quantile: float) -> float:
 def _worst_block(calibration: Calibration, quantile: float) -> float:
     """Take the largest of the blocks' quantiles; of few clips in all at least what a normal distribution expects.
 
-    Recordings drift: a block is scored by other blocks as later recordings are by all of them, and the worst block says
+    Recordings drift: a block is scored by other blocks as later recordings are by all of them, and the worst one shows
     how far that may go. A block's quantile is its ``ceil((n + 1) quantile)``-th smallest score, or its largest. Where
     all clips together are fewer than :func:`needed`, the largest of all is passed too often (by one in n + 1); then the
     threshold is at least the prediction bound ``mean + t(quantile, n - 1) sd sqrt(1 + 1 / n)``.
@@ -146,7 +194,7 @@ def _prediction_bound(scores: np.ndarray, quantile: float) -> float:
 def _gamma(calibration: Calibration, quantile: float) -> float:
     """Take the quantile of a gamma distribution fitted to all scores, as the organisers' baseline does.
 
-    Shape, place and scale by maximum likelihood; scores that are all equal, or too few to fit, have their quantile.
+    Shape, location and scale by maximum likelihood; scores that are all equal, or too few to fit, have their quantile.
     """
     from scipy.stats import gamma
 
@@ -155,15 +203,15 @@ def _gamma(calibration: Calibration, quantile: float) -> float:
     if len(scores) < 3 or spread <= 1e-12 * abs(scores.mean()):
         return _quantile(calibration, quantile)
     centred = (scores - scores.mean()) / spread
-    found = float(gamma.ppf(quantile, *gamma.fit(centred)))
-    return scores.mean() + spread * found if np.isfinite(found) else _quantile(calibration, quantile)
+    limit = float(gamma.ppf(quantile, *gamma.fit(centred)))
+    return scores.mean() + spread * limit if np.isfinite(limit) else _quantile(calibration, quantile)
 
 
 def _conformal(calibration: Calibration, quantile: float) -> float:
-    """Take the largest of the domains' split-conformal thresholds, for nobody tells a test clip's domain.
+    """Take the largest of the domains' split-conformal thresholds, for a test clip's domain is unknown.
 
     A domain's is its ``ceil((n + 1) (1 - alpha))``-th smallest score: at most alpha of its normal clips pass it.
-    Domains with too few clips have no say; where all have too few it is the largest score, and nothing is sure.
+    Domains with too few clips do not count; where all have too few it is the largest score, and nothing is guaranteed.
     J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman, "Distribution-free predictive inference for
     regression", JASA 113, 2018.
     """

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.base.artifacts import percent
-from asd.base.errors import UserError
+from asd.core.artifacts import percent
+from asd.core.errors import UserError
 from asd.scoring.fusion import comparably, equal, normalised
 from asd.scoring.params import EnsembleParams
-from asd.selection.evidence import SystemEvidence, by_kind, harmonic
-from asd.selection.pseudo_auc import MEASURES, NORMAL, OWN, TRIAL, cell_aucs, cells
+from asd.selection.evidence import SystemEvidence
+from asd.selection.pseudo_auc import MEASURES, NORMAL, OWN, TRIAL, by_kind, cell_aucs, cells, harmonic
 
 CHANCE = 0.5
 STEPS = 12  # times that a member is added, the same one perhaps again
@@ -18,16 +18,16 @@ ROW = [*TRIAL, "kind", "clip_id"]
 
 
 class Choice(NamedTuple):
-    """What was chosen, and why.
+    """The choice, and its reason.
 
     Attributes
     ----------
     by : str
-        ``diverse pseudo-auc``, ``params`` or, where nothing is known, ``no evidence``: whence the weights.
+        Where the weights are from: ``diverse pseudo-auc``, ``params`` or, for want of any, ``no evidence``.
     weights : dict of str to float
         Of the members, adding up to one.
     scorers : dict of str to str
-        By which scorer each member is scored: :data:`asd.selection.pseudo_auc.OWN`, or one of the trade-off.
+        By which scorer each member is scored: :data:`asd.selection.pseudo_auc.OWN`, or a candidate.
     pseudo_auc : float
         Of the fused scores, a share of 1; NaN where a member has no evidence.
     """
@@ -38,7 +38,7 @@ class Choice(NamedTuple):
     pseudo_auc: float
 
     def figures(self) -> dict[str, Any]:
-        """Give what is written of it, in percent; what is not known is left out."""
+        """List the choice as metrics, in percent; an unknown ``pseudo_auc`` is left out."""
         known = {"pseudo_auc": percent(self.pseudo_auc)} if np.isfinite(self.pseudo_auc) else {}
         return {"chosen_by": self.by, "weights": self.weights, "scorer": self.scorers} | known
 
@@ -61,41 +61,50 @@ def decide(params: EnsembleParams, systems: list[str], evidence: dict[str, Syste
     Raises
     ------
     UserError
-        Where weights are to be found for a member without evidence.
+        Where weights depend on the evidence of a member that has none.
     """
-    scorers = {n: evidence[n].best if n in evidence and params.scorers == "auto" else OWN for n in systems}
-    alone = {n: evidence[n].figures[scorers[n]]["pseudo_auc"] / 100 for n in evidence}
-    names = _members(params, systems, alone)
-    missing = [n for n in names if n not in evidence]
+    auto = params.scorers == "auto"
+    scorers = {name: evidence[name].best if auto and name in evidence else OWN for name in systems}
+    alone = {name: item.figures[scorers[name]]["pseudo_auc"] / 100 for name, item in evidence.items()}
+    members = _members(params, systems, alone)
+    known = None
+    if all(name in evidence for name in members):
+        known = Evidence({name: evidence[name].of(scorers[name]) for name in members}, params.fusion)
+    weights = _weights(params, members, alone, known)
+    reached = known.pseudo_auc(np.array([weights.get(name, 0.0) for name in members])) if known else np.nan
     by_evidence = params.weights in ("auto", "forward")
-    if missing and by_evidence and alone:
-        raise UserError(f"ensemble.weights is {params.weights}, but {missing[0]} has no Diverse Pseudo-AUC: set equal")
-    known = None if missing else Evidence({n: evidence[n].of(scorers[n]) for n in names}, params.fusion)
-    if isinstance(params.weights, dict):
-        weights = normalised(params.weights)
-    elif params.weights == "equal" or known is None:
-        weights = equal(names)
-    else:
-        weights = forward_selection(known) if params.weights == "forward" else normalised({n: alone[n] for n in names})
-    value = known.pseudo_auc(np.array([weights.get(n, 0.0) for n in names])) if known else np.nan
     by = "params" if not by_evidence else "diverse pseudo-auc" if alone else "no evidence"
-    return Choice(by, weights, {n: scorers[n] for n in weights}, value)
+    return Choice(by, weights, {name: scorers[name] for name in weights}, reached)
 
 
 def _members(params: EnsembleParams, systems: list[str], alone: dict[str, float]) -> list[str]:
+    """Name the members; ``alone`` is the Diverse Pseudo-AUC of each system that has one, a share of 1."""
     if isinstance(params.members, list):
         return params.members
-    above = [n for n in systems if alone.get(n, 0.0) > CHANCE]
+    above = [name for name in systems if alone.get(name, 0.0) > CHANCE]
     return above if above and params.members == "auto" else systems
 
 
+def _weights(
+    params: EnsembleParams, members: list[str], alone: dict[str, float], known: "Evidence | None"
+) -> dict[str, float]:
+    if isinstance(params.weights, dict):
+        return normalised(params.weights)
+    if params.weights == "equal" or not alone:
+        return equal(members)
+    if known is None:
+        missing = next(name for name in members if name not in alone)
+        raise UserError(f"ensemble.weights is {params.weights}, but {missing} has no Diverse Pseudo-AUC: set equal")
+    return forward_selection(known) if params.weights == "forward" else normalised({n: alone[n] for n in members})
+
+
 class Evidence:
-    """Scores of the same normal clips and pseudo anomalies by several systems, and what a fusion makes of them.
+    """Scores of the same normal clips and pseudo anomalies by several systems, to be fused.
 
     Parameters
     ----------
     tables : dict of str to pd.DataFrame
-        By system, what :func:`asd.selection.pseudo_auc.pseudo_scores` made by one scorer.
+        By system, of :func:`asd.selection.pseudo_auc.pseudo_scores` by one scorer.
     fusion : str
         One of :data:`asd.scoring.fusion.FUSIONS`: the held-out normal clips are the reference.
 
@@ -120,16 +129,16 @@ class Evidence:
 
     def pseudo_auc(self, weights: np.ndarray) -> float:
         """Compute the Diverse Pseudo-AUC of the weighted mean ``(systems,)``: a share of 1."""
-        found = pd.DataFrame(cell_aucs(self.cells, self.scores @ weights), columns=list(MEASURES))
-        return harmonic(by_kind(pd.concat([self.keys, found], axis=1)).to_numpy())
+        aucs = pd.DataFrame(cell_aucs(self.cells, self.scores @ weights), columns=list(MEASURES))
+        return harmonic(by_kind(pd.concat([self.keys, aucs], axis=1)).to_numpy())
 
 
 def forward_selection(evidence: Evidence, steps: int = STEPS) -> dict[str, float]:
     """Choose members and weights by forward selection with replacement.
 
-    Beginning with nothing, the system is added that raises the Diverse Pseudo-AUC of the fused scores most (or lowers
-    it least), again and again, the same ones among the candidates every time. Of all that were passed through, the
-    best is taken, of equals the first; the weight of a system is how often it was added.
+    In each step the system is added that raises the Diverse Pseudo-AUC of the fused scores most (or lowers it least);
+    all systems are candidates every time. The best of all steps is taken, of equals the first; the weight of a system
+    is how often it was added.
 
     Parameters
     ----------
@@ -142,11 +151,11 @@ def forward_selection(evidence: Evidence, steps: int = STEPS) -> dict[str, float
     R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes, "Ensemble selection from libraries of models", ICML 2004.
     """
     each, counts = np.eye(len(evidence.names)), np.zeros(len(evidence.names))
-    found = []
+    reached = []
     for step in range(1, steps + 1):
-        values = [evidence.pseudo_auc((counts + own) / step) for own in each]
+        values = [evidence.pseudo_auc((counts + one) / step) for one in each]
         best = int(np.argmax(values))
         counts = counts + each[best]
-        found.append((values[best], counts / step))
-    _, weights = max(found, key=lambda own: own[0])
+        reached.append((values[best], counts / step))
+    _, weights = max(reached, key=lambda one: one[0])
     return {name: float(share) for name, share in zip(evidence.names, weights, strict=True) if share}

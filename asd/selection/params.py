@@ -4,15 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
-from asd.base.section import Section
+from asd.core.section import Section
+from asd.scoring.candidates import CANDIDATES
 
 Kind = Literal["machine", "attribute", "domain", "mixed", "shuffled", "scattered", "stretched"]
-SCORERS = (  # those of asd.scoring.trade_off
-    "knn_cosine", "knn_euclidean", "knn_4_apart", "knn_4_together", "smote", "kmeans", "mahalanobis",
-    "robust_mahalanobis", "shrunk_mahalanobis", "local_outlier_factor", "density_ratio", "density_difference",
-    "density_log", "domain_density", "density_whitened", "var_min", "gmm", "knn_bands", "shrunk_mahalanobis_bands",
-    "var_min_bands",
-)  # fmt: skip
+SCORERS = tuple(CANDIDATES["embeddings"])
 
 
 def _scorers(value: Any) -> str | list[str]:
@@ -23,9 +19,9 @@ def _scorers(value: Any) -> str | list[str]:
 
 
 class SelectionParams(Section):
-    """What pseudo anomalies are made of and which scorers have to tell them; see :mod:`asd.selection.trials`."""
+    """Which pseudo anomalies are made and which scorers are tried on them; see :mod:`asd.selection.trials`."""
 
-    labels: str = Field(description="whose groups are left out of the memory in turn: a file of data/labels")
+    labels: str = Field(description="a file of data/labels, whose groups are left out in turn")
     scorers: Annotated[str | list[str], PlainValidator(_scorers)] = "own"
     kinds: Annotated[list[Kind], Field(min_length=1)]
     folds: int = Field(

@@ -1,4 +1,4 @@
-"""Diverse Pseudo-AUC: how well a scorer tells pseudo anomalies from normal clips that its memory lacks.
+"""Diverse Pseudo-AUC: how well a scorer tells pseudo anomalies from normal clips that it was not fitted on.
 
 The idea, several kinds of pseudo anomalies in place of real ones to choose by, is K. Wilkinghoff's (2026); kinds,
 trials and means are a reconstruction, described in docs/selection.md.
@@ -6,42 +6,44 @@ trials and means are a reconstruction, described in docs/selection.md.
 
 from collections.abc import Hashable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from asd.base.compute import parallel, rng
-from asd.base.errors import UserError
+from asd.core.artifacts import percent
+from asd.core.compute import ComputeParams, parallel, rng
+from asd.core.errors import UserError
 from asd.evaluation.auc import auc, partial_auc
 from asd.scoring.distances import measured_once
 from asd.scoring.params import ScorerBlock
 from asd.scoring.registry import create_scorer
-from asd.scoring.scorer import rows
+from asd.scoring.scorer import flattened
 from asd.selection.params import SelectionParams
-from asd.selection.perturbations import PERTURBATIONS, Given
+from asd.selection.perturbations import PERTURBATIONS, HeldOut
 from asd.selection.trials import Trial, trials
 
-NORMAL, OWN = "normal", "own"  # what is no pseudo anomaly; the scorer that the system uses
+NORMAL, OWN = "normal", "own"  # the kind of clips that are no pseudo anomalies; the system's own scorer
 TRIAL = ("seed", "machine", "section", "trial")
 COLUMNS = ("scorer", *TRIAL, "kind", "clip_id", "domain", "score")
 MEASURES = ("auc_source", "auc_target", "pauc")
+LEAST = 1e-3
 
 
-class Asked(NamedTuple):
+class TrialClips(NamedTuple):
     """Clips of one trial that are scored.
 
     Attributes
     ----------
     kind : np.ndarray [shape=(clips,)]
-        :data:`NORMAL`, or of which kind of pseudo anomaly.
-    place : np.ndarray [shape=(clips,), dtype=int]
-        Which clip each is, or was made from.
+        :data:`NORMAL`, or the kind of pseudo anomaly.
+    row : np.ndarray [shape=(clips,), dtype=int]
+        Of the table of clips: which clip each is, or was made from.
     embeddings : np.ndarray [shape=(clips, ...)]
     """
 
     kind: np.ndarray
-    place: np.ndarray
+    row: np.ndarray
     embeddings: np.ndarray
 
 
@@ -51,6 +53,7 @@ def pseudo_scores(
     scorers: dict[str, ScorerBlock],
     params: SelectionParams,
     seed: int = 0,
+    compute: ComputeParams | None = None,
 ) -> pd.DataFrame:
     """Score held-out normal clips and pseudo anomalies by every scorer.
 
@@ -63,7 +66,9 @@ def pseudo_scores(
     scorers : dict of str to ScorerBlock
     params : SelectionParams
     seed : int
-        Of all that is drawn; the same clips and kinds for any system, so that scores of several can be fused.
+        Of all that is random; the same clips and kinds for any system, so that scores of several can be fused.
+    compute : ComputeParams, optional
+        The workers; no score depends on their number.
 
     Returns
     -------
@@ -77,14 +82,14 @@ def pseudo_scores(
     """
     if not all(np.isfinite(values).all() for values in extracted.values()):
         raise UserError("an embedding of a training clip is not finite: look at its training")
-    asked = (
+    tasks = (
         (values, trial, (seed, training_seed, machine, section))
         for machine, section in sorted(set(zip(clips["machine"], clips["section"], strict=True)))
         for trial in trials(clips, machine, section, params.folds, seed)
         for training_seed, values in extracted.items()
         if scorers
     )
-    parts = list(parallel(partial(_scored, clips, scorers, params), asked))
+    parts = list(parallel(partial(_scored, clips, scorers, params), tasks, compute))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
@@ -92,56 +97,67 @@ def _scored(
     clips: pd.DataFrame,
     scorers: dict[str, ScorerBlock],
     params: SelectionParams,
-    one: tuple[np.ndarray, Trial, tuple[int, int, str, str]],
+    task: tuple[np.ndarray, Trial, tuple[int, int, str, str]],
 ) -> pd.DataFrame:
-    values, trial, (seed, training_seed, machine, section) = one
-    asked = ask(clips, values, trial, params, (seed, machine, section, trial.number))
-    domain, memory = clips["domain"].to_numpy(), values[trial.memory]
+    values, trial, (seed, training_seed, machine, section) = task
+    made = trial_clips(clips, values, trial, params, (seed, machine, section, trial.number))
+    domain, reference = clips["domain"].to_numpy(), values[trial.reference]
     about = pd.DataFrame(
         {
             "seed": training_seed,
             "machine": machine,
             "section": section,
             "trial": trial.number,
-            "kind": asked.kind,
-            "clip_id": clips["clip_id"].to_numpy()[asked.place],
-            "domain": domain[asked.place],
+            "kind": made.kind,
+            "clip_id": clips["clip_id"].to_numpy()[made.row],
+            "domain": domain[made.row],
         }
     )
     with measured_once():
         parts = []
         for name, block in scorers.items():
-            scorer = create_scorer(block, seed + training_seed).fit(memory, domain[trial.memory])
-            parts.append(about.assign(scorer=name, score=scorer.score(asked.embeddings)))
+            scorer = create_scorer(block, seed + training_seed).fit(reference, domain[trial.reference])
+            parts.append(about.assign(scorer=name, score=scorer.anomaly_score(made.embeddings)))
     return pd.concat(parts)
 
 
-def ask(
+def trial_clips(
     clips: pd.DataFrame, values: np.ndarray, trial: Trial, params: SelectionParams, keys: tuple[int | str, ...]
-) -> Asked:
-    """Put the held-out normal clips of a trial and its pseudo anomalies together."""
+) -> TrialClips:
+    """Put the held-out normal clips of a trial and its pseudo anomalies together.
+
+    Parameters
+    ----------
+    clips : pd.DataFrame
+    values : np.ndarray [shape=(clips, ...)]
+        Their embeddings.
+    trial : Trial
+    params : SelectionParams
+    keys : tuple
+        Of the random generator.
+    """
     sets = [(NORMAL, trial.normal, values[trial.normal])]
-    sets += [(kind, own, values[own]) for kind, own in trial.anomalous.items() if kind in params.kinds]
+    sets += [(kind, row, values[row]) for kind, row in trial.anomalous.items() if kind in params.kinds]
     sets += list(_perturbed(clips, values, trial, params, keys))
-    kind = np.concatenate([np.full(len(place), name, dtype=object) for name, place, _ in sets])
-    return Asked(kind, np.concatenate([place for _, place, _ in sets]), np.concatenate([x for _, _, x in sets]))
+    kind = np.concatenate([np.full(len(row), name, dtype=object) for name, row, _ in sets])
+    return TrialClips(kind, np.concatenate([row for _, row, _ in sets]), np.concatenate([x for _, _, x in sets]))
 
 
 def _perturbed(
     clips: pd.DataFrame, values: np.ndarray, trial: Trial, params: SelectionParams, keys: tuple[int | str, ...]
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    domain, places = clips["domain"].to_numpy(), (trial.normal, trial.memory, trial.anomalous["machine"])
-    normal, memory, foreign = (rows(values[own]).astype(np.float64) for own in places)
-    given = Given(normal, domain[trial.normal], memory, domain[trial.memory], foreign)
+    domain, rows = clips["domain"].to_numpy(), (trial.normal, trial.reference, trial.anomalous["machine"])
+    normal, reference, foreign = (flattened(values[row]).astype(np.float64) for row in rows)
+    held_out = HeldOut(normal, domain[trial.normal], reference, domain[trial.reference], foreign)
     for kind in params.kinds:
         if kind in PERTURBATIONS:
-            made = PERTURBATIONS[kind](given, rng(*keys, kind))
+            made = PERTURBATIONS[kind](held_out, rng(*keys, kind))
             if len(made):
                 yield kind, trial.normal, made.reshape(len(made), *values.shape[1:]).astype(values.dtype)
 
 
 class Cell(NamedTuple):
-    """One kind of pseudo anomalies of one trial, as places in a table of scores.
+    """One kind of pseudo anomalies of one trial, as rows of a table of scores.
 
     Attributes
     ----------
@@ -160,27 +176,38 @@ class Cell(NamedTuple):
 
 def cells(scores: pd.DataFrame) -> list[Cell]:
     """Lay out one scorer's table of :func:`pseudo_scores`."""
-    found, target = [], (scores["domain"] == "target").to_numpy()
-    for key, own in scores.groupby(list(TRIAL)):
-        rows = scores.index.get_indexer(own.index)
+    laid_out, target = [], (scores["domain"] == "target").to_numpy()
+    for key, table in scores.groupby(list(TRIAL)):
+        rows = scores.index.get_indexer(table.index)
         kinds = scores["kind"].to_numpy()[rows]
         normal = rows[kinds == NORMAL]
         for kind in sorted(set(kinds) - {NORMAL}):
             sides = normal[~target[normal]], normal[target[normal]]
-            found.append(Cell((*key, kind), *sides, rows[kinds == kind]))
-    return found
+            laid_out.append(Cell((*key, kind), *sides, rows[kinds == kind]))
+    return laid_out
 
 
 def cell_aucs(laid_out: list[Cell], scores: np.ndarray) -> np.ndarray:
-    """Compute :data:`MEASURES` of every cell, NaN where it lacks the domain's normal clips: ``(cells, measures)``."""
-    found = np.full((len(laid_out), len(MEASURES)), np.nan)
+    """Compute :data:`MEASURES` of every cell.
+
+    Parameters
+    ----------
+    laid_out : list of Cell
+    scores : np.ndarray [shape=(rows,)]
+
+    Returns
+    -------
+    np.ndarray [shape=(cells, measures)]
+        NaN where a cell lacks the domain's normal clips.
+    """
+    aucs = np.full((len(laid_out), len(MEASURES)), np.nan)
     for row, cell in enumerate(laid_out):
         anomalous = scores[cell.anomalous]
         for column, normal in enumerate((cell.source, cell.target)):
             if len(normal):
-                found[row, column] = auc(scores[normal], anomalous)[0]
-        found[row, 2] = partial_auc(scores[np.concatenate([cell.source, cell.target])], anomalous)[0]
-    return found
+                aucs[row, column] = auc(scores[normal], anomalous)[0]
+        aucs[row, 2] = partial_auc(scores[np.concatenate([cell.source, cell.target])], anomalous)[0]
+    return aucs
 
 
 def pseudo_aucs(scores: pd.DataFrame) -> pd.DataFrame:
@@ -192,10 +219,37 @@ def pseudo_aucs(scores: pd.DataFrame) -> pd.DataFrame:
         ``scorer``, the columns :data:`TRIAL`, ``kind`` and :data:`MEASURES`, shares of 1.
     """
     parts = []
-    for scorer, own in scores.groupby("scorer", sort=False):
-        laid_out = cells(own)
+    for scorer, rows in scores.groupby("scorer", sort=False):
+        laid_out = cells(rows)
         table = pd.DataFrame([cell.key for cell in laid_out], columns=[*TRIAL, "kind"])
-        found = pd.DataFrame(cell_aucs(laid_out, own["score"].to_numpy()), columns=list(MEASURES))
-        parts.append(pd.concat([table, found], axis=1).assign(scorer=scorer))
+        aucs = pd.DataFrame(cell_aucs(laid_out, rows["score"].to_numpy()), columns=list(MEASURES))
+        parts.append(pd.concat([table, aucs], axis=1).assign(scorer=scorer))
     columns = ["scorer", *TRIAL, "kind", *MEASURES]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def figures(aucs: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Compute ``pseudo_auc``, Diverse Pseudo-AUC, and the mean of each kind by scorer [%]; see :func:`by_kind`."""
+    result: dict[str, dict[str, Any]] = {}
+    for scorer, rows in aucs.groupby("scorer", sort=False):
+        kinds = by_kind(rows)
+        whole = {"pseudo_auc": percent(harmonic(kinds.to_numpy()))}
+        result[str(scorer)] = whole | {str(kind): percent(value) for kind, value in kinds.items()}
+    return result
+
+
+def by_kind(aucs: pd.DataFrame) -> pd.Series:
+    """Average one scorer's AUCs as the challenge does, by kind: a share of 1.
+
+    :data:`MEASURES` are averaged over the trials and training seeds of a machine's section, then harmonically over
+    measures and sections, so that the worst count most. Measures that a section lacks (a domain, attributes) are left
+    out. The harmonic mean over kinds is the Diverse Pseudo-AUC.
+    """
+    within = aucs.groupby(["kind", "machine", "section"])[list(MEASURES)].mean()
+    return within.groupby("kind").apply(lambda table: harmonic(table.to_numpy()))
+
+
+def harmonic(values: np.ndarray) -> float:
+    """Average harmonically; NaN is left out, and no value counts as less than a thousandth."""
+    known = values[~np.isnan(values)]
+    return float(len(known) / (1 / np.maximum(known, LEAST)).sum())

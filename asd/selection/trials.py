@@ -1,4 +1,4 @@
-"""Which normal clips a memory holds, which are held out as normal, and which play anomalies: trials of one machine."""
+"""Trials of one machine: normal clips that scorers are fitted on, some held out, and some that stand for anomalies."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asd.base.compute import rng
+from asd.core.compute import rng
+from asd.scoring.scorer import blocks
 
 LEAST = 3  # clips of a group that is left out
 GROUPS = 8  # of a machine at most, the largest
@@ -14,20 +15,21 @@ OTHERS = 12  # clips of each other machine and section
 
 
 class Trial(NamedTuple):
-    """One memory of a machine's section, and clips that it has not seen. All are places in the table of clips.
+    """Clips that a scorer of a machine's section is fitted on, and others. All are rows of the table of clips.
 
     Attributes
     ----------
     number : int
-    memory : np.ndarray [shape=(clips,), dtype=int]
+    reference : np.ndarray [shape=(clips,), dtype=int]
+        Normal clips to fit on.
     normal : np.ndarray [shape=(clips,), dtype=int]
-        Held out of the memory, recording by recording.
+        Held out, recording by recording.
     anomalous : dict of np.ndarray [shape=(clips,), dtype=int]
-        By kind: ``attribute`` or ``domain``, the group that the memory lacks, and ``machine``.
+        By kind: ``attribute`` or ``domain``, the group that is left out, and ``machine``.
     """
 
     number: int
-    memory: np.ndarray
+    reference: np.ndarray
     normal: np.ndarray
     anomalous: dict[str, np.ndarray]
 
@@ -35,53 +37,43 @@ class Trial(NamedTuple):
 def trials(clips: pd.DataFrame, machine: str, section: str, count: int, seed: int) -> Iterator[Trial]:
     """Lay out the trials of a machine's section.
 
-    A group is left out of each memory: the clips of one attribute, or the target domain. Of the rest one part in
-    ``count`` or in as many as there are groups, whole recordings, is held out; every part once. Where there are fewer
-    groups than ``count``, further trials leave none out.
+    Each leaves out one group: the clips of one attribute, or the target domain. Of the rest one block in ``count`` or
+    in as many as there are groups is held out, consecutive recordings as for thresholds (recordings that follow each
+    other are alike, see :func:`asd.scoring.scorer.blocks`); every block once. Where there are fewer groups than
+    ``count``, further trials leave none out.
 
     Parameters
     ----------
     clips : pd.DataFrame
-        Normal training clips of all machines, with ``label``: no test clip is among them.
+        Normal training clips of all machines, with ``label`` and ``position``: no test clip is among them.
     machine, section : str
     count : int
         Trials at least.
     seed : int
-        Of the draw of other machines' clips.
+        Of the choice of other machines' clips.
+
+    Yields
+    ------
+    Trial
     """
-    own = np.flatnonzero((clips["machine"] == machine) & (clips["section"] == section))
-    normal = clips.iloc[own]
+    rows = np.flatnonzero((clips["machine"] == machine) & (clips["section"] == section))
+    normal = clips.iloc[rows]
     recording = np.where(normal["recording"] != "", normal["recording"], normal["clip_id"])
     domain = normal["domain"].to_numpy()
     left_out = groups(normal)
-    parts = folds(domain, recording, max(count, len(left_out)))
-    left_out += [("", np.zeros(len(own), dtype=bool))] * (parts.max() + 1 - len(left_out))
+    parts = blocks(domain, normal["position"].to_numpy(), max(count, len(left_out)))
+    left_out += [("", np.zeros(len(rows), dtype=bool))] * (parts.max() + 1 - len(left_out))
     others = other_machines(clips, machine, section, seed)
     for number, (kind, group) in enumerate(left_out[: parts.max() + 1]):
         held = (parts == number) & ~group & ~np.isin(recording, recording[group])
-        memory = ~held & ~group & ~np.isin(recording, recording[held])
-        if held.any() and memory.any():
-            anomalous = {kind: own[group]} if group.any() else {}
-            yield Trial(number, own[memory], own[held], anomalous | {"machine": others})
-
-
-def folds(domain: np.ndarray, recording: np.ndarray, count: int) -> np.ndarray:
-    """Deal recordings out to folds, those of a domain evenly; clips of one recording stay together.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips,)], int
-        With fewer recordings than folds, each is a fold of its own.
-    """
-    names, first, place = np.unique(recording, return_index=True, return_inverse=True)
-    by_domain = np.argsort(np.asarray(domain)[first].astype(str), kind="stable")
-    fold = np.empty(len(names), dtype=np.intp)
-    fold[by_domain] = np.arange(len(names)) % min(count, len(names))
-    return fold[place]
+        reference = ~held & ~group & ~np.isin(recording, recording[held])
+        if held.any() and reference.any():
+            anomalous = {kind: rows[group]} if group.any() else {}
+            yield Trial(number, rows[reference], rows[held], anomalous | {"machine": others})
 
 
 def groups(normal: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
-    """Find what a memory of a machine's section can lack: the target domain, and attributes, the largest first.
+    """Find groups of a machine's section to leave out: the target domain, and attributes, the largest first.
 
     Returns
     -------
@@ -96,11 +88,23 @@ def groups(normal: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
 
 
 def other_machines(clips: pd.DataFrame, machine: str, section: str, seed: int) -> np.ndarray:
-    """Draw normal clips of every other machine and section: places in the table."""
-    found = []
+    """Choose normal clips of every other machine and section at random.
+
+    Parameters
+    ----------
+    clips : pd.DataFrame
+    machine, section : str
+    seed : int
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,), dtype=int]
+        Rows of the table.
+    """
+    chosen = []
     sections = clips["machine"] + " " + clips["section"]
     for name, rows in sections.groupby(sections).indices.items():
         if name != f"{machine} {section}":
-            draw = rng(seed, "pseudo anomalies", machine, section, str(name))
-            found.append(np.sort(draw.choice(rows, min(OTHERS, len(rows)), replace=False)))
-    return np.concatenate(found) if found else np.empty(0, dtype=int)
+            generator = rng(seed, "pseudo anomalies", machine, section, str(name))
+            chosen.append(np.sort(generator.choice(rows, min(OTHERS, len(rows)), replace=False)))
+    return np.concatenate(chosen) if chosen else np.empty(0, dtype=int)

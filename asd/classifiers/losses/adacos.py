@@ -1,4 +1,4 @@
-"""AdaCos: softmax over cosines, with the scale that the number of classes asks for, or that training asks for."""
+"""AdaCos: softmax over cosines, with a scale from the number of classes, or one that follows training."""
 
 import math
 
@@ -6,12 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asd.classifiers.losses.centres import FEWEST, Centres, fixed_scale
+from asd.classifiers.losses import LOSSES
+from asd.classifiers.losses.centers import FEWEST, CenterLoss, SubClusters, fixed_scale
 
 NEARLY = 1 - 1e-7  # largest cosine whose angle has a gradient
 
 
-class SubClusterAdaCos(Centres):
+@LOSSES.register("sub_cluster_adacos")
+class SubClusterAdaCos(CenterLoss):
     """Cross-entropy of scaled cosines to several centres a class, with a fixed scale.
 
     ``L = - sum_j y_j log sum_{c <= S} p_{j,c}``, ``p`` the softmax of ``s cos(x, w_{j,c})`` over all C S centres,
@@ -19,24 +21,26 @@ class SubClusterAdaCos(Centres):
 
     Parameters
     ----------
-    dims, classes, sub_clusters, train_centres
-        See :class:`asd.classifiers.losses.centres.Centres`. Centres that stay where they were drawn are the paper's.
+    dims, classes, sub_clusters, train_centers
+        See :class:`asd.classifiers.losses.centers.CenterLoss`; in the paper centres stay as they
+        were initialised.
 
     References
     ----------
     K. Wilkinghoff, "Sub-cluster AdaCos: Learning representations for anomalous sound detection", IJCNN 2021.
     """
 
-    def __init__(self, dims: int, classes: int, sub_clusters: int = 16, train_centres: bool = True) -> None:
-        super().__init__(dims, classes, sub_clusters, train_centres)
+    def __init__(self, dims: int, classes: int, sub_clusters: SubClusters = 16, train_centers: bool = True) -> None:
+        super().__init__(dims, classes, sub_clusters, train_centers)
         self.scale = fixed_scale(classes, sub_clusters)
 
     def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the loss of embeddings ``(clips, dims)`` with soft labels ``(clips, classes)``, and the logits."""
-        logits = (self.scale * self.cosines(x)).logsumexp(dim=2)
+        """See :meth:`asd.classifiers.losses.Loss.forward`."""
+        logits = (self.scale * self.cosines(x)).logsumexp(dim=2)  # (clips, classes, centers) -> (clips, classes)
         return F.cross_entropy(logits, y), logits
 
 
+@LOSSES.register("adacos")
 class AdaCos(SubClusterAdaCos):
     """Cross-entropy of scaled cosines to class centres, with a fixed scale.
 
@@ -48,11 +52,12 @@ class AdaCos(SubClusterAdaCos):
     CVPR 2019, the fixed variant.
     """
 
-    def __init__(self, dims: int, classes: int, train_centres: bool = True) -> None:
-        super().__init__(dims, classes, 1, train_centres)
+    def __init__(self, dims: int, classes: int, train_centers: bool = True) -> None:
+        super().__init__(dims, classes, 1, train_centers)
 
 
-class DynamicAdaCos(Centres):
+@LOSSES.register("adacos_dynamic")
+class DynamicAdaCos(CenterLoss):
     """AdaCos whose scale follows training.
 
     Before each step of training ``s <- log(B) / cos(min(pi / 4, theta))``: B is the mean over the batch of
@@ -73,15 +78,15 @@ class DynamicAdaCos(Centres):
         self.register_buffer("scale", torch.tensor(fixed_scale(classes)))
 
     def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the loss of embeddings ``(clips, dims)`` with soft labels ``(clips, classes)``, and the logits."""
-        cosines = self.cosines(x).squeeze(2)
+        """See :meth:`asd.classifiers.losses.Loss.forward`."""
+        cosines = self.cosines(x).squeeze(2)  # (clips, classes)
         if self.training:
-            self.scale.copy_(_followed(self.scale, cosines.detach(), y))
+            self.scale.copy_(_next_scale(self.scale, cosines.detach(), y))
         logits = self.scale * cosines
         return F.cross_entropy(logits, y), logits
 
 
-def _followed(scale: Tensor, cosines: Tensor, y: Tensor) -> Tensor:
+def _next_scale(scale: Tensor, cosines: Tensor, y: Tensor) -> Tensor:
     others = ((scale * cosines).exp() * (1 - y)).sum(dim=1).mean()
     angle = (y * cosines.clamp(-NEARLY, NEARLY).acos()).sum(dim=1).median()
     followed = others.log() / angle.clamp(max=math.pi / 4).cos()

@@ -1,15 +1,22 @@
 """ArcFace: softmax over cosines, with a margin on the angle to the own class."""
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
-from asd.classifiers.losses.centres import Centres
+from asd.classifiers.losses import LOSSES
+from asd.classifiers.losses.centers import CenterLoss, SubClusters
 
+Scale = Annotated[float, Field(gt=0)]
+Margin = Annotated[float, Field(ge=0, lt=1.5, description="[rad]")]
 NEARLY = 1 - 1e-7  # largest cosine whose angle has a gradient
 
 
-class SubCenterArcFace(Centres):
+@LOSSES.register("sub_center_arcface")
+class SubCenterArcFace(CenterLoss):
     """Cross-entropy of scaled cosines with an additive angular margin, the nearest of several centres counting.
 
     ``L = - sum_j y_j log softmax_j(s cos(theta_j + m y_j))``, ``theta_j`` the angle to the nearest centre of class j;
@@ -19,7 +26,7 @@ class SubCenterArcFace(Centres):
     Parameters
     ----------
     dims, classes, sub_clusters
-        See :class:`asd.classifiers.losses.centres.Centres`.
+        See :class:`asd.classifiers.losses.centers.CenterLoss`.
     scale : float
         s, 30 as in most systems for this task.
     margin : float
@@ -31,14 +38,14 @@ class SubCenterArcFace(Centres):
     """
 
     def __init__(
-        self, dims: int, classes: int, sub_clusters: int = 3, scale: float = 30.0, margin: float = 0.2
+        self, dims: int, classes: int, sub_clusters: SubClusters = 3, scale: Scale = 30.0, margin: Margin = 0.2
     ) -> None:
         super().__init__(dims, classes, sub_clusters)
         self.scale, self.margin = scale, margin
 
     def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the loss of embeddings ``(clips, dims)`` with soft labels ``(clips, classes)``, and the logits."""
-        cosine = self.cosines(x).amax(dim=2).clamp(-NEARLY, NEARLY)
+        """See :meth:`asd.classifiers.losses.Loss.forward`."""
+        cosine = self.cosines(x).amax(dim=2).clamp(-NEARLY, NEARLY)  # (clips, classes), to the nearest centre
         margin = self.margin * y
         turned = torch.cos(torch.acos(cosine) + margin)
         beyond = cosine < torch.cos(torch.pi - margin)
@@ -46,6 +53,7 @@ class SubCenterArcFace(Centres):
         return F.cross_entropy(self.scale * logits, y), self.scale * cosine
 
 
+@LOSSES.register("arcface")
 class ArcFace(SubCenterArcFace):
     """The same with one centre a class.
 
@@ -54,5 +62,5 @@ class ArcFace(SubCenterArcFace):
     J. Deng et al., "ArcFace: Additive angular margin loss for deep face recognition", CVPR 2019.
     """
 
-    def __init__(self, dims: int, classes: int, scale: float = 30.0, margin: float = 0.2) -> None:
+    def __init__(self, dims: int, classes: int, scale: Scale = 30.0, margin: Margin = 0.2) -> None:
         super().__init__(dims, classes, 1, scale, margin)

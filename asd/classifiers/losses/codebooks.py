@@ -1,4 +1,4 @@
-"""Vector quantisation with codebooks that follow by moving averages: clusters found while the embedding is learnt."""
+"""Vector quantisation with codebooks that follow the embedding, while it is learnt, by moving averages."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FLOOR = 0.1  # a code with less than this share of an even one's clips is dead
+DEAD = 0.1  # a code with less than this fraction of an even one's clips is dead
 APART = 1e-6  # squared distance of a clip that a dead code can take
 
 
@@ -16,16 +16,16 @@ class Codebooks(nn.Module):
     A clip's code is the nearest, ``k = argmin_k |z - e_k|^2``. With n_k clips of a batch at code k,
     ``N_k <- d N_k + (1 - d) n_k``, ``m_k <- d m_k + (1 - d) sum z``, ``e_k = m_k / N_k``. A dead code, ``N_k`` below a
     tenth of the mean, starts anew with the mean ``N`` at the clip that is farthest from its code, one after the other.
-    Codebooks are empty at first, so that they start at clips. Nothing is drawn.
+    Codebooks are empty at first, so that they start at clips. Nothing is random.
 
     Parameters
     ----------
     books : int
         Machines.
-    codes : int
+    n_codes : int
         Of each.
     dims : int
-    decay : float
+    ema_decay : float
         d.
 
     References
@@ -40,13 +40,13 @@ class Codebooks(nn.Module):
     usage: Tensor
     restarts: Tensor
 
-    def __init__(self, books: int, codes: int, dims: int, decay: float = 0.95) -> None:
+    def __init__(self, books: int, n_codes: int, dims: int, ema_decay: float = 0.95) -> None:
         super().__init__()
-        self.decay = decay
-        self.register_buffer("codes", torch.zeros(books, codes, dims))
-        self.register_buffer("counts", torch.zeros(books, codes))
-        self.register_buffer("sums", torch.zeros(books, codes, dims))
-        self.register_buffer("usage", torch.zeros(books, codes))  # moving average of n_k: what codes are really used
+        self.ema_decay = ema_decay
+        self.register_buffer("codes", torch.zeros(books, n_codes, dims))
+        self.register_buffer("counts", torch.zeros(books, n_codes))
+        self.register_buffer("sums", torch.zeros(books, n_codes, dims))
+        self.register_buffer("usage", torch.zeros(books, n_codes))  # moving average of n_k: what codes are really used
         self.register_buffer("restarts", torch.zeros(books, dtype=torch.long))
 
     @torch.no_grad()
@@ -77,15 +77,15 @@ class Codebooks(nn.Module):
         return numbers, nearest
 
     def _follow(self, book: int, z: Tensor, own: Tensor) -> None:
-        counts, sums, codes = self.counts[book], self.sums[book], self.codes[book]
-        chosen = F.one_hot(own, len(codes)).to(z)
+        counts, sums, codes = self.counts[book], self.sums[book], self.codes[book]  # (n_codes,), (n_codes, dims) twice
+        chosen = F.one_hot(own, len(codes)).to(z)  # (clips, n_codes)
         for average, value in (
             (counts, chosen.sum(dim=0)),
             (sums, chosen.T @ z),
             (self.usage[book], chosen.sum(dim=0)),
         ):
-            average.lerp_(value, 1 - self.decay)
-        alive = counts >= FLOOR * counts.mean()
+            average.lerp_(value, 1 - self.ema_decay)
+        alive = counts >= DEAD * counts.mean()
         codes[alive] = sums[alive] / counts[alive, None]
         far = (z - codes[own]).square().sum(dim=1)
         for code in (~alive).nonzero()[:, 0].tolist():
@@ -97,12 +97,12 @@ class Codebooks(nn.Module):
                 far = far.minimum((z - codes[code]).square().sum(dim=1))
 
     def figures(self) -> list[dict[str, Any]]:
-        """Say of each codebook how it is used, lately: ``in_use``, ``dead``, ``perplexity``; and its ``restarts``."""
-        found = []
+        """Tell how each codebook is used lately: codes in use and dead, perplexity, restarts."""
+        figures = []
         for usage, restarts in zip(self.usage, self.restarts.tolist(), strict=True):
-            share = usage / usage.sum().clamp_min(1e-12)
-            in_use = int((share >= FLOOR / len(share)).sum())
-            perplexity = torch.special.entr(share).sum().exp().item() if in_use else 0.0
-            codes = {"codes_in_use": in_use, "dead_codes": len(share) - in_use}
-            found.append(codes | {"perplexity": perplexity, "restarts": restarts})
-        return found
+            fraction = usage / usage.sum().clamp_min(1e-12)
+            in_use = int((fraction >= DEAD / len(fraction)).sum())
+            perplexity = torch.special.entr(fraction).sum().exp().item() if in_use else 0.0
+            codes = {"codes_in_use": in_use, "dead_codes": len(fraction) - in_use}
+            figures.append(codes | {"perplexity": perplexity, "restarts": restarts})
+        return figures

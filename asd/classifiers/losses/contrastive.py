@@ -1,16 +1,20 @@
 """Contrastive loss on two levels: machines among all clips, attributes or codes among clips of one machine."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
+from asd.classifiers.classes import ANY, SoundClass
+from asd.classifiers.losses import LOSSES, Loss
 from asd.classifiers.losses.codebooks import Codebooks
 
 
-class DualContrastive(nn.Module):
+@LOSSES.register("dual_contrastive")
+class DualContrastive(Loss):
     """Supervised contrastive loss on two levels, with codes where there are no attributes.
 
     ``L = L_1 + w L_2 + beta L_vq``. Each level is :func:`level`: in level 1 clips of a machine belong together, among
@@ -25,17 +29,16 @@ class DualContrastive(nn.Module):
     ----------
     dims : int
         Size of an embedding.
-    names : sequence of str
-        Of the classes, ``machine|section|...|attribute``; see :func:`asd.classifiers.classes.class_names`.
+    classes : sequence of SoundClass
     temperature : float
     weight : float
         w.
-    levels : int
+    n_levels : int
         1 leaves ``L_2`` and ``L_vq`` out.
-    codes : int
-        Of each machine, 0: no codebooks.
-    decay, commitment : float
-        Of the codebooks; beta.
+    n_codes : int
+        Of each machine without attributes, 0: no codebooks.
+    ema_decay, commitment : float
+        Of the codebooks' moving averages; beta.
     projection : int
         Size of z.
 
@@ -45,56 +48,68 @@ class DualContrastive(nn.Module):
     "A simple framework for contrastive learning of visual representations", ICML 2020.
     """
 
+    hard_labels: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = False  # two crops of a clip and codes are enough
+    machine: Tensor
+    book: Tensor
+
     def __init__(
         self,
         dims: int,
-        names: Sequence[str],
-        temperature: float = 0.1,
-        weight: float = 1.0,
-        levels: int = 2,
-        codes: int = 8,
-        decay: float = 0.95,
-        commitment: float = 0.25,
-        projection: int = 128,
+        classes: Sequence[SoundClass],
+        temperature: Annotated[float, Field(gt=0)] = 0.1,
+        weight: Annotated[float, Field(ge=0, description="of the second level")] = 1.0,
+        n_levels: Annotated[Literal[1, 2], Field(description="machines, and attributes or codes within them")] = 2,
+        n_codes: Annotated[int, Field(ge=0, description="of a machine without attributes, 0: none")] = 8,
+        ema_decay: Annotated[float, Field(ge=0, lt=1, description="of the codes' moving averages")] = 0.95,
+        commitment: Annotated[float, Field(ge=0, description="weight of a clip's distance to its code")] = 0.25,
+        projection: Annotated[int, Field(ge=1, description="dimensions in which clips are compared")] = 128,
     ) -> None:
         super().__init__()
-        self.temperature, self.weight, self.commitment, self.codes = temperature, weight, commitment, codes
+        self.temperature, self.weight, self.commitment, self.n_codes = temperature, weight, commitment, n_codes
         self.head = nn.Sequential(nn.Linear(dims, projection), nn.GELU(), nn.Linear(projection, projection))
-        homes = ["|".join(name.split("|")[:2]) for name in names]
-        hidden = [name for name in names if name.endswith("|")]
-        self.books = [name.rstrip("|").removesuffix("|any") for name in hidden]
+        sections = [one[:2] for one in classes]  # of a machine
+        without = [one for one in classes if one.kind == "machine" and not one.label]
+        self.books = ["|".join(name for name in one[:3] if name != ANY) for one in without]
         tables = {
-            "machine": [sorted(set(homes)).index(home) for home in homes],
-            "book": [hidden.index(name) if name in hidden else -1 for name in names],
+            "machine": [sorted(set(sections)).index(section) for section in sections],  # of each class
+            "book": [without.index(one) if one in without else -1 for one in classes],
         }
         for key, table in tables.items():
             self.register_buffer(key, torch.tensor(table), persistent=False)
-        self.two = levels == 2
-        self.codebooks = Codebooks(len(hidden), codes, projection, decay) if self.two and codes and hidden else None
+        self.two = n_levels == 2
+        with_codes = self.two and n_codes and without
+        self.codebooks = Codebooks(len(without), n_codes, projection, ema_decay) if with_codes else None
+
+    @classmethod
+    def create(cls, dims: int, n_classes: int, classes: Sequence[SoundClass], **options: Any) -> Self:
+        """See :meth:`Loss.create`."""
+        return cls(dims, classes, **options)
 
     def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the loss of embeddings ``(clips, dims)`` of ``(clips, classes)``, and the classes of the nearest."""
-        z = F.normalize(self.head(x))
-        own = y.argmax(dim=1)
-        machine = self.machine[own]  # type: ignore[index]
+        """See :meth:`Loss.forward`; the logits are the labels of the most similar other clip."""
+        z = F.normalize(self.head(x))  # (clips, projection)
+        own = y.argmax(dim=1)  # (clips,)
+        machine = self.machine[own]
         loss = level(z, machine, torch.zeros_like(machine), self.temperature)
         if self.two:
             kind, away = self._kinds(z, own)
             loss = loss + self.weight * level(z, kind, machine, self.temperature) + self.commitment * away
-        similar = (z @ z.T).detach().fill_diagonal_(-torch.inf)
+        similar = (z @ z.T).detach().fill_diagonal_(-torch.inf)  # (clips, clips)
         return loss, y[similar.argmax(dim=1)]
 
     def _kinds(self, z: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """Give the attribute or code of each clip, -1 where it has neither, and how far clips are from their codes."""
-        book = self.book[own]  # type: ignore[index]
+        book = self.book[own]
         if self.codebooks is None:
             return torch.where(book < 0, own, -1), z.new_zeros(())
         numbers, nearest = self.codebooks(z.detach(), book)
         away = (z - nearest).square().sum(dim=1)[book >= 0]
-        return torch.where(book < 0, own, len(self.book) + book * self.codes + numbers), away.sum() / max(len(away), 1)  # type: ignore[arg-type]
+        kind = torch.where(book < 0, own, len(self.book) + book * self.n_codes + numbers)
+        return kind, away.sum() / max(len(away), 1)
 
     def figures(self) -> dict[str, Any]:
-        """Give how the codebooks are used, by machine and section."""
+        """Tell how the codebooks are used, by machine and section."""
         if self.codebooks is None:
             return {}
         return {"codebooks": dict(zip(self.books, self.codebooks.figures(), strict=True))}

@@ -1,6 +1,5 @@
 """Machine-aware group adapters: a small bottleneck in each transformer block for each group of alike machines."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -10,13 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asd.base.compute import torch_rng
-from asd.base.errors import UserError
-from asd.classifiers.tuning.lora import BLOCK
-from asd.encoders.batches import apply
+from asd.classifiers.tuning.lora import LoRA, block_layers
+from asd.core.compute import torch_rng
+from asd.core.errors import UserError
+from asd.encoders.embedding import apply
 from asd.features.store import FeatureStore
 
-LAST = re.compile(f"{BLOCK}(?:mlp\\.2|mlp\\.fc2|fc2)$")  # layer of a block's perceptron
 CLIPS = 16  # of a machine that stand for it
 
 
@@ -24,7 +22,7 @@ class GroupAdapter(nn.Module):
     """A layer, and behind it a bottleneck for each group of machines: ``y = h + U_g GELU(D_g h)``, ``h`` what it gives.
 
     U is zero at first. Clips without a group take the shared path, ``y = h``. That adapters are chosen by groups of
-    machines is Han et al.'s; where they sit, their size and how groups are found is not openly published: bottlenecks
+    machines is Han et al.'s; where they sit, their size and how groups are made is not openly published: bottlenecks
     behind the perceptrons are Houlsby et al.'s, the groups ours (:func:`divide`).
 
     Parameters
@@ -46,8 +44,8 @@ class GroupAdapter(nn.Module):
         self.up = nn.Parameter(like.new_zeros(groups, dims, hidden))
         self.numbers: Tensor | None = None  # (clips,): the group of each clip of the batch
 
-    def draw(self, generator: torch.Generator) -> None:
-        """Draw D, evenly up to the inverse root of the inputs."""
+    def initialise(self, generator: torch.Generator) -> None:
+        """Initialise D at random, evenly up to the inverse root of the inputs."""
         with torch.no_grad():
             self.down.uniform_(-1, 1, generator=generator).mul_(self.down.shape[2] ** -0.5)
 
@@ -56,37 +54,56 @@ class GroupAdapter(nn.Module):
         y = self.base(x)
         if self.numbers is None:
             return y
-        own = self.numbers.repeat_interleave(len(x) // len(self.numbers))
-        return y + F.gelu(y @ self.down[own].transpose(1, 2)) @ self.up[own].transpose(1, 2)
+        group = self.numbers.repeat_interleave(len(x) // len(self.numbers))  # (clips * windows,)
+        narrow = F.gelu(y @ self.down[group].transpose(1, 2))  # (clips * windows, tokens, hidden)
+        return y + narrow @ self.up[group].transpose(1, 2)  # (clips * windows, tokens, dims)
 
 
 def install(network: nn.Module, groups: int, hidden: int, seed: int) -> None:
     """Put adapters of so many groups into all blocks of a network, in place.
+
+    Parameters
+    ----------
+    network : nn.Module
+    groups, hidden : int
+        Number of groups, dimensions within an adapter.
+    seed : int
+        Of the initial weights.
 
     Raises
     ------
     UserError
         Where there are no blocks.
     """
-    layers = [(name, layer) for name, layer in network.named_modules() if LAST.search(name)]
-    if not layers:
+    names = [block[-1] for block in block_layers(network)]
+    if not names:
         raise UserError(f"train.groups: {type(network).__name__} is no transformer, set it to 0")
-    for name, layer in layers:
-        dims = getattr(layer, "base", layer).out_features
-        adapter = GroupAdapter(layer, groups, hidden, dims)  # type: ignore[arg-type]
-        adapter.draw(torch_rng(seed, "groups", name))
+    for name in names:
+        layer = network.get_submodule(name)
+        linear = layer.base if isinstance(layer, LoRA) else layer
+        adapter = GroupAdapter(layer, groups, hidden, linear.out_features)  # type: ignore[arg-type]
+        adapter.initialise(torch_rng(seed, "groups", name))
         network.set_submodule(name, adapter)
 
 
 @contextmanager
 def of_groups(network: nn.Module, numbers: Tensor | None) -> Iterator[None]:
-    """Tell the adapters the group of each clip that a network is called with, ``(clips,)``; None: the shared path."""
+    """Set the groups of the clips that a network is called with.
+
+    Parameters
+    ----------
+    network : nn.Module
+    numbers : Tensor [shape=(clips,)], int, or None
+        None: the shared path.
+    """
     adapters = [part for part in network.modules() if isinstance(part, GroupAdapter)]
     for adapter in adapters:
         adapter.numbers = numbers
-    yield
-    for adapter in adapters:
-        adapter.numbers = None
+    try:
+        yield
+    finally:
+        for adapter in adapters:
+            adapter.numbers = None
 
 
 def machine_means(
@@ -110,7 +127,7 @@ def divide(groups: int | Sequence[str], means: Mapping[str, np.ndarray]) -> dict
     Parameters
     ----------
     groups : int or sequence of str
-        How many are to be found, by Ward's clustering of ``means``; or the groups themselves, machines joined by ``+``.
+        How many there shall be, by Ward's clustering of ``means``; or the groups themselves, machines joined by ``+``.
     means : mapping of str to np.ndarray
         Mean direction of each machine's training clips; see :func:`machine_means`.
 
@@ -126,9 +143,9 @@ def divide(groups: int | Sequence[str], means: Mapping[str, np.ndarray]) -> dict
     """
     machines = sorted(means)
     if isinstance(groups, int):
-        found = _clusters(np.stack([means[m] for m in machines]), groups)
-        return dict(zip(machines, found, strict=True))
-    given = {machine: number for number, own in enumerate(groups) for machine in own.split("+")}
+        numbers = _clusters(np.stack([means[m] for m in machines]), groups)
+        return dict(zip(machines, numbers, strict=True))
+    given = {machine: number for number, group in enumerate(groups) for machine in group.split("+")}
     if unknown := sorted(given.keys() - set(machines)):
         raise UserError(f"train.groups names {unknown[0]}: the training clips are of {', '.join(machines)}")
     centres = centres_of(given, means)
@@ -141,9 +158,9 @@ def _clusters(means: np.ndarray, count: int) -> list[int]:
         return [0]
     from scipy.cluster.hierarchy import fcluster, linkage  # all that train or embed start a third of a second sooner
 
-    found = fcluster(linkage(means, "ward"), count, "maxclust").tolist()
-    order = list(dict.fromkeys(found))
-    return [order.index(own) for own in found]
+    numbers = fcluster(linkage(means, "ward"), count, "maxclust").tolist()
+    order = list(dict.fromkeys(numbers))
+    return [order.index(number) for number in numbers]
 
 
 def centres_of(groups: Mapping[str, int], means: Mapping[str, np.ndarray]) -> np.ndarray:

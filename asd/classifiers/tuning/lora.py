@@ -1,20 +1,13 @@
-"""Low-rank adaptation: what is learnt is a small map beside each linear layer of a transformer, which stays frozen."""
-
-import re
+"""Low-rank adaptation: a small map is learnt beside each linear layer of a transformer, which stays frozen."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asd.base.compute import torch_rng
-from asd.base.errors import UserError
-from asd.classifiers.params import Tuned
+from asd.classifiers.params import FineTuneParams
+from asd.core.compute import torch_rng
+from asd.core.errors import UserError
 from asd.encoders.encoder import Encoder
-
-BLOCK = r"(?:^|\.)(?:blocks|layers)\.\d+\."
-ATTENTION = r"qkv|project|attn\.(?:qkv|proj)|self_attn\.(?:[qkv]|out)_proj"
-PERCEPTRON = r"mlp\.[02]|mlp\.fc[12]|fc[12]"
-LAYERS = re.compile(f"{BLOCK}(?:{ATTENTION}|{PERCEPTRON})$")  # of EAT's family, BEATs and Dasheng
 
 
 class LoRA(nn.Module):
@@ -57,18 +50,18 @@ class LoRA(nn.Module):
         self.gate = nn.Parameter(new(branches**2, base.in_features)) if mixing == "gated" else None
         self.register_buffer("scale", torch.full_like(mix[0, 0], scale))
 
-    def draw(self, generator: torch.Generator) -> None:
-        """Draw A, evenly up to the inverse root of the inputs."""
+    def initialise(self, generator: torch.Generator) -> None:
+        """Initialise A at random, evenly up to the inverse root of the inputs."""
         with torch.no_grad():
             self.a.uniform_(-1, 1, generator=generator).mul_(self.base.in_features**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., in)`` to ``(..., out)``."""
-        low = F.linear(x, self.a.flatten(0, 1))
+        low = F.linear(x, self.a.flatten(0, 1))  # (..., branches * rank)
         if self.gate is None:
             return self.base(x) + F.linear(low, self.up(self.mix))
         branches, rank = self.a.shape[:2]
-        gates = 2 * F.linear(x, self.gate).sigmoid().unflatten(-1, self.mix.shape) * self.mix
+        gates = 2 * F.linear(x, self.gate).sigmoid().unflatten(-1, self.mix.shape) * self.mix  # (..., i, j)
         low = torch.einsum("...ij,...ir->...jr", gates, low.unflatten(-1, (branches, rank))).flatten(-2)
         return self.base(x) + F.linear(low, self.up(torch.eye(branches).to(self.mix)))
 
@@ -86,17 +79,24 @@ class LoRA(nn.Module):
         return self.base
 
 
-def install(network: nn.Module, params: Tuned, seed: int) -> None:
+def install(network: nn.Module, params: FineTuneParams, seed: int) -> None:
     """Put LoRA beside the linear layers of a network's transformer blocks and freeze the rest of its encoder, in place.
 
-    What is trained besides, such as a pooling with weights, was drawn anew and is left to learn.
+    A pooling with weights, which is randomly initialised, is left to learn.
+
+    Parameters
+    ----------
+    network : nn.Module
+    params : FineTuneParams
+    seed : int
+        Of the initial weights.
 
     Raises
     ------
     UserError
         Where there are no such layers.
     """
-    names = [name for name, _ in network.named_modules() if LAYERS.search(name)]
+    names = [name for block in block_layers(network) for name in block]
     if not names:
         raise UserError(f"train.fine_tune is 'lora': {type(network).__name__} is no transformer, set it to full")
     for encoder in (part for part in network.modules() if isinstance(part, Encoder)):
@@ -108,8 +108,19 @@ def install(network: nn.Module, params: Tuned, seed: int) -> None:
         base = network.get_submodule(name)
         assert isinstance(base, nn.Linear)
         layer = LoRA(base, branches, rank, "fixed" if plain else params.mixing, params.alpha / params.rank)
-        layer.draw(torch_rng(seed, "lora", name))
+        layer.initialise(torch_rng(seed, "lora", name))
         network.set_submodule(name, layer)
+
+
+def block_layers(network: nn.Module) -> list[list[str]]:
+    """Name the linear layers of each transformer block of a network, the output of its perceptron last."""
+    names = []
+    for path, part in network.named_modules():
+        if isinstance(part, Encoder):
+            prefix = f"{path}." if path else ""
+            blocks = [f"{prefix}{block}" for block in part.transformer_blocks()]
+            names += [[f"{block}.{layer}" for layer in part.block_layers] for block in blocks]
+    return names
 
 
 def merge(network: nn.Module) -> None:
@@ -119,7 +130,7 @@ def merge(network: nn.Module) -> None:
             network.set_submodule(name, layer.merged())
 
 
-def train_mode(network: nn.Module, params: Tuned) -> None:
+def train_mode(network: nn.Module, params: FineTuneParams) -> None:
     """Set a network to training mode, but for an encoder that is frozen: its statistics stay, nothing is dropped."""
     network.train()
     for part in network.modules():

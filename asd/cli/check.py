@@ -1,0 +1,63 @@
+"""``python -m asd check PATH``: the health of a data set."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from asd.core.compute import ComputeParams, configure
+from asd.core.errors import UserError
+from asd.core.project import Project
+from asd.core.section import PARAMS
+from asd.datasets.folder import read_manifest
+from asd.datasets.folder_layouts import read_layout, recordings_below
+from asd.datasets.health import health_problems, health_table, measure_recordings
+
+NAMED = 30  # findings that are printed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Say how healthy a data set is: counts, lengths, rates, levels, clipping, silence, and duplicates, above all "
+        "across train and test. The exit status is 1 where something was found."
+    )
+    parser.add_argument("path", metavar="PATH", type=Path, help="a folder, a manifest or one recording")
+    parser.add_argument("--json", action="store_true", help="a row for each recording, and the findings")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the summary and what was found."""
+    project = Project()
+    if (project.root / PARAMS).is_file():
+        configure(project.section(ComputeParams, "compute"))
+    table = measure_recordings(_listed(args.path))
+    found = health_problems(table)
+    if args.json:
+        rows = table.astype(object).where(table.notna(), None).to_dict("records")
+        print(json.dumps({"findings": found, "recordings": rows}, indent=2))
+    else:
+        print(health_table(table).to_string())
+        print(*found[:NAMED], sep="\n", end="\n" if found else "")
+        more = f", {len(found) - NAMED} more in --json" if len(found) > NAMED else ""
+        print(f"{len(table)} recordings, {len(found)} findings{more}")
+    return 1 if found else 0
+
+
+def _listed(path: Path) -> pd.DataFrame:
+    """List the recordings with their machine and split, as far as these are known."""
+    if path.suffix.lower() == ".csv":
+        return read_manifest(path)[["path", "machine", "split"]]
+    if path.is_dir():
+        table, _ = read_layout(path)
+        others = sorted({file.as_posix() for file in recordings_below(path)} - set(table["path"]))
+        rest = pd.DataFrame({"path": others, "machine": "no place", "split": ""}, dtype=object)
+        table = pd.concat([table[["path", "machine", "split"]], rest], ignore_index=True)
+    elif path.is_file():
+        table = pd.DataFrame({"path": [path.as_posix()], "machine": [path.parent.resolve().name], "split": [""]})
+    else:
+        raise UserError(f"{path} is missing: name a folder, a manifest or a recording")
+    if table.empty:
+        raise UserError(f"{path} holds no recordings: name another folder")
+    return table.assign(split=table["split"].replace("", "normal"))

@@ -1,0 +1,58 @@
+"""``python -m asd score``: score recordings with a system that ``dvc repro`` trained."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from asd.core.artifacts import write_csv
+from asd.core.compute import ComputeParams, configure
+from asd.core.errors import UserError
+from asd.core.project import Project
+from asd.datasets.folder_layouts import recordings_below
+from asd.detector import load_detector
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Score recordings of any rate, length and number of channels: score, threshold, decision (1: anomalous) and "
+        "the most similar normal clip (data/files.csv says where it is). Recordings that can't be scored are named on "
+        "stderr, and the exit status is 2 then."
+    )
+    parser.add_argument("--system", required=True, metavar="NAME", help="of params.yaml")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_DIR", help="recordings, or folders of them")
+    parser.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="default: the current folder")
+    parser.add_argument(
+        "--machine", default="", help="whose recordings they are (default: named by a folder, or the only one)"
+    )
+    parser.add_argument("--section", default="", help="of that machine (default: named by the file, or the only one)")
+    parser.add_argument("--json", action="store_true", help="a list of objects")
+    parser.add_argument("--csv", type=Path, metavar="OUT", help="write the table there")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print one line a recording."""
+    project = Project(args.project)
+    configure(project.section(ComputeParams, "compute"))
+    files = [file for path in args.paths for file in _files(path)]
+    scored = load_detector(project, args.system).score(files, args.machine, args.section)
+    complaints = scored.loc[scored["error"] != "", "error"]
+    for complaint in complaints:
+        print(f"asd: {complaint}", file=sys.stderr)
+    table = scored[scored["error"] == ""].drop(columns="error").astype({"decision": int})
+    if args.csv:
+        write_csv(args.csv, table)
+    if args.json:
+        print(json.dumps(table.to_dict("records"), indent=2))
+    elif len(table):
+        print(table.to_string(index=False))
+    return 2 if len(complaints) else 0
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    if not (found := recordings_below(path)):
+        raise UserError(f"{path} holds no recordings: name another folder")
+    return found

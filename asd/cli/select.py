@@ -1,0 +1,86 @@
+"""``python -m asd select``: which system, by Diverse Pseudo-AUC over several finished runs."""
+
+import argparse
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from asd.cli.results import markdown, plain
+from asd.cli.table import git
+from asd.core.artifacts import read_json
+from asd.core.errors import UserError
+from asd.selection.pseudo_auc import OWN
+
+METRICS = PurePosixPath("metrics/ensemble.json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Say which system tells pseudo anomalies best on several data sets or years, by the evidence that dvc repro "
+        "stored of training clips: no label and no test clip enters."
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="project folder, revision or experiment; . is this one")
+    parser.add_argument("--scorers", action="store_true", help="of every system by every scorer, as far as stored")
+    parser.add_argument("--by", choices=("mean", "worst"), default="mean", help="over the runs (default: %(default)s)")
+    parser.add_argument("--markdown", action="store_true", help="as a markdown table")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print a row a candidate, best first, and the choice."""
+    found = table({run: read(run) for run in args.runs}, args.scorers, args.by)
+    rows = [["system", "mean", "worst", *args.runs]]
+    rows += [
+        [str(name), *(f"{value:.2f}" for value in row)] for name, row in zip(found.index, found.to_numpy(), strict=True)
+    ]
+    print("\n".join(markdown(rows) if args.markdown else plain(rows)))
+    print(f"Diverse Pseudo-AUC [%]; highest {args.by} over {len(args.runs)} runs: {found.index[0]}")
+    return 0
+
+
+def read(run: str) -> dict[str, float]:
+    """Read what a run stored: Diverse Pseudo-AUC by system and, as ``system/scorer``, by scorer.
+
+    Raises
+    ------
+    UserError
+        Where there is no such run or it stored nothing.
+    """
+    metrics = _of_folder(Path(run)) if Path(run).is_dir() else _of_revision(run)
+    found = {
+        system if scorer == OWN else f"{system}/{scorer}": float(value)
+        for system, scorers in metrics.get("scorers", {}).items()
+        for scorer, value in scorers.items()
+    }
+    if not found:
+        raise UserError(f"{run} has no {METRICS} with evidence: name a project's folder or a revision after dvc repro")
+    return found
+
+
+def table(runs: dict[str, dict[str, float]], scorers: bool, by: str) -> pd.DataFrame:
+    """Arrange what all runs have: ``mean, worst`` and a column a run, the best by ``by`` first.
+
+    Raises
+    ------
+    UserError
+        Where the runs have nothing in common.
+    """
+    found = pd.DataFrame(runs).dropna()
+    if not scorers:
+        found = found[[("/" not in name) for name in found.index]]
+    if found.empty:
+        raise UserError(f"{', '.join(runs)} have no system in common")
+    whole = pd.DataFrame({"mean": found.mean(axis=1), "worst": found.min(axis=1)}).join(found)
+    return whole.sort_values([by, "mean"], ascending=False, kind="stable")
+
+
+def _of_folder(folder: Path) -> dict[str, Any]:
+    path = folder / METRICS
+    return read_json(path) if path.is_file() else {}
+
+
+def _of_revision(revision: str) -> dict[str, Any]:
+    names = git("ls-tree", "--name-only", revision, str(METRICS)).split()
+    return json.loads(git("show", f"{revision}:{METRICS}")) if names else {}

@@ -1,0 +1,97 @@
+"""The layout of a project's folder: params.yaml, ``data/`` and ``metrics/``; the only module that knows it."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel
+
+from asd.core.clips import read_clips, training
+from asd.core.positions import with_positions
+from asd.core.section import PARAMS, load, read_params
+
+S = TypeVar("S", bound=BaseModel)
+
+RAW, HIDDEN = Path("data/raw"), Path("data/truth")  # of the stage download; labels are for index alone
+CLIPS, POSITIONS, FILES = Path("data/clips.csv"), Path("data/positions.csv"), Path("data/files.csv")
+TRAIN_CLIPS = Path("data/train_clips.csv")  # rows of CLIPS to train on: a larger test set trains nothing anew
+TRUTH = Path("data/ground_truth.csv")  # for evaluate alone
+LABELS = Path("data/labels")
+
+
+class Project:
+    """The folder that ``dvc repro`` works in.
+
+    Parameters
+    ----------
+    root : Path or str
+        Holds params.yaml, ``data/`` and ``metrics/``; the working directory by default.
+
+    Attributes
+    ----------
+    data, metrics, work : Path
+        Artifacts, committed figures, unfinished work of killed stages.
+    """
+
+    def __init__(self, root: Path | str = "") -> None:
+        self.root = Path(root)
+        self.data, self.metrics, self.work = self.root / "data", self.root / "metrics", self.root / ".asd"
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """The whole of params.yaml, unchecked."""
+        return read_params(self.root / PARAMS)
+
+    def section(self, kind: type[S], *keys: str) -> S:
+        """Read and check a section of params.yaml: ``section(EmbedParams, "embed")``."""
+        return load(kind, *keys, path=self.root / PARAMS)
+
+    @property
+    def seed(self) -> int:
+        """The seed of everything random."""
+        return int(self.params["seed"])
+
+    def clips(self, positions: bool = False) -> pd.DataFrame:
+        """Read the clip table; on request with the column ``position``, the order of recordings."""
+        return self._clips(CLIPS, positions)
+
+    def train_clips(self, positions: bool = False) -> pd.DataFrame:
+        """Read the training and supplemental rows of the clip table; see :meth:`clips`."""
+        return self._clips(TRAIN_CLIPS, positions)
+
+    def _clips(self, table: Path, positions: bool) -> pd.DataFrame:
+        clips = read_clips(self.root / table)
+        return with_positions(clips, self.root / POSITIONS) if positions else clips
+
+    def reference(self) -> set[str]:
+        """Read the ``clip_id`` of the normal clips that systems train on and compare with; others calibrate."""
+        return set(training(self.train_clips())["clip_id"])
+
+    def features(self, front_end: str, split: str = "train") -> Path:
+        """Folder of a front end's features: of the training or the test clips."""
+        return self.data / "features" / front_end / split
+
+    def encoder(self, name: str) -> Path:
+        """Folder of an encoder's first weights."""
+        return self.data / "encoders" / name
+
+    def embed(self, encoder: str) -> Path:
+        """Folder of an encoder's embeddings of the training clips, from which pseudo-labels are made."""
+        return self.data / "embed" / encoder
+
+    def labels(self, method: str) -> Path:
+        """Table of attributes: ``given``, or ``pseudo/<labeller>``."""
+        return self.root / LABELS / f"{method}.csv"
+
+    def model(self, system: str) -> Path:
+        """Folder of a system's trained weights."""
+        return self.data / "models" / system
+
+    def embeddings(self, system: str) -> Path:
+        """Folder of a system's embeddings of all clips."""
+        return self.data / "embeddings" / system
+
+    def scores(self, system: str) -> Path:
+        """Folder of a system's scores."""
+        return self.data / "scores" / system

@@ -1,0 +1,100 @@
+"""Scorers by name that are tried on every system: the same embeddings scored by all of them."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asd.core.compute import ComputeParams, parallel
+from asd.core.section import checked
+from asd.scoring.distances import measured_once
+from asd.scoring.params import ScorerBlock
+from asd.scoring.registry import ScoreParams, create_scorer
+from asd.scoring.table import MachineSection, sections
+
+COLUMNS = ("scorer", "seed", "clip_id", "machine", "section", "split", "score")
+CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {  # by their input
+    "embeddings": {
+        "knn_cosine": {"scorer": "knn"},
+        "knn_euclidean": {"scorer": "knn", "metric": "euclidean"},
+        "knn_4_apart": {"scorer": "knn", "n_neighbors": 4},
+        "knn_4_together": {"scorer": "knn", "n_neighbors": 4, "per_domain": False},
+        "smote": {"scorer": "smote"},
+        "kmeans": {"scorer": "kmeans"},
+        "mahalanobis": {"scorer": "mahalanobis"},
+        "robust_mahalanobis": {"scorer": "robust_mahalanobis"},
+        "shrunk_mahalanobis": {"scorer": "shrunk_mahalanobis"},
+        "local_outlier_factor": {"scorer": "local_outlier_factor"},
+        "density_ratio": {"scorer": "local_density"},
+        "density_difference": {"scorer": "local_density", "form": "difference"},
+        "density_log": {"scorer": "local_density", "form": "log"},
+        "domain_density": {"scorer": "domain_density"},
+        "density_whitened": {"scorer": "local_density", "metric": "euclidean", "whiten": True},
+        "var_min": {"scorer": "var_min"},
+        "gmm": {"scorer": "gmm"},
+        "knn_bands": {"scorer": "knn", "per_domain": False, "per_band": True},
+        "shrunk_mahalanobis_bands": {"scorer": "shrunk_mahalanobis", "per_band": True},
+        "var_min_bands": {"scorer": "var_min", "per_band": True},
+    },
+    "values": {"mse": {"scorer": "value", "value": "mse"}, "mahalanobis": {"scorer": "value", "value": "mahalanobis"}},
+}
+
+
+def candidates(params: ScorerBlock, extracted: dict[int, np.ndarray]) -> dict[str, ScorerBlock]:
+    """Choose the candidates that score what a system's own scorer does; those of bands need several.
+
+    Parameters
+    ----------
+    params : ScorerBlock
+        The system's own scorer.
+    extracted : dict of int to np.ndarray [shape=(clips, bands, ...)]
+        By training seed.
+    """
+    n_bands = next(iter(extracted.values())).shape[1]
+    blocks = {name: checked(ScoreParams, block).root for name, block in CANDIDATES[params.input].items()}
+    return {name: block for name, block in blocks.items() if n_bands > 1 or not block.per_band}
+
+
+def candidate_scores(
+    clips: pd.DataFrame,
+    trained: set[str],
+    extracted: dict[int, np.ndarray],
+    params: ScorerBlock,
+    seed: int = 0,
+    compute: ComputeParams | None = None,
+) -> pd.DataFrame:
+    """Score all test clips by every candidate.
+
+    Parameters
+    ----------
+    clips, trained, extracted, params, seed, compute
+        See :func:`asd.scoring.table.score_table`.
+
+    Returns
+    -------
+    pd.DataFrame
+        The columns :data:`COLUMNS`.
+    """
+    tasks = (
+        (section, training_seed, seed + training_seed)
+        for training_seed, values in extracted.items()
+        for section in sections(clips, trained, values)
+        if section.test.any()
+    )
+    parts = list(parallel(partial(_scored, candidates(params, extracted)), tasks, compute))
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(parts).sort_values(["scorer", "seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
+
+
+def _scored(scorers: dict[str, ScorerBlock], task: tuple[MachineSection, int, int]) -> pd.DataFrame:
+    section, training_seed, seed = task
+    reference, test = section.embeddings[section.reference], section.embeddings[section.test]
+    table = section.clips.loc[section.test, ["clip_id", "machine", "section", "split"]].assign(seed=training_seed)
+    with measured_once():
+        parts = []
+        for name, block in scorers.items():
+            scorer = create_scorer(block, seed).fit(reference, section.domain)
+            parts.append(table.assign(scorer=name, score=scorer.anomaly_score(test)))
+    return pd.concat(parts)

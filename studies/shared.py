@@ -1,0 +1,291 @@
+"""Shared by all studies: their command lines, projects of simulated factories, and what they print.
+
+A study prints a table of the docs; ``python -m studies.MODULE [STUDY] --help`` says what it measures. Stages run inside
+a project folder, silently: a scratch one, or one that is kept in ``.asd/studies`` and made once for one set of params.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from scipy.stats import t as student
+
+from asd.core.clips import read_clips
+from asd.core.compute import ComputeParams, compute_params, configure
+from asd.core.positions import with_positions
+from asd.core.project import CLIPS, POSITIONS, Project
+from asd.core.section import checked, read_params
+from asd.datasets.dataset_params import selected_machines
+from asd.evaluation.sections import LabelledSection
+from asd.scoring.embeddings import read_embeddings
+from asd.simulation.simulation import MACHINES
+from stages import adapt, download, embed, embeddings, features, index, pseudo_label, train
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+PROJECTS = PARAMS.parent / ".asd" / "studies"
+DONE = Path("done")
+STEPS = "beside each trained system the same with so many steps; 0: its network not trained"
+
+
+def study_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Make the parser of a module with one study, whose docstring is the help."""
+    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+class Commands:
+    """The studies of one module, each a subcommand with options of its own.
+
+    Parameters
+    ----------
+    doc : str, optional
+        The module's docstring.
+    default : str
+        The study that runs where the command line names none.
+    """
+
+    def __init__(self, doc: str | None, default: str = "") -> None:
+        self.parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+        self.studies = self.parser.add_subparsers(metavar="study", required=True)
+        self.default = default
+
+    def add(self, name: str, study: Callable[[argparse.Namespace], object]) -> argparse.ArgumentParser:
+        """Add a study, a function of the parsed options; give its parser. Its docstring is the command's help."""
+        doc = study.__doc__ or ""
+        shown = argparse.RawDescriptionHelpFormatter
+        made = self.studies.add_parser(name, help=doc.splitlines()[0], description=doc, formatter_class=shown)
+        made.set_defaults(study=study)
+        return made
+
+    def run(self, words: Sequence[str] | None = None) -> None:
+        """Run the study that the command line names."""
+        words = sys.argv[1:] if words is None else words
+        if self.default and (not words or words[0] not in self.studies.choices):
+            words = [self.default, *words]
+        args = self.parser.parse_args(words)
+        args.study(args)
+
+
+def factory_options(
+    parser: argparse.ArgumentParser, seeds: Sequence[int] = range(1000, 1005), machines: str = "all"
+) -> argparse.ArgumentParser:
+    """Add the options ``--seeds`` and ``--machines`` of studies of the simulated factory."""
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds), help="of the simulated factories")
+    parser.add_argument("--machines", default=machines, help="all, or names joined by +")
+    return parser
+
+
+def chosen(machines: str) -> list[str]:
+    """Read the option ``--machines``."""
+    return selected_machines(machines, MACHINES)
+
+
+def system_options(
+    parser: argparse.ArgumentParser, seeds: Sequence[int] = (1000,), size: str = "default"
+) -> argparse.ArgumentParser:
+    """Add the options that choose factories, training seeds and systems."""
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds), help="of the simulated factories")
+    parser.add_argument("--size", default=size, help="dataset.simulated.size")
+    parser.add_argument("--training-seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--systems", nargs="+", help="those of params.yaml by default")
+    return parser
+
+
+def shipped_params() -> dict[str, Any]:
+    """Read the shipped params.yaml."""
+    return read_params(PARAMS)
+
+
+def simulated_params(seed: int, machines: str = "all", **simulated: Any) -> dict[str, Any]:
+    """Read the shipped params.yaml, with another simulated factory, one thread and no second networks."""
+    params = shipped_params()
+    params["dataset"] |= {"name": "simulated", "machines": machines}
+    params["dataset"]["simulated"] |= {"seed": seed, **simulated}
+    params["compute"]["threads"] = 1  # networks so small gain nothing by a second one
+    params["selection"] |= {"labels": "given", "scorers": "own"}  # no evidence for a choice is read
+    return without_second_networks(params)
+
+
+def without_second_networks(params: dict[str, Any]) -> dict[str, Any]:
+    """Set ``hold_out`` of all systems to 0: the second network is for thresholds, which such a study does not read."""
+    for system in params["systems"].values():
+        system["train"] |= {"hold_out": 0.0} if "hold_out" in system["train"] else {}
+    return params
+
+
+def write_params(params: dict[str, Any]) -> None:
+    """Write params.yaml of the current folder, and compute as it says."""
+    configure(checked(ComputeParams, params["compute"]))
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+
+@contextmanager
+def scratch_project(params: dict[str, Any]) -> Iterator[Path]:
+    """Work in an empty folder with this params.yaml, removed afterwards."""
+    with tempfile.TemporaryDirectory() as folder, chdir(folder), configuration_kept():
+        write_params(params)
+        yield Path(folder)
+
+
+@contextmanager
+def configuration_kept() -> Iterator[None]:
+    """Give the process its device, threads and workers back behind a project."""
+    before = compute_params()
+    try:
+        yield
+    finally:
+        configure(before)
+
+
+@contextmanager
+def kept_project(args: argparse.Namespace, seed: int, **index: Any) -> Iterator[dict[str, Any]]:
+    """Work in the project of one factory, made up to embeddings of all systems; kept, so that it is made once.
+
+    Parameters
+    ----------
+    args : Namespace
+        Of :func:`system_options`; ``steps``, if it has them, are other budgets: :func:`with_budgets`.
+    seed : int
+        Of the factory.
+    **index
+        Values of the section ``index`` of params.yaml.
+
+    Yields
+    ------
+    dict
+        Its params.yaml.
+    """
+    params = shipped_params()
+    params["dataset"] |= {"name": "simulated"}
+    params["dataset"]["simulated"] |= {"size": args.size, "seed": seed}
+    params["train"]["seeds"], params["index"] = args.training_seeds, params["index"] | index
+    params["systems"] = {name: params["systems"][name] for name in args.systems or params["systems"]}
+    params = without_second_networks(with_budgets(params, getattr(args, "steps", [])))
+    identity = params | {"compute": params["compute"]["device"]}  # threads and jobs make no other project
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    folder = PROJECTS / f"{args.size}-{seed}-{digest}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with chdir(folder), configuration_kept():
+        write_params(params)
+        if not DONE.exists():
+            with silent(progress=True):
+                make(params)
+            DONE.touch()
+        yield read_params()
+
+
+def gathered(
+    args: argparse.Namespace, labelled: Callable[[dict[str, Any], int], list[LabelledSection]]
+) -> list[LabelledSection]:
+    """Collect ``labelled(params, seed)`` of the projects of all factories."""
+    sections = []
+    for seed in args.seeds:
+        with kept_project(args, seed) as params:
+            sections += labelled(params, seed)
+    return sections
+
+
+def with_budgets(params: dict[str, Any], budgets: Sequence[int]) -> dict[str, Any]:
+    """Put beside each system that trains itself with other numbers of steps: ``<system>_<steps>``, scored alike.
+
+    With 0 steps its network is randomly initialised, neither adapted nor trained; published weights stay. Steps with
+    the encoder frozen keep their fraction.
+    """
+    params = yaml.safe_load(yaml.safe_dump(params, sort_keys=False))
+    trained = {name: system for name, system in params["systems"].items() if "steps" in system["train"]}
+    for steps in budgets:
+        for name, system in trained.items():
+            encoder, train = system["encoder"], dict(system["train"])
+            if "freeze_steps" in train:
+                train["freeze_steps"] = round(train["freeze_steps"] * steps / max(1, train["steps"]))
+            if not steps and params["encoders"][encoder].get("adapt"):
+                block = {key: value for key, value in params["encoders"][encoder].items() if key != "adapt"}
+                encoder += "_not_adapted"
+                params["encoders"][encoder] = block
+            params["systems"][f"{name}_{steps}"] = system | {"encoder": encoder, "train": train | {"steps": steps}}
+    return params
+
+
+def make(params: dict[str, Any]) -> None:
+    """Run the stages up to embeddings of all systems in the current folder."""
+    systems = params["systems"]
+    encoders = {system["encoder"] for system in systems.values()}
+    download.main()
+    index.main()
+    for name in sorted({params["encoders"][name]["features"] for name in encoders}):
+        features.main(name)
+    for name in sorted(encoders):
+        adapt.main(name)
+    if any(system["labels"] != "given" for system in systems.values()):  # else no labeller is needed
+        label(params)
+    for name in systems:
+        train.main(name)
+        embeddings.main(name)
+
+
+def label(params: dict[str, Any]) -> None:
+    """Find pseudo-labels in the current folder; what labellers need is made where it is not there."""
+    embedded, methods = params["embed"], (params["pseudo_label"][method] for method in ("frequency", "spectrum"))
+    for name in sorted({embedded["features"], *(method["features"] for method in methods)}):
+        if not (Path("data/features") / name).is_dir():
+            features.main(name)
+    if not (Path("data/encoders") / embedded["encoder"]).is_dir():
+        adapt.main(embedded["encoder"])
+    embed.main()
+    pseudo_label.main()
+
+
+def tables() -> tuple[pd.DataFrame, set[str]]:
+    """Read the clip table of the project, for scores rather than thresholds, and which clips systems trained on."""
+    return with_positions(read_clips(CLIPS), POSITIONS).assign(fitted=False), Project().reference()
+
+
+def system_embeddings(system: str, clips: pd.DataFrame) -> dict[int, np.ndarray]:
+    """Read a system's embeddings of the clips, by training seed."""
+    return read_embeddings(Path("data/embeddings") / system, clips).by_seed
+
+
+@contextmanager
+def silent(progress: bool = False) -> Iterator[None]:
+    """Keep the output of stages away from a table, and their progress bars, too, unless they are wanted."""
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(sys.stderr if progress else nowhere),
+    ):
+        yield
+
+
+def interval(values: pd.Series) -> tuple[float, float, float]:
+    """Give the mean of some seeds' values and its 95 % interval (Student's t); NaN about a single one."""
+    half = student.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+
+
+def table(rows: pd.DataFrame, digits: int = 1) -> str:
+    """Write a Markdown table, its index first."""
+    head = [rows.index.name or "", *map(str, rows.columns)]
+    lines = [head, ["---:"] * len(head)]
+    lines += [
+        [str(i), *(f"{v:.{digits}f}" if isinstance(v, float) else str(v) for v in row)] for i, *row in rows.itertuples()
+    ]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def verdict(windows: dict[str, tuple[float, float, float]]) -> None:
+    """Print each ``name: (value, low, high)`` and exit with 1 if one is out of its window."""
+    wrong = 0
+    for name, (value, low, high) in windows.items():
+        inside = low <= value <= high
+        wrong += not inside
+        print(f"{name}: {value:.2f}, window {low:g} to {high:g}: {'holds' if inside else 'FAILS'}")
+    sys.exit(int(wrong > 0))
