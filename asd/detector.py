@@ -89,9 +89,9 @@ class Detector:
     scorer : ScorerBlock
     clips : pd.DataFrame
         Its normal training clips.
-    extracted : dict of int to np.ndarray
+    embeddings : dict of int to np.ndarray
         What it made of them, by training seed.
-    trained : set of str
+    reference : set of str
         ``clip_id`` of those that it remembers.
     scores : pd.DataFrame
         What the pipeline made of its training clips, by ``clip_id``: ``machine, section, score, threshold``, means over
@@ -105,8 +105,8 @@ class Detector:
     store: FeatureStore
     scorer: ScorerBlock
     clips: pd.DataFrame
-    extracted: dict[int, np.ndarray]
-    trained: set[str]
+    embeddings: dict[int, np.ndarray]
+    reference: set[str]
     scores: pd.DataFrame
     seed: int
 
@@ -190,7 +190,7 @@ class Detector:
         stores: Any = [NewClips(self.store, rows)]
         return {
             seed: embed(model, load_tensors(self.folder / f"seed_{seed}.safetensors"), new, stores, device)
-            for seed in self.extracted
+            for seed in self.embeddings
         }
 
     def _scored(self, new: pd.DataFrame, values: dict[int, np.ndarray]) -> pd.DataFrame:
@@ -206,8 +206,8 @@ class Detector:
             "fitted": False,
         }
         both = pd.concat([self.clips[mine], new.assign(**blank)], ignore_index=True)
-        extracted = {seed: np.concatenate([self.extracted[seed][mine], own]) for seed, own in values.items()}
-        table = score_table(both, self.trained, extracted, self.scorer, self.seed)
+        embeddings = {seed: np.concatenate([self.embeddings[seed][mine], own]) for seed, own in values.items()}
+        table = score_table(both, self.reference, embeddings, self.scorer, self.seed)
         found = table.drop_duplicates("clip_id").set_index("clip_id")[["machine", "section", "nearest"]]
         thresholds = self.scores.groupby(["machine", "section"])["threshold"].first()
         limits = thresholds.loc[list(zip(found["machine"], found["section"], strict=True))].to_numpy()
@@ -250,8 +250,8 @@ def load_detector(project: Project | Path | str, system: str) -> Detector:
         store=FeatureStore(project.features(systems[system]["features"])),
         scorer=project.section(ScoreParams, "systems", system, "score").root,
         clips=training(made.clips).reset_index(drop=True),
-        extracted={seed: values[rows] for seed, values in made.by_seed.items()},
-        trained=project.reference(),
+        embeddings={seed: values[rows] for seed, values in made.by_seed.items()},
+        reference=project.reference(),
         scores=of_training.mean().reset_index(["machine", "section"]),
         seed=project.seed,
     )

@@ -26,7 +26,7 @@ def main() -> str:
     table = fuse(members, clips, params, params.fusion, choice.weights)
     output = project.data / "ensemble" / "scores.csv"
     write_csv(output, table)
-    machines = summary(table, clips, params, trained=set(clips["clip_id"]))  # scores were standardised by them
+    machines = summary(table, clips, params, reference=set(clips["clip_id"]))  # scores were standardised by them
     chosen = {"fusion": params.fusion, "machines": machines} | choice.figures()
     shown = {name: {scorer: of["pseudo_auc"] for scorer, of in item.figures.items()} for name, item in evidence.items()}
     kinds = {name: item.figures[choice.scorers.get(name, OWN)] for name, item in evidence.items()}

@@ -19,21 +19,21 @@ def main(name: str) -> str:
     project, compute = Project(), compute_params()
     params = project.section(ScoreParams, "systems", name, "score").root
     selection = project.section(SelectionParams, "selection")
-    seed, output, trained = project.seed, project.scores(name), project.reference()
+    seed, output, reference = project.seed, project.scores(name), project.reference()
     made = read_embeddings(project.embeddings(name), project.clips(positions=True))
 
     for file in ("best.csv", "pseudo.csv", "pseudo_aucs.csv"):  # of another run, without DVC
         (output / file).unlink(missing_ok=True)
-    table = score_table(made.clips, trained, made.by_seed, params, seed, made.second, compute)
+    table = score_table(made.clips, reference, made.by_seed, params, seed, made.second, compute)
     write_csv(output / "scores.csv", table)
     write_csv(output / "clips.csv", made.clips[["clip_id"]].assign(fitted=made.clips["fitted"].astype(int)))
-    write_csv(output / "candidates.csv", candidate_scores(made.clips, trained, made.by_seed, params, seed, compute))
-    metrics = summary(table, made.clips, params, trained, next(iter(made.by_seed.values())))
+    write_csv(output / "candidates.csv", candidate_scores(made.clips, reference, made.by_seed, params, seed, compute))
+    metrics = summary(table, made.clips, params, reference, next(iter(made.by_seed.values())))
     lines = [f"{(table['split'] == 'test').sum()} test scores in {output / 'scores.csv'}", guarantee(metrics, params)]
 
     scorers = scorers_tried(params, made, selection.scorers)
     labels = read_csv(project.labels(selection.labels), ("clip_id", "label"))
-    tried = make_evidence(made, trained, labels, scorers, selection, seed, compute)
+    tried = make_evidence(made, reference, labels, scorers, selection, seed, compute)
     evidence = write_evidence(output, *tried)
     if evidence:
         best = evidence.best
@@ -41,7 +41,7 @@ def main(name: str) -> str:
         lines.append(f"highest Diverse Pseudo-AUC by {best}, {evidence.figures[best]['pseudo_auc']:.2f}")
         if best != OWN:  # the ensemble may take it
             block = scorers[best]
-            best_table = score_table(made.clips, trained, made.by_seed, block, seed, made.second, compute)
+            best_table = score_table(made.clips, reference, made.by_seed, block, seed, made.second, compute)
             write_csv(output / "best.csv", best_table)
     write_metrics(project.metrics / "score" / f"{name}.json", metrics)
     return "; ".join(filter(None, lines))

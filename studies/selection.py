@@ -64,18 +64,18 @@ class Scored:
     """
 
     def __init__(self, params: dict[str, Any]) -> None:
-        self.params, (self.clips, trained) = params, tables()
+        self.params, (self.clips, reference) = params, tables()
         asked = checked(SelectionParams, params["selection"])
         labels = asked.labels if Path(f"data/labels/{asked.labels}.csv").exists() else "given"
         label = read_csv(f"data/labels/{labels}.csv", ("clip_id", "label"))
         self.scores, self.evidence, pseudo = {}, {}, []
         for system, block in params["systems"].items():
-            own, extracted = checked(ScoreParams, block["score"]).root, system_embeddings(system, self.clips)
-            made = Embeddings(self.clips, extracted, {})
+            own, embeddings = checked(ScoreParams, block["score"]).root, system_embeddings(system, self.clips)
+            made = Embeddings(self.clips, embeddings, {})
             scorers = scorers_tried(own, made, asked.scorers)
             for name, scorer in (scorers or {OWN: own}).items():
-                self.scores[system, name] = score_table(self.clips, trained, extracted, scorer, params["seed"])
-            tried, aucs = make_evidence(made, trained, label, scorers, asked, params["seed"])
+                self.scores[system, name] = score_table(self.clips, reference, embeddings, scorer, params["seed"])
+            tried, aucs = make_evidence(made, reference, label, scorers, asked, params["seed"])
             if scorers:
                 self.evidence[system] = SystemEvidence(figures(aucs), tried)
             for seed, mine in aucs.groupby("seed"):

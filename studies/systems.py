@@ -53,11 +53,11 @@ def score_blocks(params: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]
 
 def labelled(params: dict[str, Any], factory: int) -> list[LabelledSection]:
     """Score all systems of a project and set the scores beside the truth."""
-    clips, trained = tables()
+    clips, reference = tables()
     parts = []
     for name, (system, block) in score_blocks(params).items():
         made = score_table(
-            clips, trained, system_embeddings(system, clips), checked(ScoreParams, block).root, params["seed"]
+            clips, reference, system_embeddings(system, clips), checked(ScoreParams, block).root, params["seed"]
         )
         parts.append(made.assign(system=name))
     return comparison.labelled(pd.concat(parts), clips, factory)
@@ -90,11 +90,11 @@ def scorers(args: argparse.Namespace) -> None:
 
 def labelled_by_scorer(params: dict[str, Any], factory: int) -> list[LabelledSection]:
     """Score all systems of a project by all scorers and set the scores beside the truth."""
-    clips, trained = tables()
+    clips, reference = tables()
     parts = []
     for system in params["systems"]:
         own = checked(ScoreParams, params["systems"][system]["score"]).root
-        found = candidate_scores(clips, trained, system_embeddings(system, clips), own, params["seed"])
+        found = candidate_scores(clips, reference, system_embeddings(system, clips), own, params["seed"])
         parts.append(found.assign(system=system + "/" + found["scorer"]))
     return comparison.labelled(pd.concat(parts), clips, factory)
 
@@ -127,16 +127,16 @@ def conformal(args: argparse.Namespace) -> None:
 
 def decisions(params: dict[str, Any], factory: int) -> pd.DataFrame:
     """Decide about the normal test clips of a project by both thresholds."""
-    clips, trained = tables()
+    clips, reference = tables()
     normal = read_truth(TRUTH).query("anomaly == 0")[["clip_id", "domain"]]
-    seen = (clips["split"] != "train") | (clips["kind"] != "machine") | clips["clip_id"].isin(trained)
+    seen = (clips["split"] != "train") | (clips["kind"] != "machine") | clips["clip_id"].isin(reference)
     parts = []
     for system, block in params["systems"].items():
         found = system_embeddings(system, clips)
         for name, method, some in (("split conformal", "conformal", seen | True), ("in-sample", "quantile", seen)):
             score = checked(ScoreParams, block["score"] | {"threshold": method}).root
             chosen = {seed: values[some] for seed, values in found.items()}
-            table = score_table(clips[some].reset_index(drop=True), trained, chosen, score, params["seed"])
+            table = score_table(clips[some].reset_index(drop=True), reference, chosen, score, params["seed"])
             parts.append(
                 table.merge(normal, on="clip_id")
                 .drop(columns="threshold")

@@ -41,25 +41,25 @@ CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {  # by their input
 }
 
 
-def candidates(params: ScorerBlock, extracted: dict[int, np.ndarray]) -> dict[str, ScorerBlock]:
+def candidates(params: ScorerBlock, embeddings: dict[int, np.ndarray]) -> dict[str, ScorerBlock]:
     """Choose the candidates that score what a system's own scorer does; those of bands need several.
 
     Parameters
     ----------
     params : ScorerBlock
         The system's own scorer.
-    extracted : dict of int to np.ndarray [shape=(clips, bands, ...)]
+    embeddings : dict of int to np.ndarray [shape=(clips, bands, ...)]
         By training seed.
     """
-    n_bands = next(iter(extracted.values())).shape[1]
+    n_bands = next(iter(embeddings.values())).shape[1]
     blocks = {name: checked(ScoreParams, block).root for name, block in CANDIDATES[params.input].items()}
     return {name: block for name, block in blocks.items() if n_bands > 1 or not block.per_band}
 
 
 def candidate_scores(
     clips: pd.DataFrame,
-    trained: set[str],
-    extracted: dict[int, np.ndarray],
+    reference: set[str],
+    embeddings: dict[int, np.ndarray],
     params: ScorerBlock,
     seed: int = 0,
     compute: ComputeParams | None = None,
@@ -68,7 +68,7 @@ def candidate_scores(
 
     Parameters
     ----------
-    clips, trained, extracted, params, seed, compute
+    clips, reference, embeddings, params, seed, compute
         See :func:`asd.scoring.table.score_table`.
 
     Returns
@@ -78,11 +78,11 @@ def candidate_scores(
     """
     tasks = (
         (section, training_seed, seed + training_seed)
-        for training_seed, values in extracted.items()
-        for section in sections(clips, trained, values)
+        for training_seed, values in embeddings.items()
+        for section in sections(clips, reference, values)
         if section.test.any()
     )
-    parts = list(parallel(partial(_scored, candidates(params, extracted)), tasks, compute))
+    parts = list(parallel(partial(_scored, candidates(params, embeddings)), tasks, compute))
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.concat(parts).sort_values(["scorer", "seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)

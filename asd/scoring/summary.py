@@ -17,8 +17,8 @@ def summary(
     table: pd.DataFrame,
     clips: pd.DataFrame,
     params: ThresholdParams,
-    trained: set[str],
-    extracted: np.ndarray | None = None,
+    reference: set[str],
+    embeddings: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Summarise for each machine's section its threshold, the share of clips above, and the clips that calibrate it.
 
@@ -29,9 +29,9 @@ def summary(
     clips : pd.DataFrame
         The clip table.
     params : ThresholdParams
-    trained : set of str
+    reference : set of str
         ``clip_id`` of clips that anything was fitted on; a machine's calibration is held out where it has none of them.
-    extracted : np.ndarray [shape=(clips, ...)], optional
+    embeddings : np.ndarray [shape=(clips, ...)], optional
         Embeddings in the order of the clip table, by which drift of the recordings is tested.
 
     Returns
@@ -46,14 +46,14 @@ def summary(
         for split in ("train", "test"):
             if (rows["split"] == split).any():
                 entry[f"{split}_above"] = float(rows.loc[rows["split"] == split, "decision"].mean())
-        seen = (rows["split"] == "train") & rows["clip_id"].isin(trained)
+        seen = (rows["split"] == "train") & rows["clip_id"].isin(reference)
         usual = calibration(rows[rows["seed"] == rows["seed"].min()], held_out=not seen.any())
         entry["calibration"] = {
             domain: {"clips": len(usual.of(domain)), "guaranteed": sure}
             for domain, sure in usual.guaranteed(params).items()
         }
         result.setdefault(str(machine), {})[f"section_{section}"] = entry
-    for group in [] if extracted is None else sections(clips, trained, extracted):
+    for group in [] if embeddings is None else sections(clips, reference, embeddings):
         tested = drift(group.embeddings[group.reference], group.domain, group.position)
         if tested is not None:
             machine, section = group.clips[["machine", "section"]].iloc[0]

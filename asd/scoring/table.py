@@ -54,16 +54,16 @@ class MachineSection(NamedTuple):
         return self.clips["position"].to_numpy()[self.reference]
 
 
-def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> list[MachineSection]:
+def sections(clips: pd.DataFrame, reference: set[str], embeddings: np.ndarray) -> list[MachineSection]:
     """Arrange machine clips by machine and section; supplemental clips are in none.
 
     Parameters
     ----------
     clips : pd.DataFrame
         The clip table with ``position`` and ``fitted``, see :func:`asd.scoring.embeddings.with_fitted`.
-    trained : set of str
+    reference : set of str
         ``clip_id`` of the clips that scorers are fitted on; other training clips are held out.
-    extracted : np.ndarray [shape=(clips, ...)]
+    embeddings : np.ndarray [shape=(clips, ...)]
         In the order of the table.
 
     Raises
@@ -74,20 +74,20 @@ def sections(clips: pd.DataFrame, trained: set[str], extracted: np.ndarray) -> l
     arranged = []
     machine_clips = clips[(clips["kind"] == "machine") & (clips["split"] != "supplemental")]
     for (machine, section), rows in machine_clips.groupby(["machine", "section"]):
-        train, seen = (rows["split"] == "train").to_numpy(), rows["clip_id"].isin(trained).to_numpy()
-        embeddings = extracted[clips.index.get_indexer(rows.index)]
+        train, seen = (rows["split"] == "train").to_numpy(), rows["clip_id"].isin(reference).to_numpy()
+        of_section = embeddings[clips.index.get_indexer(rows.index)]
         if not (train & seen).any():
             raise UserError(f"{machine} section {section} has test clips but no normal training clip")
-        if not np.isfinite(embeddings).all():
+        if not np.isfinite(of_section).all():
             raise UserError(f"{machine} section {section}: embeddings are not finite: look at its training")
-        arranged.append(MachineSection(rows, embeddings, train & seen, train & ~seen, ~train))
+        arranged.append(MachineSection(rows, of_section, train & seen, train & ~seen, ~train))
     return arranged
 
 
 def score_table(
     clips: pd.DataFrame,
-    trained: set[str],
-    extracted: dict[int, np.ndarray],
+    reference: set[str],
+    embeddings: dict[int, np.ndarray],
     params: ScorerBlock,
     seed: int = 0,
     second: dict[int, np.ndarray] | None = None,
@@ -97,9 +97,9 @@ def score_table(
 
     Parameters
     ----------
-    clips, trained
+    clips, reference
         See :func:`sections`.
-    extracted : dict of int to np.ndarray
+    embeddings : dict of int to np.ndarray
         By training seed, in the order of the table: embeddings ``(clips, bands, dims)`` or values ``(clips, k)``.
     params : ScorerBlock
         The scorer and its options.
@@ -121,25 +121,25 @@ def score_table(
         none. ``p_source`` and ``p_target`` are p-values among a domain's normal clips (test clips only, empty where the
         domain has none).
     """
-    table = _scores(clips, trained, extracted, params, seed, compute)
+    table = _scores(clips, reference, embeddings, params, seed, compute)
     if second:
         normal = training(clips).reset_index(drop=True)
-        table = as_unseen(table, _scores(normal, trained, second, params, seed, compute))
+        table = as_unseen(table, _scores(normal, reference, second, params, seed, compute))
     return decided(table, params).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
 def _scores(
     clips: pd.DataFrame,
-    trained: set[str],
-    extracted: dict[int, np.ndarray],
+    reference: set[str],
+    embeddings: dict[int, np.ndarray],
     params: ScorerBlock,
     seed: int,
     compute: ComputeParams | None,
 ) -> pd.DataFrame:
     tasks = (
         (section, training_seed, seed + training_seed)
-        for training_seed, values in extracted.items()
-        for section in sections(clips, trained, values)
+        for training_seed, values in embeddings.items()
+        for section in sections(clips, reference, values)
     )
     return pd.concat(list(parallel(partial(_scored, params), tasks, compute)), ignore_index=True)
 

@@ -68,7 +68,7 @@ def scorers_tried(params: ScorerBlock, embeddings: Embeddings, which: str | list
 
 def make_evidence(
     embeddings: Embeddings,
-    trained: set[str],
+    reference: set[str],
     labels: pd.DataFrame,
     scorers: dict[str, ScorerBlock],
     params: SelectionParams,
@@ -80,7 +80,7 @@ def make_evidence(
     Parameters
     ----------
     embeddings : Embeddings
-    trained : set of str
+    reference : set of str
         ``clip_id`` of the normal clips that systems were trained on.
     labels : pd.DataFrame
         ``clip_id, label`` of them.
@@ -101,7 +101,7 @@ def make_evidence(
         Where a clip has no label or an embedding is not finite.
     """
     clips = training(embeddings.clips)
-    clips = clips[clips["clip_id"].isin(trained)]
+    clips = clips[clips["clip_id"].isin(reference)]
     rows = embeddings.clips.index.get_indexer(clips.index)
     clips = clips.merge(labels[["clip_id", "label"]], on="clip_id", how="left", validate="one_to_one")
     if clips["label"].isna().any():

@@ -49,7 +49,7 @@ class TrialClips(NamedTuple):
 
 def pseudo_scores(
     clips: pd.DataFrame,
-    extracted: dict[int, np.ndarray],
+    embeddings: dict[int, np.ndarray],
     scorers: dict[str, ScorerBlock],
     params: SelectionParams,
     seed: int = 0,
@@ -61,7 +61,7 @@ def pseudo_scores(
     ----------
     clips : pd.DataFrame
         Normal training clips, with ``label``.
-    extracted : dict of int to np.ndarray [shape=(clips, ...)]
+    embeddings : dict of int to np.ndarray [shape=(clips, ...)]
         By training seed, their embeddings in the order of the table.
     scorers : dict of str to ScorerBlock
     params : SelectionParams
@@ -80,13 +80,13 @@ def pseudo_scores(
     UserError
         Where an embedding is not finite.
     """
-    if not all(np.isfinite(values).all() for values in extracted.values()):
+    if not all(np.isfinite(values).all() for values in embeddings.values()):
         raise UserError("an embedding of a training clip is not finite: look at its training")
     tasks = (
         (values, trial, (seed, training_seed, machine, section))
         for machine, section in sorted(set(zip(clips["machine"], clips["section"], strict=True)))
         for trial in trials(clips, machine, section, params.folds, seed)
-        for training_seed, values in extracted.items()
+        for training_seed, values in embeddings.items()
         if scorers
     )
     parts = list(parallel(partial(_scored, clips, scorers, params), tasks, compute))
