@@ -90,14 +90,14 @@ class Detector:
     clips : pd.DataFrame
         Its normal training clips.
     embeddings : dict of int to np.ndarray
-        What it made of them, by training seed.
+        Its embeddings, or values, of them, by training seed.
     reference : set of str
-        ``clip_id`` of those that it remembers.
+        ``clip_id`` of those that its scorer is fitted on.
     scores : pd.DataFrame
-        What the pipeline made of its training clips, by ``clip_id``: ``machine, section, score, threshold``, means over
+        The pipeline's scores of its training clips, by ``clip_id``: ``machine, section, score, threshold``, means over
         the training seeds.
     seed : int
-        Of what its scorer draws.
+        Of a scorer that is random.
     """
 
     name: str
@@ -144,13 +144,12 @@ class Detector:
         >>> detector = asd.load_detector("path/to/project", "texture")  # doctest: +SKIP
         >>> detector.score(["fan/one.wav", "fan/two.wav"])[["file", "score", "decision"]]  # doctest: +SKIP
         """
-        recordings = [self._recording(Path(file), machine, section) for file in files]
-        starts = range(0, max(1, len(recordings)), AT_ONCE)
-        parts = [self._some(recordings[start : start + AT_ONCE]) for start in starts]
-        return pd.concat(parts, ignore_index=True)
-
-    def _recording(self, file: Path, machine: str, section: str) -> Recording:
         known = self.sections
+        recordings = [self._recording(Path(file), known, machine, section) for file in files]
+        parts = [self._some(recordings[start : start + AT_ONCE]) for start in range(0, len(recordings), AT_ONCE)]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+
+    def _recording(self, file: Path, known: dict[str, list[str]], machine: str, section: str) -> Recording:
         machine = machine or _machine_of(file, list(known))
         if machine not in known:
             raise UserError(f"machine is {machine!r}, which {self.name} does not know: {', '.join(known)}")
@@ -160,8 +159,6 @@ class Detector:
         return Recording(str(file), machine, section)
 
     def _some(self, recordings: Sequence[Recording]) -> pd.DataFrame:
-        if not recordings:
-            return pd.DataFrame(columns=list(COLUMNS))
         front_ends = {
             machine: FittedFrontEnd.from_description(self.store.description, machine)
             for machine in {one.machine for one in recordings}
@@ -176,7 +173,7 @@ class Detector:
         readable = [clip for clip in read if not clip.error]
         clips = good[["new_id", "machine", "section"]].rename(columns={"new_id": "clip_id"}).reset_index(drop=True)
         features = dict(zip(clips["clip_id"], (clip.features for clip in readable), strict=True))
-        scored = self._scored(clips, self._extract(clips, features))
+        scored = self._scored(clips, self._embed(clips, features))
         known = set(scored.index)  # a training clip has the pipeline's score, not that of itself beside itself
         shown = [
             clip.clip_id if clip.clip_id in known else new for clip, new in zip(readable, good["new_id"], strict=True)
@@ -184,10 +181,10 @@ class Detector:
         figures = scored.loc[shown, ["score", "threshold", "decision", "nearest"]].set_index(good.index)
         return table.join(figures)[list(COLUMNS)]
 
-    def _extract(self, new: pd.DataFrame, rows: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
+    def _embed(self, new: pd.DataFrame, features: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
         model: dict[str, Any] = read_json(self.folder / "model.json")
         device = compute.device()
-        stores: Any = [NewClips(self.store, rows)]
+        stores = [NewClips(self.store, features)]
         return {
             seed: embed(model, load_tensors(self.folder / f"seed_{seed}.safetensors"), new, stores, device)
             for seed in self.embeddings

@@ -45,6 +45,7 @@ from studies.shared import (
     study_parser,
     table,
     with_budgets,
+    without_evidence,
     write_params,
 )
 
@@ -173,8 +174,9 @@ def _override(path: Path, words: list[str]) -> None:
 
 def system_scores(fold: pd.DataFrame, params: dict[str, Any], fused: bool, budgets: Sequence[int] = ()) -> pd.DataFrame:
     """Run the pipeline on one fold, without any label: the test clips with ``system, score, threshold, decision``."""
-    if not (fused and "auto" in {str(params["ensemble"][key]) for key in ("members", "scorers", "weights")}):
-        params["selection"] |= {"labels": "given", "scorers": "own"}  # evidence that nothing reads
+    by_evidence = {"auto", "forward"} & {str(params["ensemble"][key]) for key in ("members", "scorers", "weights")}
+    if not (fused and by_evidence):
+        params = without_evidence(params)
     with scratch_project(params), silent():
         write_csv("manifest.csv", fold[PASSED].assign(path=fold["file"]))
         make(params)

@@ -20,13 +20,12 @@ import pandas as pd
 import yaml
 from scipy.stats import t as student
 
-from asd.core.clips import read_clips
 from asd.core.compute import ComputeParams, compute_params, configure
-from asd.core.positions import with_positions
-from asd.core.project import CLIPS, POSITIONS, Project
+from asd.core.project import Project
 from asd.core.section import checked, read_params
 from asd.datasets.dataset_params import selected_machines
 from asd.evaluation.sections import LabelledSection
+from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.embeddings import read_embeddings
 from asd.simulation.simulation import MACHINES
 from stages import adapt, download, embed, embeddings, features, index, pseudo_label, train
@@ -111,8 +110,13 @@ def simulated_params(seed: int, machines: str = "all", **simulated: Any) -> dict
     params["dataset"] |= {"name": "simulated", "machines": machines}
     params["dataset"]["simulated"] |= {"seed": seed, **simulated}
     params["compute"]["threads"] = 1  # networks so small gain nothing by a second one
-    params["selection"] |= {"labels": "given", "scorers": "own"}  # no evidence for a choice is read
-    return without_second_networks(params)
+    return without_second_networks(without_evidence(params))
+
+
+def without_evidence(params: dict[str, Any]) -> dict[str, Any]:
+    """Let stage score need no pseudo-labels and try no candidate: no evidence for a choice of scorers is read."""
+    params["selection"] |= {"labels": "given", "scorers": "own"}
+    return params
 
 
 def without_second_networks(params: dict[str, Any]) -> dict[str, Any]:
@@ -234,11 +238,12 @@ def make(params: dict[str, Any]) -> None:
 
 def label(params: dict[str, Any]) -> None:
     """Find pseudo-labels in the current folder; what labellers need is made where it is not there."""
-    embedded, methods = params["embed"], (params["pseudo_label"][method] for method in ("frequency", "spectrum"))
-    for name in sorted({embedded["features"], *(method["features"] for method in methods)}):
-        if not (Path("data/features") / name).is_dir():
+    project, embedded = Project(), params["embed"]
+    of_labellers = checked(PseudoLabelParams, params["pseudo_label"]).features().values()
+    for name in sorted({embedded["features"], *of_labellers}):
+        if not project.features(name).is_dir():
             features.main(name)
-    if not (Path("data/encoders") / embedded["encoder"]).is_dir():
+    if not project.encoder(embedded["encoder"]).is_dir():
         adapt.main(embedded["encoder"])
     embed.main()
     pseudo_label.main()
@@ -246,12 +251,13 @@ def label(params: dict[str, Any]) -> None:
 
 def tables() -> tuple[pd.DataFrame, set[str]]:
     """Read the clip table of the project, for scores rather than thresholds, and which clips systems trained on."""
-    return with_positions(read_clips(CLIPS), POSITIONS).assign(fitted=False), Project().reference()
+    project = Project()
+    return project.clips(positions=True).assign(fitted=False), project.reference()
 
 
 def system_embeddings(system: str, clips: pd.DataFrame) -> dict[int, np.ndarray]:
     """Read a system's embeddings of the clips, by training seed."""
-    return read_embeddings(Path("data/embeddings") / system, clips).by_seed
+    return read_embeddings(Project().embeddings(system), clips).by_seed
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import sys
 import yaml
 from conftest import ROOT
 from test_end_to_end import list_recordings, project, write  # noqa: F401
+from test_scorers import NEW as SCORER
 
 LOSS = """
 from typing import Annotated
@@ -111,23 +112,6 @@ class MeansParams(EncoderBlock):
     network = Means
     dims: int = 6
 """
-SCORER = """
-from dataclasses import dataclass
-import numpy as np
-from asd.scoring.registry import register
-from asd.scoring.scorer import Scorer
-
-@register("from_the_mean")
-@dataclass(eq=False, repr=False)
-class FromTheMean(Scorer):
-    power: float = 1.0
-
-    def _fit(self, x, domain):
-        self.mean_ = x.mean(axis=0)
-
-    def _anomaly_score(self, x):
-        return np.linalg.norm(x - self.mean_, axis=1) ** self.power
-"""
 PIPELINE = """
 import sys
 from importlib import import_module
@@ -172,7 +156,7 @@ def test_one_of_each_through_the_pipeline(project, tmp_path_factory):  # noqa: F
         "encoders.architectures/means.py": ENCODER,
         "classifiers.losses/wide_arcface.py": LOSS,
         "pseudo_labels.labellers/halves.py": LABELLER,
-        "scoring.scorers/from_the_mean.py": SCORER,
+        "scoring.scorers/distance_to_mean.py": SCORER,
     }
     added = tmp_path_factory.mktemp("added")
     for name, text in files.items():
@@ -187,7 +171,7 @@ def test_one_of_each_through_the_pipeline(project, tmp_path_factory):  # noqa: F
     params["selection"] |= {"labels": "pseudo/halves", "scorers": "own"}
     train = {"objective": "wide_arcface", "width": 0.3, "steps": 2, "batch": 8, "learning_rate": 0.001}
     mine = {"encoder": "means", "features": "loudness", "labels": "pseudo/halves", "train": train}
-    params["systems"] = {"mine": mine | {"score": {"scorer": "from_the_mean", "power": 2.0}}}
+    params["systems"] = {"mine": mine | {"score": {"scorer": "distance_to_mean", "power": 2}}}
     params["ensemble"]["members"] = ["mine"]
     write(params)
     done = run(PIPELINE, added)
