@@ -1,6 +1,7 @@
 """The command line: ``python -m asd <command>``. A command's module is imported when it is called."""
 
 import argparse
+import io
 import os
 import sys
 from importlib import import_module
@@ -34,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     module = import_module(f"asd.cli.{chosen.command}")
     command = argparse.ArgumentParser(prog=f"python -m asd {chosen.command}", description=COMMANDS[chosen.command])
     module.add_arguments(command)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks the letters of a machine's name gets escapes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = int(module.main(command.parse_args(rest)))
         sys.stdout.flush()

@@ -1,5 +1,7 @@
 """A trained system from recording to decision: what ``dvc repro`` left, applied to recordings of any kind."""
 
+import logging
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +18,10 @@ from asd.core.clips import training
 from asd.core.errors import UserError
 from asd.core.project import Project
 from asd.datasets.dcase import parse_name
+from asd.datasets.health import grouped
 from asd.datasets.index import decode
-from asd.encoders.networks import load_tensors
+from asd.encoders.embedding import apply
+from asd.encoders.networks import load_tensors, read_encoder
 from asd.features.extraction import extract
 from asd.features.fitting import FittedFrontEnd
 from asd.features.store import FeatureStore
@@ -26,6 +30,7 @@ from asd.scoring.params import ScorerBlock
 from asd.scoring.registry import ScoreParams
 from asd.scoring.table import score_table
 
+log = logging.getLogger(__name__)
 AT_ONCE = 128  # recordings whose features are held at a time
 COLUMNS = ("file", "machine", "score", "threshold", "decision", "nearest", "error")
 
@@ -39,11 +44,12 @@ class Recording(NamedTuple):
 
 
 class Clip(NamedTuple):
-    """A recording's content id and features, or why it has none."""
+    """A recording's content id and features, or why it has none; and what else to say of it, by name."""
 
     clip_id: str = ""
     features: np.ndarray = np.zeros(0)
     error: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 class NewClips(FeatureStore):
@@ -165,6 +171,10 @@ class Detector:
         }
         read = list(compute.parallel(partial(_extract_features, front_ends=front_ends), recordings))
         table = pd.DataFrame([one._asdict() for one in recordings])
+        both = zip(recordings, read, strict=True)
+        said = [(one.machine, kind, f"{one.file} {what}") for one, clip in both for kind, what in clip.notes]
+        for line in grouped(said):
+            log.warning("%s", line)
         table["error"] = [clip.error for clip in read]
         table["new_id"] = [f"new-{number:06d}" for number in range(len(table))]
         good = table[table["error"] == ""]
@@ -182,9 +192,11 @@ class Detector:
         return table.join(figures)[list(COLUMNS)]
 
     def _embed(self, new: pd.DataFrame, features: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
+        device, stores = compute.device(), [NewClips(self.store, features)]
+        if not (self.folder / "model.json").is_file():  # training-free: all seeds alike
+            network = read_encoder(self.folder).to(device)
+            return dict.fromkeys(self.embeddings, apply(network, stores, list(new["clip_id"]), device))
         model: dict[str, Any] = read_json(self.folder / "model.json")
-        device = compute.device()
-        stores = [NewClips(self.store, features)]
         return {
             seed: embed(model, load_tensors(self.folder / f"seed_{seed}.safetensors"), new, stores, device)
             for seed in self.embeddings
@@ -229,10 +241,10 @@ def load_detector(project: Project | Path | str, system: str) -> Detector:
         Where there is no such system, or it is not trained yet.
     """
     project = project if isinstance(project, Project) else Project(project)
-    systems, folder = project.params["systems"], project.model(system)
+    systems, folder = project.systems, project.model(system)
     if system not in systems:
         raise UserError(f"system is {system!r}: choose among {', '.join(systems)}")
-    if not (folder / "model.json").is_file():
+    if not folder.is_dir():
         raise UserError(f"{folder} holds no trained system: run dvc repro score@{system}")
     made = read_embeddings(project.embeddings(system), project.clips(positions=True), mapped=True)
     rows = training(made.clips).index.to_numpy()
@@ -245,7 +257,7 @@ def load_detector(project: Project | Path | str, system: str) -> Detector:
         name=system,
         folder=folder,
         store=FeatureStore(project.features(systems[system]["features"])),
-        scorer=project.section(ScoreParams, "systems", system, "score").root,
+        scorer=project.system_section(ScoreParams, system, "score").root,
         clips=training(made.clips).reset_index(drop=True),
         embeddings={seed: values[rows] for seed, values in made.by_seed.items()},
         reference=project.reference(),
@@ -256,7 +268,8 @@ def load_detector(project: Project | Path | str, system: str) -> Detector:
 
 def _machine_of(file: Path, known: list[str]) -> str:
     """Take the machine that a folder on the way to a file is named after, else the only one."""
-    named = [folder for folder in file.resolve().parts[-2::-1] if folder in known]
+    folders = [*file.absolute().parts[-2::-1], *file.resolve().parts[-2::-1]]  # a link's own name, then its goal's
+    named = [name for folder in folders if (name := unicodedata.normalize("NFC", folder)) in known]
     if not named and len(known) > 1:
         raise UserError(f"{file}: whose recording is it? give machine, one of {', '.join(known)}")
     return named[0] if named else known[0]
@@ -279,4 +292,4 @@ def _extract_features(recording: Recording, front_ends: dict[str, FittedFrontEnd
         features = extract(recording.file, front_ends[recording.machine])
     except UserError as error:
         return Clip(error=str(error))
-    return Clip(decoded.content, features.astype(np.float32, copy=False))
+    return Clip(decoded.content, features.astype(np.float32, copy=False), notes=decoded.notes)

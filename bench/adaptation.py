@@ -15,7 +15,7 @@ from asd.adaptation.loop import adapt
 from asd.adaptation.objective import create_objective
 from asd.core.section import load
 from asd.encoders.encoder import Encoder
-from asd.encoders.encoder_params import AdaptParams, EncoderParams
+from asd.encoders.encoder_params import AdaptBlock, AdaptParams, EncoderParams
 from asd.encoders.networks import create_encoder
 from bench.harness import Row, in_turns
 from bench.products import operations_of, products, wait
@@ -56,15 +56,14 @@ def machines() -> dict[str, list[str]]:
 def rows() -> list[Row]:
     """Measure a step of ``tiny`` and of EAT base on two cores, on a GPU where there is one, and the whole default."""
     torch.set_num_threads(THREADS)
-    block = load(EncoderParams, "encoders", "tiny_adapted").root
-    assert block.adapt
+    block, params = load(EncoderParams, "encoders", "tiny").root, load(AdaptBlock, "adapt", "tiny")
     eat = AdaptParams.model_validate(EAT)
-    found = [_step("tiny", create_encoder(block, 128), block.adapt, "cpu")]
+    found = [_step("tiny", create_encoder(block, 128), params, "cpu")]
     found.append(_step("eat_base", create_encoder("eat_base"), eat, "cpu"))
     if torch.cuda.is_available():
         large = eat.model_copy(update={"batch": 48, "clones": 16})
         found += [row := _step("eat_base", create_encoder("eat_base"), large, "cuda"), _year(row)]
-    return [*found, _default(block)]
+    return [*found, _default(block, params)]
 
 
 def _step(name: str, encoder: Any, params: AdaptParams, device: str) -> Row:
@@ -102,12 +101,12 @@ def _year(step: Row) -> Row:
     return Row(f"the same for one DCASE year, {YEAR:,} clips", "h", hours[0], step.reference, hours[1])
 
 
-def _default(block: Any) -> Row:
+def _default(block: Any, params: AdaptParams) -> Row:
     """Measure the adaptation of the default run, without its probes."""
     encoder: Encoder = create_encoder(block, 128)  # type: ignore[assignment]
     store: Any = Noise(128, 160)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as work:
-        adapt(encoder, store, machines(), block.adapt, 0, torch.device("cpu"), Path(work))
+        adapt(encoder, store, machines(), params, 0, torch.device("cpu"), Path(work))
     seconds = [time.perf_counter() - start]
-    return Row(f"adapt of the default, {block.adapt.steps} steps", "s", seconds, "allowed", [MOST], limit=MOST)
+    return Row(f"adapt of the default, {params.steps} steps", "s", seconds, "allowed", [MOST], limit=MOST)

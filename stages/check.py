@@ -1,16 +1,30 @@
 """Stage check: refuse a wrong params.yaml before anything runs."""
 
+import shutil
+
 from asd.core.artifacts import write_json
-from asd.core.section import read_params
+from asd.core.project import Project
 from asd.core.stage import run
+from asd.encoders.encoder_params import DESCRIPTION, EncoderParams
 from asd.params import check
 
 
 def main() -> str:
-    """Check params.yaml; what is written never changes, so that a right value re-runs nothing."""
-    params = check(read_params())
-    write_json("data/checked", "params.yaml is right")
-    return f"{len(params.systems)} systems in params.yaml are right"
+    """Check params.yaml, and write the blocks of encoders."""
+    project = Project()
+    params = check(project.params)
+    write_encoders(project)
+    write_json(project.data / "checked", "params.yaml is right")
+    return f"{len(params.training_free) + len(params.systems)} systems in params.yaml are right"
+
+
+def write_encoders(project: Project) -> None:
+    """Write the block of every encoder, for the stages of those systems that are made of it."""
+    blocks = project.encoder("initial")
+    shutil.rmtree(blocks, ignore_errors=True)  # of another run, without DVC
+    for name in project.params["encoders"]:
+        block = project.section(EncoderParams, "encoders", name).root
+        write_json(blocks / name / DESCRIPTION, {"encoder": block.model_dump()})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from asd.core.project import Project
 from asd.core.stage import run
 from asd.encoders.embedding import apply
 from asd.encoders.encoder_params import EmbedParams
-from asd.encoders.networks import read_encoder
+from asd.encoders.initial import initial_encoder
 from asd.features.store import FeatureStore
 
 
@@ -18,8 +18,8 @@ def main() -> str:
     clips = training(project.train_clips())
     store = FeatureStore(project.features(params.features))
     device = compute.device()
-    network = read_encoder(project.encoder(params.encoder)).to(device)
-    embeddings = apply(network, [store], list(clips["clip_id"]), device)
+    encoder = initial_encoder(project.encoder(params.encoder), store, project.seed)
+    embeddings = apply(encoder.network.to(device), [store], list(clips["clip_id"]), device)
     output = project.embed(params.encoder)
     write_array(output / "embeddings.npy", embeddings)
     write_csv(output / "clips.csv", clips[["clip_id"]])

@@ -14,7 +14,7 @@ def main(name: str) -> str:
     """Embed all clips by one system; autoencoders give anomaly values."""
     project = Project()
     front_end, models, output = (
-        project.params["systems"][name]["features"],
+        project.systems[name]["features"],
         project.model(name),
         project.embeddings(name),
     )

@@ -1,13 +1,11 @@
 """Compute the official metric with its interval, for every system; the only stage that reads the ground truth."""
 
-from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
 
-from asd.core.artifacts import read_csv, write_csv, write_metrics
-from asd.core.clips import read_clips
-from asd.core.project import CLIPS, FILES, LABELS, TRUTH, Project
+from asd.core.artifacts import write_csv, write_metrics
+from asd.core.project import LABELS, TRUTH, Project
 from asd.core.stage import run
 from asd.evaluation import curves, labelled_scores, official
 from asd.evaluation.agreement import agreement_metrics, agreement_table
@@ -19,9 +17,6 @@ from asd.evaluation.published_scores import compare_with_published
 from asd.evaluation.system_figures import BASELINE, clip_figures, machine_table, system_figures
 from asd.evaluation.trade_off import trade_off_table
 
-OUTPUT = Path("data/evaluation")
-METRICS = Path("metrics/evaluate.json")
-PLOTS = Path("metrics/plots")
 FINE = 101  # points of a ROC curve in the report
 
 
@@ -29,9 +24,10 @@ def main() -> str:
     """Evaluate all systems and the ensemble."""
     project = Project()
     params, content = project.section(EvaluateParams, "evaluate"), project.params
-    blocks = content["systems"]
+    blocks = project.systems
     systems, year = list(blocks), official.year_of(content["dataset"]["name"])
-    clips, truth = read_clips(CLIPS), labelled_scores.read_truth(TRUTH)
+    clips, truth = project.clips(), labelled_scores.read_truth(project.root / TRUTH)
+    output, metrics, plots = project.data / "evaluation", project.metrics / "evaluate.json", project.metrics / "plots"
     scores = labelled_scores.read_scores(systems, clips, project.data, params.average_seeds)
     table = labelled_scores.join_truth(scores, clips, truth)
     sections = labelled_scores.labelled_sections(table)
@@ -40,18 +36,17 @@ def main() -> str:
     agreement = agreement_table(truth, project.root / LABELS / "pseudo")
     trade_off = trade_off_table(systems, project.data / "scores", clips, truth, year)
 
-    write_csv(OUTPUT / "scores.csv", table)
-    write_csv(OUTPUT / "machines.csv", machines)
-    write_csv(OUTPUT / "attributes.csv", attribute_table(table))
-    write_csv(OUTPUT / "pseudo_labels.csv", agreement)
-    write_csv(OUTPUT / "trade_off.csv", trade_off)
-    write_csv(OUTPUT / "roc.csv", curves.roc_table(sections, FINE * table["system"].nunique()))
-    names = read_csv(FILES, ("clip_id", "path")).set_index("clip_id")["path"].map(lambda path: PurePath(path).name)
+    write_csv(output / "scores.csv", table)
+    write_csv(output / "machines.csv", machines)
+    write_csv(output / "attributes.csv", attribute_table(table))
+    write_csv(output / "pseudo_labels.csv", agreement)
+    write_csv(output / "trade_off.csv", trade_off)
+    write_csv(output / "roc.csv", curves.roc_table(sections, FINE * table["system"].nunique()))
     for system, rows in table.groupby("system"):
-        write_official(rows, names, OUTPUT / "official" / str(system), year)
-    write_csv(PLOTS / "roc.csv", curves.roc_table(sections))
-    write_csv(PLOTS / "scores.csv", curves.score_distributions(scores, table))
-    write_csv(PLOTS / "trade_off.csv", trade_off)
+        write_official(rows, project.file_names(), output / "official" / str(system), year)
+    write_csv(plots / "roc.csv", curves.roc_table(sections))
+    write_csv(plots / "scores.csv", curves.score_distributions(scores, table))
+    write_csv(plots / "trade_off.csv", trade_off)
 
     data = data_name(content["dataset"]) | clip_figures(clips, sections)
     figures = system_figures(sections, table, points, machines, params, content["seed"], year)
@@ -62,8 +57,8 @@ def main() -> str:
     if published:
         data["published"] = published
     pseudo = {"pseudo_label": agreement_metrics(agreement)} if len(agreement) else {}
-    write_metrics(METRICS, {"data": data} | figures | pseudo)
-    made = f"{len(figures)} systems, {len(sections)} machine sections in {METRICS} and {OUTPUT}"
+    write_metrics(metrics, {"data": data} | figures | pseudo)
+    made = f"{len(figures)} systems, {len(sections)} machine sections in {metrics} and {output}"
     return f"{made}; {BASELINE} {published}" if published else made
 
 

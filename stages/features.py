@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from asd.core.artifacts import publish, read_csv, write_metrics
 from asd.core.checkpoints import fingerprint, unfinished
-from asd.core.clips import read_clips, training
+from asd.core.clips import training
 from asd.core.compute import compute_params
 from asd.core.project import CLIPS, FILES, Project
 from asd.core.stage import run
@@ -17,7 +17,6 @@ from asd.features.front_end import FrontEnd, FrontEndParams
 from asd.features.store import FeatureStore, describe, is_whole, writer
 
 STORES = {"train": ("train", "supplemental"), "test": ("test",)}  # the splits that a store holds
-FEATURES = Path("data/features")
 
 Part = tuple[str, str]  # machine, store
 Parts = dict[Part, dict[str, str]]  # files by clip id, in the order of ids
@@ -27,15 +26,16 @@ def main(name: str) -> str:
     """Compute the front end ``features.<name>``."""
     project = Project()
     params = project.section(FrontEnd, "features", name).root
-    clips = read_clips(CLIPS).merge(read_csv(FILES, ("clip_id", "path")), on="clip_id")
+    table, files = project.root / CLIPS, project.root / FILES
+    clips = project.clips().merge(read_csv(files, ("clip_id", "path")), on="clip_id")
     parts = _parts(clips if params.clips == "all" else training(clips))
-    with unfinished(project.work / f"features@{name}", fingerprint(params, CLIPS, FILES)) as work:
+    with unfinished(project.work / f"features@{name}", fingerprint(params, table, files)) as work:
         fitted = {str(machine): _fitted(params, some) for machine, some in clips.groupby("machine")}
         _write_missing(work, name, parts, fitted)
         for store in STORES:
             describe(work / store, description_of(params, fitted))
-            publish(work / store, FEATURES / name / store)
-    return _summary(name, params)
+            publish(work / store, project.features(name, store))
+    return _summary(project, name, params)
 
 
 def _parts(clips: pd.DataFrame) -> Parts:
@@ -70,15 +70,16 @@ def _write_missing(work: Path, name: str, parts: Parts, fitted: dict[str, Fitted
                     bar.update()
 
 
-def _summary(name: str, params: FrontEndParams) -> str:
+def _summary(project: Project, name: str, params: FrontEndParams) -> str:
     """Write the metrics, and sum up in a line."""
-    stores = [FeatureStore(FEATURES / name / store) for store in STORES]
+    folders = [project.features(name, store) for store in STORES]
+    stores = [FeatureStore(folder) for folder in folders]
     clips = sum(map(len, stores))
     frames = sum(store.n_frames(clip_id) for store in stores for clip_id in store.clip_ids)
     rate = {} if params.frames_per_second is None else {"frames_per_second": params.frames_per_second}
     counts = {"clips": clips, "n_frames": frames, "n_features": params.n_features}
-    write_metrics(f"metrics/features/{name}.json", counts | rate)
-    return f"{clips} clips, {frames} frames of {params.n_features} features in {FEATURES / name}"
+    write_metrics(project.metrics / "features" / f"{name}.json", counts | rate)
+    return f"{clips} clips, {frames} frames of {params.n_features} features in {folders[0].parent}"
 
 
 if __name__ == "__main__":

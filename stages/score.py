@@ -9,21 +9,22 @@ from asd.scoring.embeddings import read_embeddings
 from asd.scoring.registry import ScoreParams
 from asd.scoring.summary import guarantee, summary
 from asd.scoring.table import score_table
-from asd.selection.evidence import make_evidence, scorers_tried, write_evidence
+from asd.selection.criteria import CRITERIA
+from asd.selection.evidence import make_evidence, remove_evidence, scorers_tried, write_evidence
 from asd.selection.params import SelectionParams
-from asd.selection.pseudo_auc import OWN
+from asd.selection.trial_scores import OWN
 
 
 def main(name: str) -> str:
     """Score all machine clips, held-out training clips and pseudo anomalies of one system; no label of a test clip."""
     project, compute = Project(), compute_params()
-    params = project.section(ScoreParams, "systems", name, "score").root
+    params = project.system_section(ScoreParams, name, "score").root
     selection = project.section(SelectionParams, "selection")
     seed, output, reference = project.seed, project.scores(name), project.reference()
     made = read_embeddings(project.embeddings(name), project.clips(positions=True))
 
-    for file in ("best.csv", "pseudo.csv", "pseudo_aucs.csv"):  # of another run, without DVC
-        (output / file).unlink(missing_ok=True)
+    remove_evidence(output)  # of another run, without DVC
+    (output / "best.csv").unlink(missing_ok=True)
     table = score_table(made.clips, reference, made.by_seed, params, seed, made.second, compute)
     write_csv(output / "scores.csv", table)
     write_csv(output / "clips.csv", made.clips[["clip_id"]].assign(fitted=made.clips["fitted"].astype(int)))
@@ -34,11 +35,13 @@ def main(name: str) -> str:
     scorers = scorers_tried(params, made, selection.scorers)
     labels = read_csv(project.labels(selection.labels), ("clip_id", "label"))
     tried = make_evidence(made, reference, labels, scorers, selection, seed, compute)
-    evidence = write_evidence(output, *tried)
+    evidence, criterion = write_evidence(output, *tried, selection.criterion), CRITERIA[selection.criterion]
+    if scorers and not evidence:
+        lines.append(f"{criterion.missing}: {criterion.title} can't tell, the system's own scorer stays")
     if evidence:
         best = evidence.best
-        metrics["diverse_pseudo_auc"] = evidence.figures
-        lines.append(f"highest Diverse Pseudo-AUC by {best}, {evidence.figures[best]['pseudo_auc']:.2f}")
+        metrics[criterion.metric] = evidence.figures
+        lines.append(f"highest {criterion.title} by {best}, {evidence.values[best]:.2f}")
         if best != OWN:  # the ensemble may take it
             block = scorers[best]
             best_table = score_table(made.clips, reference, made.by_seed, block, seed, made.second, compute)

@@ -16,6 +16,7 @@ from asd.core.clips import training
 from asd.core.positions import last_recordings
 from asd.core.project import POSITIONS, TRAIN_CLIPS, Project
 from asd.core.stage import run
+from asd.encoders.initial import initial_encoder
 from asd.encoders.networks import save_tensors
 from asd.features.store import FeatureStore
 
@@ -25,15 +26,17 @@ def main(name: str) -> str:
     project = Project()
     system, seeds = project.params["systems"][name], project.section(SeedsParams, "train").seeds
     params = project.section(TrainParams, "systems", name, "train").root
-    features, encoder = project.features(system["features"]), project.encoder(system["encoder"])
+    features, first = project.features(system["features"]), project.encoder(system["encoder"])
     labels, model = project.labels(system["labels"]), project.model(name)
     clips, supplements = _material(project.train_clips(positions=True), labels)
-    task = Task(params, encoder, FeatureStore(features), clips, project.seed, compute.device(), Path(), supplements)
+    store, device = FeatureStore(features), compute.device()  # sets the threads, on whose number bytes depend
+    encoder = initial_encoder(first, store, project.seed)
+    task = Task(params, encoder, store, clips, project.seed, device, Path(), supplements)
     said = f"{len(clips)} clips, {len(seeds)} training seed(s), in {model}"
     if processes.rank():
         list(_networks(task, seeds))
         return said
-    inputs = (project.root / TRAIN_CLIPS, project.root / POSITIONS, features, labels, encoder)
+    inputs = (project.root / TRAIN_CLIPS, project.root / POSITIONS, features, labels, first)
     mark = checkpoints.fingerprint((params, seeds, project.seed), *inputs)
     metrics: dict[str, Any] = {}
     losses: list[tuple[str, int, float, float]] = []

@@ -30,7 +30,7 @@ from asd.core.compute import rng
 from asd.core.project import CLIPS, TRAIN_CLIPS, TRUTH
 from asd.core.section import load, read_params
 from asd.encoders.encoder import Encoder
-from asd.encoders.encoder_params import AdaptParams, EncoderParams
+from asd.encoders.encoder_params import AdaptBlock, AdaptParams, EncoderParams
 from asd.encoders.networks import create_encoder
 from asd.encoders.standardise import fit
 from asd.encoders.training import crop, warm_cosine
@@ -48,7 +48,7 @@ from studies.shared import (
     write_params,
 )
 
-ENCODER, STATISTICS = "tiny_adapted", "log_mel"
+ENCODER, STATISTICS = "tiny", "log_mel"
 STEPS, BATCH, RATE = 400, 64, 1e-3  # of the ceiling
 MEASURES = ("accuracy", "ami")
 CPU = torch.device("cpu")
@@ -199,13 +199,12 @@ def objective(variant: str, encoder: Encoder, params: AdaptParams) -> SelfDistil
 
 def run_variant(variant: str, store: FeatureStore, seed: int) -> dict[str, Any]:
     """Adapt by a variant; probe the result, and look for a collapse."""
-    encoder, params = created(store, seed), load(EncoderParams, "encoders", ENCODER).root
-    assert params.adapt
+    encoder, params = created(store, seed), load(AdaptBlock, "adapt", ENCODER)
     clips = read_clips(TRAIN_CLIPS)
     probed = sample(training(clips))
     before = spread_of(embed(copy.deepcopy(encoder), store, probed, CPU))
     machines = {str(machine): list(ids) for machine, ids in clips.groupby("machine")["clip_id"]}
-    settings = params.adapt.model_copy(update=VARIANTS[variant])
+    settings = params.model_copy(update=VARIANTS[variant])
     with tempfile.TemporaryDirectory() as work, silent():
         adapt_encoder(encoder, store, machines, settings, seed, CPU, Path(work), partial(objective, variant))
     embeddings = embed(encoder, store, probed, CPU)

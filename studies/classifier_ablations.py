@@ -26,9 +26,19 @@ from asd.evaluation.sections import LabelledSection
 from asd.scoring.embeddings import read_embeddings
 from asd.scoring.registry import ScoreParams
 from asd.scoring.table import score_table
-from stages import adapt, embeddings, features, train
+from stages import features
 from studies import comparison
-from studies.shared import kept_project, label, silent, study_parser, system_options, tables, write_params
+from studies.shared import (
+    embed_clips,
+    kept_project,
+    label,
+    make_encoders,
+    silent,
+    study_parser,
+    system_options,
+    tables,
+    write_params,
+)
 
 Changes = dict[str, Any]
 SHIPPED, ORACLE = "as shipped", "oracle labels"
@@ -40,12 +50,16 @@ LABELLERS = {
     "labels by choice": "pseudo/auto",
     ORACLE: "oracle",
 }
-NO_ADAPTATION = {"no adaptation": {"encoders.tiny_adapted.adapt": None}}  # of the encoder that three systems share
 
 
 def trained(system: str, **values: Any) -> Changes:
     """Change keys of a system's training."""
     return {f"systems.{system}.train.{key}": value for key, value in values.items()}
+
+
+def not_adapted(system: str) -> dict[str, Changes]:
+    """Take the encoder, and the labellers', before its adaptation."""
+    return {"no adaptation": {f"systems.{system}.encoder": "initial/tiny", "embed.encoder": "initial/tiny"}}
 
 
 def back_end(system: str, name: str, scorer: str) -> dict[str, Changes]:
@@ -100,7 +114,7 @@ def _noise_aware_cnn(own: str) -> dict[str, Changes]:
 
 def _noise_aware_ssl(own: str) -> dict[str, Changes]:
     return {
-        **NO_ADAPTATION,
+        **not_adapted(own),
         "no freezing": trained(own, freeze_steps=0),
         "no noise classes": trained(own, noise_class="none", clean_class="none"),
         "no SpecAugment": trained(own, spec_augment=0.0),
@@ -113,7 +127,7 @@ def _noise_aware_ssl(own: str) -> dict[str, Changes]:
 
 def _domain_adapted(own: str) -> dict[str, Changes]:
     return {
-        **NO_ADAPTATION,
+        **not_adapted(own),
         "no fine-tuning": trained(own, steps=0),
         **labelled(own, "no pseudo-labels", "labels by frequency", "labels by clustering spectra"),
         **labelled(own, "labels by choice", ORACLE),
@@ -124,7 +138,7 @@ def _domain_adapted(own: str) -> dict[str, Changes]:
 
 def _group_lora(own: str) -> dict[str, Changes]:
     return {
-        **NO_ADAPTATION,
+        **not_adapted(own),
         "full fine-tuning": trained(own, fine_tune="full"),
         "plain LoRA": trained(own, mixing="plain"),
         "fixed mixing": trained(own, mixing="fixed"),
@@ -195,8 +209,7 @@ def scored(params: dict[str, Any], system: str, changes: Changes) -> pd.DataFram
     with _aside(Path("data/models") / system), _aside(Path("data/embeddings") / system):
         try:
             _prepare(variant, system, changes)
-            train.main(system)
-            embeddings.main(system)
+            embed_clips(system)
             return _score(variant, system)
         finally:
             _prepare(params, system, changes)
@@ -228,9 +241,10 @@ def _prepare(params: dict[str, Any], system: str, changes: Changes) -> None:
     block, sections = params["systems"][system], {key.split(".")[0] for key in changes}
     if "features" in sections:
         features.main(block["features"])
-    if sections & {"features", "encoders"}:
-        adapt.main(block["encoder"])
-    embedded_anew = sections & {"features", "encoders"} and block["encoder"] == params["embed"]["encoder"]
+    make_encoders([block["encoder"]], anew=bool(sections & {"features", "encoders"}))
+    embedded_anew = "embed" in sections or (
+        sections & {"features", "encoders"} and block["encoder"] == params["embed"]["encoder"]
+    )
     if block["labels"] == "oracle":
         oracle()
     elif block["labels"] != "given" and (embedded_anew or not (LABELS / f"{block['labels']}.csv").is_file()):

@@ -48,7 +48,7 @@ from asd.evaluation.official import mean
 from asd.features.front_end import FrontEndParams
 from asd.features.prepare import prepare_waveform
 from asd.features.store import FeatureStore
-from asd.params import Params, check
+from asd.params import Params, System, check
 from bench.harness import peak_memory
 from stages import (
     adapt,
@@ -108,18 +108,18 @@ def systems(args: argparse.Namespace) -> None:
     """
     torch.set_num_threads(args.threads)
     params = check(read_params())
-    print(table(costs(params, args.systems or list(params.systems), args.seconds, args.full)))
+    print(table(costs(params, args.systems or [name for _, name, _ in params.recipes()], args.seconds, args.full)))
 
 
 def costs(params: Params, systems: list[str], seconds: float, published: bool) -> pd.DataFrame:
     """Measure the systems, a row each."""
     rows = []
     for name in systems:
-        system = params.systems[name]
-        encoder, features = params.encoders[system.encoder].root, params.features[system.features]
+        system = {**params.training_free, **params.systems}[name]
+        encoder, features = params.encoder(system.encoder), params.features[system.features]
         if published:
             encoder = encoder.model_copy(update=SIZES.get(type(encoder), {}))
-        found = cost(encoder, features, system.train.root, seconds)
+        found = cost(encoder, features, system.train.root if isinstance(system, System) else None, seconds)
         counts = (f"{found.stored:,}", f"{found.trained:,}", f"{found.macs / 1e6:,.1f}")
         rows.append((name, system.features, system.encoder, *counts, *(f"{1000 * s:.1f}" for s in found[3:])))
     return pd.DataFrame(rows, columns=HEADER).set_index("system")
@@ -128,7 +128,7 @@ def costs(params: Params, systems: list[str], seconds: float, published: bool) -
 def cost(
     encoder: EncoderBlock,
     features: FrontEndParams,
-    trains: Objective,
+    trains: Objective | None,
     seconds: float,
 ) -> Cost:
     """Measure one system on a clip of noise."""
@@ -150,7 +150,7 @@ def cost(
     return Cost(stored, trained, counted.get_total_flops() // 2, front_end_seconds, network_seconds)
 
 
-def _tuned(network: nn.Module, trains: Objective) -> nn.Module:
+def _tuned(network: nn.Module, trains: Objective | None) -> nn.Module:
     """Add to a network the parts that are trained besides it, or instead."""
     if not isinstance(trains, Classification):
         return network
@@ -199,20 +199,19 @@ def few(params: dict[str, Any], encoder: str, threads: int, **step: int) -> dict
     ``step`` is ``batch`` [clips] and ``crop`` [frames] of a training step.
     """
     front_end = PUBLISHED[encoder].front_end
-    adapted = {params["embed"]["encoder"], *(name for name, block in params["encoders"].items() if block.get("adapt"))}
-    systems = {name: system for name, system in params["systems"].items() if system["encoder"] in adapted}
-    systems = {name: system for name, system in systems.items() if system["train"]["objective"] != "none"}
+    systems = {name: one for name, one in params["systems"].items() if one["encoder"].startswith("adapted/")}
     for system in systems.values():
-        system |= {"encoder": encoder, "features": front_end}
+        system |= {"encoder": f"adapted/{encoder}", "features": front_end}
         system["train"] |= FEW | step | ({"freeze_steps": 1} if "freeze_steps" in system["train"] else {})
     kept = ("log_mel", params["pseudo_label"]["frequency"]["features"])
     published = next(
         (block for block in params["features"].values() if block["kind"] == front_end), {"kind": front_end}
     )
     params["features"] = {name: params["features"][name] for name in kept} | {front_end: published}
-    decay = {"ema_decay": 0.9998, "ema_decay_end": 0.9999}
-    block = {"architecture": encoder, "features": front_end, "weights": "random", "adapt": ADAPT | decay}
-    params |= {"embed": {"encoder": encoder, "features": front_end}, "encoders": {encoder: block}, "systems": systems}
+    block = {"architecture": encoder, "features": front_end, "weights": "random"}
+    adapt = ADAPT | {"features": front_end, "ema_decay": 0.9998, "ema_decay_end": 0.9999}
+    params |= {"encoders": {encoder: block}, "adapt": {encoder: adapt}, "training_free": {}, "systems": systems}
+    params["embed"] = {"encoder": f"adapted/{encoder}", "features": front_end}
     params["dataset"] |= {"name": "simulated", "machines": MACHINE}
     params["dataset"]["simulated"] |= {"size": "tiny", "seed": SEED}
     params["ensemble"]["members"], params["evaluate"]["resamples"] = list(systems), 100
@@ -266,12 +265,12 @@ def training_step(encoder: str, batch: int, crop: int) -> float:
 def precision(args: argparse.Namespace) -> None:
     """Measure the effect of a lower precision on embeddings and on the official score.
 
-    Embeds all clips of the project's finished run with ``data/encoders/<ENCODER>`` in every precision, scores test
-    clips by the cosine distance to the nearest training clip of their machine, and prints time, change and official
-    score.
+    Embeds all clips of the project's finished run with ``data/encoders/adapted/<ENCODER>`` in every precision,
+    scores test clips by the cosine distance to the nearest training clip of their machine, and prints time, change and
+    official score.
     """
     torch.set_num_threads(read_params()["compute"]["threads"])
-    network = read_encoder(Path("data/encoders") / args.encoder)
+    network = read_encoder(Path("data/encoders/adapted") / args.encoder)
     folder = Path("data/features") / read_params()["encoders"][args.encoder]["features"]
     stores = [FeatureStore(folder / part) for part in ("train", "test")]
     clips = pd.concat([training(read_clips(CLIPS)), scored_clips(read_clips(CLIPS))], ignore_index=True)

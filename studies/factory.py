@@ -35,7 +35,7 @@ from asd.evaluation.sections import LabelledSection, section_measure
 from asd.simulation.plan import Cell, Order, orders
 from asd.simulation.signals import RATE
 from asd.simulation.simulation import MACHINES, quantised, simulate
-from stages import adapt, download, embeddings, features, index, score, train
+from stages import score
 from studies.factory_clips import ceiling, envelope, pictures
 from studies.factory_likeness import likeness
 from studies.shared import (
@@ -43,16 +43,19 @@ from studies.shared import (
     Commands,
     chosen,
     factory_options,
+    make,
+    only,
     scratch_project,
     silent,
     simulated_params,
     table,
     verdict,
+    write_params,
 )
 
 YEAR = 2025
 SYSTEM = "autoencoder"  # of what is trained, the only one that a study of the factory looks at
-BANKS = {"mean log-mel": "mean", "variogram": "variogram"}  # of the system texture, each by itself
+BANKS = {"mean_log_mel": "mean", "variogram": "variogram"}  # of the system texture, each by itself
 UNTRAINED = ("texture", *BANKS, "statistics", "frozen")
 NULL_MEASURES = {
     "AUC source within": ("auc_source_within",),
@@ -81,26 +84,18 @@ def project(seed: int, machines: str = "all", epochs: int | None = None, **simul
     params["systems"][SYSTEM]["train"] |= {} if epochs is None else {"epochs": epochs}
     for name, bank in BANKS.items():
         params["encoders"][name] = params["encoders"]["texture"] | {"banks": bank}
-        params["systems"][name] = params["systems"]["texture"] | {"encoder": name}
+        params["training_free"][name] = params["training_free"]["texture"] | {"encoder": f"initial/{name}"}
     with scratch_project(params) as folder:
         yield folder
 
 
 def scored(systems: Sequence[str] = (SYSTEM,)) -> list[LabelledSection]:
     """Run the stages of some systems in the current folder, silently; give their scores beside the truth."""
-    content = read_params()
-    blocks = [content["systems"][name] for name in systems]
+    write_params(only(read_params(), systems))
     scores = []
     with silent():
-        download.main()
-        index.main()
-        for front_end in dict.fromkeys(block["features"] for block in blocks):
-            features.main(front_end)
-        for encoder in dict.fromkeys(block["encoder"] for block in blocks):
-            adapt.main(encoder)
+        make(read_params())
         for name in systems:
-            train.main(name)
-            embeddings.main(name)
             score.main(name)
             made = pd.read_csv(f"data/scores/{name}/scores.csv", dtype={"section": str, "nearest": str})
             scores.append(made.assign(system=name))

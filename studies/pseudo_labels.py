@@ -1,7 +1,7 @@
 """Pseudo-attributes where the truth is known: how good they are, and how to choose their number. docs/pseudo_labels.md.
 
-    python -m studies.pseudo_labels --seeds 1000 1001 ... [--machines bearing+slider+ToyTrain] [--encoder tiny_adapted]
-    python -m studies.pseudo_labels counts --seeds 1000 1001 ... [--machines ToyCar+fan+...] [--encoder tiny_adapted]
+    python -m studies.pseudo_labels --seeds 1000 1001 ... [--machines bearing+slider+ToyTrain] [--encoder tiny]
+    python -m studies.pseudo_labels counts --seeds 1000 1001 ... [--machines ToyCar+fan+...] [--encoder tiny]
 
 Whole factories are simulated and an encoder is adapted to all their machines by the pipeline's stages, of training and
 supplemental clips alone: minutes a seed, kept in ``.asd/studies/``, once for each seed, encoder and set of machines.
@@ -35,7 +35,7 @@ from asd.pseudo_labels.labellers.frequency import recurrent_lines
 from asd.pseudo_labels.labellers.hierarchical import Hierarchical, hierarchical
 from asd.pseudo_labels.params import LABELLERS, PseudoLabelParams
 from asd.pseudo_labels.spaces import principal, space
-from stages import adapt, download, embed, features, index
+from stages import download, embed, features, index
 from studies.shared import (
     PARAMS,
     PROJECTS,
@@ -43,6 +43,7 @@ from studies.shared import (
     chosen,
     factory_options,
     interval,
+    make_encoders,
     scratch_project,
     silent,
     simulated_params,
@@ -114,7 +115,7 @@ def by_machine(factory: Factory) -> dict[str, Factory]:
 def _made(seed: int, machines: str, encoder: str) -> Factory:
     params, content = shipped(), simulated_params(seed, machines)
     front_end = content["encoders"][encoder]["features"]
-    content["embed"] = {"encoder": encoder, "features": front_end}
+    content["embed"] = {"encoder": f"adapted/{encoder}", "features": front_end}
     with scratch_project(content), silent():
         download.main()
         for folder in Path("data/raw").glob("*/test"):
@@ -122,7 +123,7 @@ def _made(seed: int, machines: str, encoder: str) -> Factory:
         index.main()
         for name in sorted({front_end, *params.features().values()}):
             features.main(name)
-        adapt.main(encoder)
+        make_encoders([f"adapted/{encoder}"])
         embed.main()
         table = _table()
         return Factory(table, _seen(table, encoder, params), _statistics(table, params))
@@ -319,7 +320,7 @@ def main() -> None:
         ("counts", counts, range(1000, 1005), GIVEN),
     ):
         made = factory_options(commands.add(name, study), seeds, machines)
-        made.add_argument("--encoder", default="tiny_adapted", help="of params.yaml")
+        made.add_argument("--encoder", default="tiny", help="of params.yaml")
     commands.run()
 
 

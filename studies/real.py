@@ -28,18 +28,20 @@ import pandas as pd
 
 from asd.core.artifacts import read_csv, read_json, write_csv
 from asd.core.errors import UserError
-from asd.core.project import FILES, LABELS, Project
+from asd.core.project import FILES, LABELS, Project, systems_of
 from asd.core.section import read_params
 from asd.datasets.folder import VALUES
 from asd.evaluation.labelled_scores import TEXT
 from asd.params import check
-from stages import adapt, embeddings, ensemble, score, train
+from stages import ensemble, score
 from studies.real_scores import by_section, judged, reference_features, reference_scores, summary, traps
 from studies.shared import (
     PARAMS,
     STEPS,
+    embed_clips,
     label,
     make,
+    only,
     scratch_project,
     silent,
     study_parser,
@@ -148,16 +150,11 @@ def overridden(words: list[str], systems: list[str] | None, seed: int) -> dict[s
         if words:
             _override(path, words)
         params = read_params(path)
-    if unknown := [name for name in systems or [] if name not in params["systems"]]:
-        raise UserError(f"there is no system {unknown[0]}: choose among {', '.join(params['systems'])}")
     params["dataset"] |= {"name": "folder", "machines": "all", "auxiliary": "none"}
     params["dataset"]["folder"] |= {"manifest": "manifest.csv", "clip_seconds": 0}
     params["index"]["on_bad_clip"] = "fail"  # all systems and references score the same clips
     params["train"]["seeds"] = [seed]
-    params["systems"] = {name: params["systems"][name] for name in systems or params["systems"]}
-    if isinstance(params["ensemble"]["members"], list):
-        there = [name for name in params["ensemble"]["members"] if name in params["systems"]]
-        params["ensemble"]["members"] = there or "all"
+    params = only(params, systems)
     check(params)
     return params
 
@@ -183,9 +180,9 @@ def system_scores(fold: pd.DataFrame, params: dict[str, Any], fused: bool, budge
         leaked = read_json("metrics/index.json")["leaked"]
         if not (LABELS / f"{params['selection']['labels']}.csv").is_file():
             label(params)
-        for name in params["systems"]:
+        for name in systems_of(params):
             score.main(name)
-        files = {name: Project().scores(name) / "scores.csv" for name in params["systems"]}
+        files = {name: Project().scores(name) / "scores.csv" for name in systems_of(params)}
         if fused:
             ensemble.main()
             files["ensemble"] = Project().data / "ensemble" / "scores.csv"
@@ -202,12 +199,10 @@ def _other_budgets(params: dict[str, Any], budgets: Sequence[int]) -> dict[str, 
     """Train and score systems with other numbers of steps, in a project that is made but for them: their files."""
     both = with_budgets(params, budgets)
     write_params(both)
-    for encoder in sorted(set(both["encoders"]) - set(params["encoders"])):
-        adapt.main(encoder)
     names = [name for name in both["systems"] if name not in params["systems"]]
     for name in names:
-        for stage in (train, embeddings, score):
-            stage.main(name)
+        embed_clips(name)
+        score.main(name)
     return {name: Project().scores(name) / "scores.csv" for name in names}
 
 
@@ -223,7 +218,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
         start = time.monotonic()
         made = [reference_scores(fold[machine_clips].reset_index(drop=True), values)]
         if not args.references_only:
-            fused = len(params["systems"]) > 1 and not args.no_ensemble
+            fused = len(systems_of(params)) > 1 and not args.no_ensemble
             made.append(system_scores(fold, params, fused, args.steps))
         parts += [part.assign(fold=number) for part in made]
         _say(f"fold {number + 1} of {len(divided)}: {time.monotonic() - start:.0f} s")

@@ -20,15 +20,17 @@ import pandas as pd
 import yaml
 from scipy.stats import t as student
 
+from asd.core.artifacts import write_csv
 from asd.core.compute import ComputeParams, compute_params, configure
-from asd.core.project import Project
+from asd.core.errors import UserError
+from asd.core.project import LISTS, Project, systems_of
 from asd.core.section import checked, read_params
 from asd.datasets.dataset_params import selected_machines
 from asd.evaluation.sections import LabelledSection
 from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.embeddings import read_embeddings
 from asd.simulation.simulation import MACHINES
-from stages import adapt, download, embed, embeddings, features, index, pseudo_label, train
+from stages import adapt, check, download, embed, embeddings, features, index, pseudo_label, train, training_free
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 PROJECTS = PARAMS.parent / ".asd" / "studies"
@@ -132,6 +134,17 @@ def write_params(params: dict[str, Any]) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
+def only(params: dict[str, Any], names: Sequence[str] | None) -> dict[str, Any]:
+    """Keep some systems of params, all where none is named; the ensemble is of those members that are left, or all."""
+    if unknown := [name for name in names or () if name not in systems_of(params)]:
+        raise UserError(f"{unknown[0]!r} is no system: choose among {', '.join(systems_of(params))}")
+    kept = params | {key: {n: b for n, b in params[key].items() if n in (names or params[key])} for key in LISTS}
+    members = params["ensemble"]["members"]
+    if isinstance(members, list):
+        members = [name for name in members if name in systems_of(kept)] or "all"
+    return kept | {"ensemble": params["ensemble"] | {"members": members}}
+
+
 @contextmanager
 def scratch_project(params: dict[str, Any]) -> Iterator[Path]:
     """Work in an empty folder with this params.yaml, removed afterwards."""
@@ -172,19 +185,37 @@ def kept_project(args: argparse.Namespace, seed: int, **index: Any) -> Iterator[
     params["dataset"] |= {"name": "simulated"}
     params["dataset"]["simulated"] |= {"size": args.size, "seed": seed}
     params["train"]["seeds"], params["index"] = args.training_seeds, params["index"] | index
-    params["systems"] = {name: params["systems"][name] for name in args.systems or params["systems"]}
+    params = only(params, args.systems)
     params = without_second_networks(with_budgets(params, getattr(args, "steps", [])))
+    with kept(f"{args.size}-{seed}", params):
+        yield read_params()
+
+
+@contextmanager
+def kept(name: str, params: dict[str, Any], manifest: pd.DataFrame | None = None) -> Iterator[None]:
+    """Work in a project of these params, made up to embeddings of all systems once and kept.
+
+    Parameters
+    ----------
+    name : str
+        How its folder's name begins.
+    params : dict
+    manifest : pd.DataFrame, optional
+        ``manifest.csv`` of a data set ``folder``, with absolute paths.
+    """
     identity = params | {"compute": params["compute"]["device"]}  # threads and jobs make no other project
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    folder = PROJECTS / f"{args.size}-{seed}-{digest}"
+    content = json.dumps(identity, sort_keys=True) + ("" if manifest is None else manifest.to_csv(index=False))
+    folder = PROJECTS / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     with chdir(folder), configuration_kept():
         write_params(params)
+        if manifest is not None:
+            write_csv("manifest.csv", manifest)
         if not DONE.exists():
             with silent(progress=True):
                 make(params)
             DONE.touch()
-        yield read_params()
+        yield
 
 
 def gathered(
@@ -209,31 +240,43 @@ def with_budgets(params: dict[str, Any], budgets: Sequence[int]) -> dict[str, An
     for steps in budgets:
         for name, system in trained.items():
             encoder, train = system["encoder"], dict(system["train"])
+            if not steps:
+                encoder = encoder.replace("adapted/", "initial/")
             if "freeze_steps" in train:
                 train["freeze_steps"] = round(train["freeze_steps"] * steps / max(1, train["steps"]))
-            if not steps and params["encoders"][encoder].get("adapt"):
-                block = {key: value for key, value in params["encoders"][encoder].items() if key != "adapt"}
-                encoder += "_not_adapted"
-                params["encoders"][encoder] = block
             params["systems"][f"{name}_{steps}"] = system | {"encoder": encoder, "train": train | {"steps": steps}}
     return params
 
 
 def make(params: dict[str, Any]) -> None:
     """Run the stages up to embeddings of all systems in the current folder."""
-    systems = params["systems"]
-    encoders = {system["encoder"] for system in systems.values()}
+    systems = systems_of(params)
     download.main()
     index.main()
-    for name in sorted({params["encoders"][name]["features"] for name in encoders}):
+    for name in sorted({system["features"] for system in systems.values()}):
         features.main(name)
-    for name in sorted(encoders):
-        adapt.main(name)
-    if any(system["labels"] != "given" for system in systems.values()):  # else no labeller is needed
+    make_encoders([system["encoder"] for system in systems.values()])
+    if any(system.get("labels", "given") != "given" for system in systems.values()):  # else no labeller is needed
         label(params)
     for name in systems:
-        train.main(name)
-        embeddings.main(name)
+        embed_clips(name)
+
+
+def make_encoders(folders: Sequence[str], anew: bool = True) -> None:
+    """Run the stages that make some folders of data/encoders; ``anew`` where they are there, too."""
+    check.write_encoders(Project())
+    for name in sorted({folder.removeprefix("adapted/") for folder in folders if folder.startswith("adapted/")}):
+        if anew or not Project().encoder(f"adapted/{name}").is_dir():
+            adapt.main(name)
+
+
+def embed_clips(system: str) -> None:
+    """Run the stages of a system that end in its embeddings of all clips."""
+    if "train" not in Project().systems[system]:
+        training_free.main(system)
+        return
+    train.main(system)
+    embeddings.main(system)
 
 
 def label(params: dict[str, Any]) -> None:
@@ -243,8 +286,7 @@ def label(params: dict[str, Any]) -> None:
     for name in sorted({embedded["features"], *of_labellers}):
         if not project.features(name).is_dir():
             features.main(name)
-    if not project.encoder(embedded["encoder"]).is_dir():
-        adapt.main(embedded["encoder"])
+    make_encoders([embedded["encoder"]], anew=False)
     embed.main()
     pseudo_label.main()
 

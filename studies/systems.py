@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from asd.core.project import TRUTH
+from asd.core.project import TRUTH, systems_of
 from asd.core.section import checked
 from asd.evaluation.labelled_scores import read_truth
 from asd.evaluation.official import official_scores, point_values
@@ -45,7 +45,7 @@ def systems(args: argparse.Namespace) -> None:
 
 def score_blocks(params: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Name every row of the table: its system and its block ``score``; the autoencoder has one more."""
-    found = {name: (name, system["score"]) for name, system in params["systems"].items()}
+    found = {name: (name, system["score"]) for name, system in systems_of(params).items()}
     if "autoencoder" in found:
         found["autoencoder (mahalanobis)"] = "autoencoder", found["autoencoder"][1] | {"value": "mahalanobis"}
     return found
@@ -92,8 +92,8 @@ def labelled_by_scorer(params: dict[str, Any], factory: int) -> list[LabelledSec
     """Score all systems of a project by all scorers and set the scores beside the truth."""
     clips, reference = tables()
     parts = []
-    for system in params["systems"]:
-        own = checked(ScoreParams, params["systems"][system]["score"]).root
+    for system, block in systems_of(params).items():
+        own = checked(ScoreParams, block["score"]).root
         found = candidate_scores(clips, reference, system_embeddings(system, clips), own, params["seed"])
         parts.append(found.assign(system=system + "/" + found["scorer"]))
     return comparison.labelled(pd.concat(parts), clips, factory)
@@ -113,7 +113,7 @@ def conformal(args: argparse.Namespace) -> None:
     for seed in args.seeds:
         with kept_project(args, seed, calibration_fraction=args.share) as params:
             parts.append(decisions(params, seed))
-            stated = {name: 1 - system["score"]["quantile"] for name, system in params["systems"].items()}
+            stated = {name: 1 - system["score"]["quantile"] for name, system in systems_of(params).items()}
     found = rates(pd.concat(parts))
     print("| system | threshold | false alarms, source | target |\n| --- | --- | ---: | ---: |")
     for (system, name), rows in found.reset_index().groupby(["system", "threshold"], sort=False):
@@ -131,7 +131,7 @@ def decisions(params: dict[str, Any], factory: int) -> pd.DataFrame:
     normal = read_truth(TRUTH).query("anomaly == 0")[["clip_id", "domain"]]
     seen = (clips["split"] != "train") | (clips["kind"] != "machine") | clips["clip_id"].isin(reference)
     parts = []
-    for system, block in params["systems"].items():
+    for system, block in systems_of(params).items():
         found = system_embeddings(system, clips)
         for name, method, some in (("split conformal", "conformal", seen | True), ("in-sample", "quantile", seen)):
             score = checked(ScoreParams, block["score"] | {"threshold": method}).root

@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 
 from asd.datasets.attributes import table_rows
+from asd.datasets.dcase import parse_name
 from asd.datasets.years import Archive, archives, years
 
 FOLDER_2021 = re.compile(r"section_\d\d_(source|target)_test_")
@@ -102,11 +103,49 @@ class Years:
         ]
 
     def _eval(self, number: int, machine: str) -> list[str]:
-        if number == 2026:
-            return [f"test/section_00_{i:04d}.wav" for i in range(8)]
-        given = [name for name, _ in self.listed(number)[machine]]
+        given = [name for name, *_ in self.truth(number, machine)]
         folders = [f"{match[1]}_test" if (match := FOLDER_2021.match(name)) else "test" for name in given]
         return [f"{folder}/{name}" for folder, name in zip(folders, given, strict=True)]
+
+    def truth(self, number: int, machine: str) -> list[tuple[str, str, str, int]]:
+        """Name, section, domain and label of every clip of an evaluation set: the evaluator's, else the list's."""
+        if number == 2026:  # made up
+            cells = [(domain, anomaly) for domain in ("source", "target") for anomaly in (0, 1)]
+            return [(f"section_00_{i:04d}.wav", "00", *cells[i % 4]) for i in range(8)]
+        names = [(given, parse_name(true)) for given, true in self.listed(number)[machine]]
+        clips = [(given, true.section, true.domain, int(bool(true.anomaly))) for given, true in names]
+        folder = self.tables / f"ground_truth_{number}"
+        flags = [self._flags(folder / kind, machine) for kind in ("data", "domain")]
+        if not flags[0]:
+            return clips
+        return [(name, section, ("source", "target")[flags[1][name]], flags[0][name]) for name, section, *_ in clips]
+
+    def _flags(self, folder: Path, machine: str) -> dict[str, int]:
+        lines = [line for file in folder.glob(f"*_{machine}_section_*.csv") for line in file.read_text().splitlines()]
+        return {name: int(flag) for name, flag in (line.split(",") for line in lines)}
+
+    def ground_truth(self, number: int) -> dict[str, bytes]:
+        """The files of that year's evaluator, as its patterns name them; true names are the list's."""
+        evaluator, files = years()[number].evaluator, {}
+        assert evaluator is not None
+        for machine, sections in years()[number].machines["eval"].items():
+            for section in sections:
+                clips = [clip for clip in self.truth(number, machine) if clip[1] == section]
+                data = "".join(f"{name},{anomaly}\n" for name, _, _, anomaly in clips)
+                domain = "".join(f"{name},{int(domain == 'target')}\n" for name, _, domain, _ in clips)
+                texts = (data, domain, self._true_names(number, machine, section, clips))
+                names = [pattern.format(machine=machine, section=section) for pattern in evaluator.tables]
+                files |= {name: text.encode() for name, text in zip(names, texts, strict=True)}
+        return files
+
+    def _true_names(self, number: int, machine: str, section: str, clips: list[tuple[str, str, str, int]]) -> str:
+        if number == 2026:
+            words = ("normal", "anomaly")
+            return "".join(f"{n},section_00_{d}_{words[a]}_{i:04d}_vel_{i}\n" for i, (n, _, d, a) in enumerate(clips))
+        start = f"section_{section}_"
+        rows = [(given, true) for given, true in self.listed(number)[machine] if given.startswith(start)]
+        folder = f"{machine}/test"
+        return "file_name,d1p,d1v,true\n" + "".join(f"{folder}/{given},a,b,{folder}/{true}\n" for given, true in rows)
 
     def listed(self, number: int) -> dict[str, list[tuple[str, str]]]:
         found: dict[str, list[tuple[str, str]]] = {}

@@ -13,7 +13,8 @@ from asd.classifiers.params import TrainParams
 from asd.classifiers.task import Task, embed, model_description
 from asd.encoders.architectures.se_resnet import SEResNet18Params
 from asd.encoders.architectures.vit import TinyParams
-from asd.encoders.networks import create_encoder, save_tensors, write_encoder
+from asd.encoders.initial import InitialEncoder
+from asd.encoders.networks import create_encoder, save_tensors
 
 CPU = torch.device("cpu")
 BANDS = 16
@@ -86,9 +87,7 @@ def supplements():
 
 def task(table, params, block, folder: Path, name="work", extra=None):
     """Make the task of training an encoder on clips, and on supplements if there are any."""
-    encoder = folder / f"encoder_{block.architecture}"
-    if not encoder.exists():
-        write_encoder(encoder, create_encoder(block, BANDS, seed=1), block, BANDS)
+    encoder = InitialEncoder(create_encoder(block, BANDS, seed=1), block, BANDS)
     store = Store(table if extra is None else pd.concat([table, extra], ignore_index=True))
     return Task(params, encoder, store, table, 3, CPU, folder / name, extra)
 

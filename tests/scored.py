@@ -7,6 +7,7 @@ import pandas as pd
 
 from asd.core.artifacts import write_json
 from asd.core.clips import COLUMNS
+from asd.core.project import systems_of
 from asd.core.section import read_params
 from asd.report.embeddings import shown
 
@@ -55,7 +56,7 @@ def made_scores(clips, truth, system, seeds=(0,), gain=1.0):
 def write_project(seeds=(0,), **how):
     """Write everything that ``evaluate`` reads into the working directory; gives the systems' names."""
     clips, files, truth = made_clips(**how)
-    systems = list(read_params()["systems"])
+    systems = list(systems_of(read_params()))
     of_systems = [f"data/scores/{system}" for system in systems]
     for folder in ("data/labels/pseudo", "data/ensemble", *of_systems):
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,7 @@ def write_embeddings(clips, seeds=(0,), dims=5):
     train[["clip_id", "machine"]].assign(label=train["attributes"]).to_csv("data/labels/given.csv", index=False)
     train.to_csv("data/train_clips.csv", index=False)
     params, rng = read_params(), np.random.default_rng(0)
-    trained = shown(params["systems"], params["embed"]["encoder"])
+    trained = shown(systems_of(params), params["embed"]["encoder"])
     places = {f"data/embed/{params['embed']['encoder']}": (train, ["embeddings"])}
     places |= {f"data/embeddings/{name}": (clips, [f"seed_{seed}" for seed in seeds]) for name in trained}
     for folder, (rows, arrays) in places.items():

@@ -5,21 +5,22 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+import yaml
 from adaptation_runs import BANDS, BLOCK, MACHINES, PARAMS, Store
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asd.adaptation.batches import PADDING, clip_at, draw, visible_patches
 from asd.adaptation.objective import UtteranceFrame, create_objective, recomputed
 from asd.core.errors import UserError
-from asd.core.section import checked
 from asd.encoders.architectures.beats import BEATs
 from asd.encoders.architectures.dasheng import Dasheng
 from asd.encoders.architectures.vit import smooth_in_time
-from asd.encoders.encoder_params import EncoderParams
 from asd.encoders.networks import create_encoder
 from asd.encoders.standardise import Standardise
 from asd.encoders.training import crop, warm_cosine
+from asd.params import check
 
 ENCODERS = {
     "tiny": lambda: create_encoder(BLOCK, BANDS),
@@ -152,11 +153,16 @@ def test_recomputed_activations_give_the_same_gradients(model):
     assert not [m for m in model.student.modules() if "forward" in vars(m)]
 
 
-@pytest.mark.parametrize("architecture", ["mn04", "se_resnet18", "texture", "wavlm_base"])
-def test_what_is_no_transformer_over_a_spectrogram_is_refused_in_one_line(architecture):
-    block = {"architecture": architecture, "features": "x", "adapt": PARAMS.model_dump()}
-    with pytest.raises(UserError, match=f"{architecture} is not adapted, only .*: leave adapt out") as refused:
-        checked(EncoderParams, block, "encoders.x")
+@pytest.mark.parametrize(
+    ("architecture", "kind"), [("mn04", "efficientat_mel"), ("se_resnet18", "log_mel"), ("wavlm_base", "waveform")]
+)
+def test_what_is_no_transformer_over_a_spectrogram_is_refused_in_one_line(architecture, kind):
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content["features"]["more"] = content["features"]["log_mel"] if kind == "log_mel" else {"kind": kind}
+    content["encoders"]["x"] = {"architecture": architecture, "features": "more"}
+    content["adapt"]["x"] = PARAMS.model_dump() | {"features": "more"}
+    with pytest.raises(UserError, match=f"adapt.x: {architecture} is not adapted, only .*: leave it out") as refused:
+        check(content)
     assert "\n" not in str(refused.value)
     with pytest.raises(UserError, match="SEResNet18Encoder is not adapted"):
         create_objective(create_encoder("se_resnet18", BANDS), PARAMS)

@@ -204,7 +204,7 @@ def test_several_instances_stand_side_by_side():
     content["features"] |= {"beats_fbank": {"kind": "beats_fbank"}, "dasheng_mel": {"kind": "dasheng_mel"}}
     for name, heard in (("beats_iter3_plus", "beats_fbank"), ("dasheng_base", "dasheng_mel")):
         content["encoders"][name] = {"architecture": name, "features": heard}
-        own = content["systems"]["noise_aware_ssl"] | {"encoder": name, "features": heard}
+        own = content["systems"]["noise_aware_ssl"] | {"encoder": f"initial/{name}", "features": heard}
         content["systems"][f"noise_aware_{name}"] = own
     params = check(content)
     assert isinstance(params.systems["noise_aware_dasheng_base"].train.root, classification.Classification)

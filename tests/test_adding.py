@@ -119,11 +119,11 @@ import pandas as pd
 for package in ("features.front_ends", "encoders.architectures", "classifiers.losses", "pseudo_labels.labellers",
                 "scoring.scorers"):
     import_module(f"asd.{package}").__path__.append(f"{sys.argv[1]}/{package}")
-from stages import adapt, check, download, embed, embeddings, features, index, pseudo_label, score, train
+from stages import check, download, embed, embeddings, features, index, pseudo_label, score, train
 check.main(), download.main(), index.main()
 for front_end in ("loudness", "log_mel", "frequencies"):
     features.main(front_end)
-adapt.main("means"), embed.main(), pseudo_label.main()
+embed.main(), pseudo_label.main()
 for stage in (train, embeddings, score):
     stage.main("mine")
 scores = pd.read_csv("data/scores/mine/scores.csv")
@@ -166,12 +166,13 @@ def test_one_of_each_through_the_pipeline(project, tmp_path_factory):  # noqa: F
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["features"]["loudness"] = {"kind": "loudness", "sample_rate": 16000, "hop": 400}
     params["encoders"]["means"] = {"architecture": "means", "features": "loudness", "dims": 5}
-    params["embed"] = {"encoder": "means", "features": "loudness"}
+    params["embed"] = {"encoder": "initial/means", "features": "loudness"}
     params["pseudo_label"]["halves"] = {"n_halves": 2}
     params["selection"] |= {"labels": "pseudo/halves", "scorers": "own"}
     train = {"objective": "wide_arcface", "width": 0.3, "steps": 2, "batch": 8, "learning_rate": 0.001}
-    mine = {"encoder": "means", "features": "loudness", "labels": "pseudo/halves", "train": train}
+    mine = {"encoder": "initial/means", "features": "loudness", "labels": "pseudo/halves", "train": train}
     params["systems"] = {"mine": mine | {"score": {"scorer": "distance_to_mean", "power": 2}}}
+    params["adapt"] = params["training_free"] = {}
     params["ensemble"]["members"] = ["mine"]
     write(params)
     done = run(PIPELINE, added)

@@ -1,6 +1,8 @@
 """Every year from a server in the real layout to the clip table, with the labels that were published."""
 
+import hashlib
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -13,9 +15,10 @@ from challenge_server import Server, Years, zipped
 
 from asd.core.artifacts import read_json
 from asd.core.clips import read_clips
+from asd.core.errors import UserError
 from asd.core.project import CLIPS
 from asd.datasets import archives, origins
-from asd.datasets.dcase import parse_name
+from asd.datasets import years as years_module
 from asd.datasets.years import years
 from stages import download as download_stage
 from stages import index as index_stage
@@ -35,16 +38,23 @@ SOME = {  # machines for a quick look
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server()
     monkeypatch.setattr(origins, "ZENODO", server.url)
-    monkeypatch.setattr(archives, "address", lambda table: f"{server.url}/raw/{table.file}")
+    monkeypatch.setitem(years_module._content(), "raw", f"{server.url}/raw/{{file}}")
     yield server
     server.http.shutdown()
 
 
 @pytest.fixture
-def all_years(server: Server, shared: Path) -> Years:
+def all_years(server: Server, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Years:
     for file in (shared / "dcase").rglob("*.csv"):
         server.raw[f"datasets/{file.relative_to(shared / 'dcase').as_posix()}"] = file.read_bytes()
-    return Years(shared)
+    made = Years(shared)
+    for year in [year for year in years().values() if year.evaluator]:
+        files = made.ground_truth(year.metric)
+        server.raw |= files
+        pins = year.evaluator.sha256
+        for file in [file for file in pins if pins[file] != hashlib.sha256(files[file]).hexdigest()]:
+            monkeypatch.delitem(pins, file)  # what is not at hand is made up; the rest is held to its pin
+    return made
 
 
 def choose(number: int, machines: str, split: str = "eval", **more: object) -> None:
@@ -64,31 +74,32 @@ def prepare() -> pd.DataFrame:
 
 
 def expected(all_years: Years, number: int, machines: list[str]) -> Counter:
-    """Count clips by machine, section, domain and label, straight from the published list."""
-    listed = all_years.listed(number)
-    names = [(machine, parse_name(true)) for machine in machines for _, true in listed[machine]]
-    return Counter((machine, true.section, true.domain, str(true.anomaly)) for machine, true in names)
+    """Count clips by machine, section, domain and label, straight from the published list or ground truth."""
+    return Counter(
+        (machine, section, domain or "unknown", str(anomaly))
+        for machine in machines
+        for _, section, domain, anomaly in all_years.truth(number, machine)
+    )
 
 
 def check_year(all_years: Years, number: int, machines: str, caplog: pytest.LogCaptureFixture) -> None:
     choose(number, machines)
     table = prepare()
-    said = caplog.text
     test = table[table["split"] == "test"]
     assert set(test["domain"]) == {"unknown"}
     assert set(test["attributes"]) == {""}
     metrics = read_json("metrics/download.json")
-    if number == 2026:
-        assert "evaluation labels are not published" in said
-        assert set(test["anomaly"]) == {""}
-        assert set(table["channels"]) == {2}
-        return
+    assert set(table["channels"]) == {years()[number].channels}
     chosen = list(years()[number].machines["eval"]) if machines == "all" else machines.split("+")
     found = Counter(zip(*(test[c].astype(str) for c in ("machine", "section", "true_domain", "anomaly")), strict=True))
     assert found == expected(all_years, number, chosen)
     assert metrics["labels"] == {"listed": len(test), "without_recording": 0, "without_label": 0, "contradictory": 0}
     if number == 2025:
         assert set(found.values()) == {50}
+    wrong = {machine for machine in years()[number].wrong if machine in chosen}
+    if number >= 2022:
+        assert set(test["machine"][test["true_attributes"] == ""]) == wrong
+    assert set(re.findall(r"(\w+) section \d\d: the evaluator's true names contradict", caplog.text)) == wrong
     if number >= 2024:
         check_hidden(number, table, chosen)
 
@@ -108,6 +119,68 @@ def test_some_machines_of_every_year(number: int, server: Server, all_years: Yea
     server.offer(number, SOME[number], lambda archive: all_years.archive(number, archive))
     check_year(all_years, number, SOME[number], caplog)
     assert len(server.asked) == len(set(server.asked))
+
+
+def test_wrong_labels_of_2022_are_not_taken(server: Server, all_years: Years, workdir: Path, caplog):
+    """ToyCar: the list and the evaluator's true names say something else than its ground truth."""
+    server.offer(2022, "ToyCar", lambda archive: all_years.archive(2022, archive))
+    check_year(all_years, 2022, "ToyCar", caplog)
+    assert not Path("data/truth/datasets").exists()
+    assert {file.name for file in Path("data/truth").iterdir()} == {"dcase2022_evaluator"}
+
+
+def test_a_table_without_a_pin_is_held_to_what_it_was_at_first(server: Server, all_years: Years, workdir: Path, capsys):
+    server.offer(2026, "Sander", lambda archive: all_years.archive(2026, archive))
+    choose(2026, "Sander")
+    download_stage.main()
+    assert capsys.readouterr().out.count("no sha256 was known") == 3
+    digests = {
+        f"dcase2026_task2_evaluator/{file}": f"sha256:{hashlib.sha256(server.raw[file]).hexdigest()}"
+        for file in all_years.ground_truth(2026)
+        if "Sander" in file
+    }
+    assert read_json("metrics/download.json")["tables"] == digests
+    changed = next(file for file in server.raw if "data/ground_truth_Sander" in file)
+    server.raw[changed] = server.raw[changed].replace(b",0", b",1")
+    download_stage.main()  # what is here is not asked for again
+    assert read_json("metrics/download.json")["tables"] == digests
+    for file in Path(archives.STORE, "labels").rglob("*.csv"):
+        file.unlink()
+    with pytest.raises(
+        UserError, match=r"ground_truth_Sander_section_00_test.csv came with sha256:.*promised was sha256:"
+    ):
+        download_stage.main()
+
+
+def test_a_mirror_has_a_clone_of_the_evaluator(server: Server, all_years: Years, workdir: Path):
+    server.offer(2026, "Sander", lambda archive: all_years.archive(2026, archive))
+    for record, files in server.records.items():
+        for name in files:
+            path = Path("mirror", str(record), name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(server.content(record, name))
+    choose(2026, "Sander", mirror="mirror")
+    with pytest.raises(
+        UserError, match=r"mirror/labels/dcase2026_task2_evaluator/ground_truth_\w+/.*Sander.* is missing: put"
+    ):
+        download_stage.main()
+    for file, content in all_years.ground_truth(2026).items():
+        path = Path("mirror/labels/dcase2026_task2_evaluator", file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    table = prepare()
+    assert set(table["anomaly"][table["split"] == "test"].astype(str)) == {"0", "1"}
+    assert not server.asked
+
+
+def test_a_year_without_published_labels(server: Server, all_years: Years, workdir: Path, caplog, monkeypatch):
+    monkeypatch.setitem(years(), 2026, years()[2026].model_copy(update={"evaluator": None}))
+    server.offer(2026, "Sander", lambda archive: all_years.archive(2026, archive))
+    choose(2026, "Sander")
+    table = prepare()
+    assert "evaluation labels are not published" in caplog.text
+    assert set(table["anomaly"][table["split"] == "test"]) == {""}
+    assert "labels" not in read_json("metrics/download.json")
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from asd.scoring.registry import ScoreParams
 from asd.selection.choice import Evidence, decide, forward_selection
 from asd.selection.evidence import SystemEvidence
 from asd.selection.params import SelectionParams
-from asd.selection.pseudo_auc import OWN, figures, pseudo_aucs, pseudo_scores
+from asd.selection.pseudo_auc import figures, pseudo_aucs, pseudo_scores
+from asd.selection.trial_scores import OWN
 
 SYSTEMS = ["values", "good", "other", "noise"]
 
@@ -53,14 +54,14 @@ def test_by_default_members_scorers_and_weights_come_from_the_evidence(found):
     assert sum(choice.weights.values()) == pytest.approx(1)
     first, second = (choice.weights[name] / alone[name] for name in ("good", "other"))
     assert first == pytest.approx(second)
-    assert 0 < choice.pseudo_auc < 1
+    assert 0 < choice.reached < 1
 
 
 def test_what_params_say_is_done(found):
     given = decide(EnsembleParams(members=["good", "noise"], weights={"noise": 1.0, "good": 3.0}), SYSTEMS, found)
     assert (given.by, given.weights) == ("params", {"noise": 0.25, "good": 0.75})
     both = Evidence({name: found[name].of(found[name].best) for name in ("good", "noise")}, "log")
-    assert given.pseudo_auc == pytest.approx(both.pseudo_auc(np.array([0.75, 0.25])))
+    assert given.reached == pytest.approx(both.value(np.array([0.75, 0.25])))
     equal = decide(EnsembleParams(members="all", weights="equal", scorers="own"), SYSTEMS, found)
     assert equal.weights == dict.fromkeys(SYSTEMS, 0.25)
     assert set(equal.scorers.values()) == {OWN}
@@ -74,6 +75,14 @@ def test_without_any_evidence_all_count_the_same():
     assert (choice.by, choice.weights, choice.scorers) == ("no evidence", {"a": 0.5, "b": 0.5}, {"a": OWN, "b": OWN})
 
 
+def test_where_none_is_above_chance_those_with_evidence_are_members(found):
+    poor = {
+        name: found[name]._replace(figures={scorer: {"pseudo_auc": 40.0} for scorer in found[name].figures})
+        for name in ("good", "noise")
+    }
+    assert decide(EnsembleParams(), SYSTEMS, poor).weights == {"good": 0.5, "noise": 0.5}
+
+
 def test_weights_for_a_member_without_evidence_are_refused(found):
     with pytest.raises(UserError, match="weights is forward, but values has no Diverse Pseudo-AUC: set equal"):
         decide(EnsembleParams(members=["values", "good"], weights="forward"), SYSTEMS, found)
@@ -85,8 +94,8 @@ def test_forward_selection_is_as_good_as_its_best_candidate(found, fusion):
     weights = forward_selection(evidence)
     assert sum(weights.values()) == pytest.approx(1)
     assert all(weight > 0 for weight in weights.values())
-    reached = evidence.pseudo_auc(np.array([weights.get(name, 0.0) for name in evidence.names]))
-    alone = [evidence.pseudo_auc(own) for own in np.eye(len(found))]
+    reached = evidence.value(np.array([weights.get(name, 0.0) for name in evidence.names]))
+    alone = [evidence.value(own) for own in np.eye(len(found))]
     assert reached >= max(alone)
     assert alone[evidence.names.index("good")] * 100 == pytest.approx(
         found["good"].figures[OWN]["pseudo_auc"], abs=0.006
@@ -104,6 +113,19 @@ def write_run(folder, **systems):
     path = Path(folder) / "metrics/ensemble.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"scorers": systems}))
+
+
+def test_select_goes_by_the_criterion_of_the_runs(workdir, capsys):
+    for folder, criterion in (("a", "domain_balance"), ("b", "domain_balance"), ("c", "pseudo_auc")):
+        write_run(folder, frozen={"own": 60.0}, cnn={"own": 70.0})
+        path = Path(folder) / "metrics/ensemble.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"evidence": {"cnn": {criterion: 70.0}}}))
+    assert selected(capsys, "a", "b").splitlines()[-1] == "domain balance [%]; highest mean over 2 runs: cnn"
+    said = selected(capsys, "a", "c", status=2)
+    assert said == (
+        "asd: runs have evidence by unlike criteria (a by domain_balance, c by pseudo_auc): "
+        "set selection.criterion alike, dvc repro\n"
+    )
 
 
 def selected(capsys, *words, status=0):

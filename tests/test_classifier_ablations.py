@@ -67,7 +67,7 @@ def test_a_variant_that_fails_leaves_the_project_as_shipped(workdir, monkeypatch
         made[0].write_text("as in the variant")
         raise RuntimeError
 
-    monkeypatch.setattr(classifier_ablations.train, "main", fails)
+    monkeypatch.setattr(classifier_ablations, "embed_clips", fails)
     with pytest.raises(RuntimeError):
         classifier_ablations.scored(shipped(), "noise_aware_cnn", VARIANTS["noise_aware_cnn"]["softmax"])
     assert yaml.safe_load((workdir / "params.yaml").read_text()) == shipped()
@@ -79,8 +79,8 @@ def test_a_variant_that_fails_leaves_the_project_as_shipped(workdir, monkeypatch
 def test_every_variant_runs_on_a_tiny_factory(system, tmp_path, monkeypatch):
     content = shipped()
     content["dataset"]["machines"] = "fan+bearing"
-    content["encoders"]["tiny_adapted"] |= {"dims": 16, "heads": 2}
-    content["encoders"]["tiny_adapted"]["adapt"] |= {"steps": 3, "batch": 4}
+    content["encoders"]["tiny"] |= {"dims": 16, "heads": 2}
+    content["adapt"]["tiny"] |= {"steps": 3, "batch": 4}
     content["encoders"]["dual_branch"]["width"] = 2
     train = content["systems"][system]["train"]
     train["steps"], train["freeze_steps"] = 2, 1

@@ -1,4 +1,4 @@
-"""The untrained system and the autoencoder, its two scores against a straightforward implementation."""
+"""The autoencoder, its two scores against a straightforward implementation."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,8 @@ from classifier_runs import Store, embedded, task
 from classifier_runs import clips as table
 
 from asd.classifiers.objectives.reconstruction import Reconstruction, refresh, vectors
-from asd.classifiers.objectives.untrained import Untrained
 from asd.core.errors import UserError
 from asd.encoders.architectures.dense import DenseParams
-from asd.encoders.architectures.texture import TextureParams
 from asd.encoders.networks import create_encoder
 
 
@@ -21,14 +19,6 @@ def trained(made):
 @pytest.fixture
 def clips():
     return table()
-
-
-def test_untrained_is_the_encoder_itself(clips, tmp_path):
-    block = TextureParams(architecture="texture", features="x", banks="mean")
-    made = task(clips, Untrained(objective="none"), block, tmp_path)
-    embeddings = embedded(made, trained(made)[0], clips)
-    expected = [x.mean(axis=0) for x in Store(clips).clips.values()]
-    np.testing.assert_allclose(embeddings[:, 0], expected, atol=1e-5)
 
 
 def test_vectors_never_cross_a_clip():

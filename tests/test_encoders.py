@@ -88,7 +88,7 @@ def test_an_encoder_is_added_by_one_file(monkeypatch):
     assert create_encoder(block, 3)(torch.ones(1, 4, 3)).tolist() == [[[2.0] * 3]]
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
     content["encoders"]["more"] = {"architecture": "largest", "features": "log_mel"}
-    content["systems"]["frozen"] |= {"encoder": "more"}
+    content["training_free"]["frozen"] |= {"encoder": "initial/more"}
     check(content)
 
 

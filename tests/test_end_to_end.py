@@ -12,20 +12,9 @@ import yaml
 
 from asd.cli.manifest import main as manifest
 from asd.core.errors import UserError
-from stages import (
-    adapt,
-    download,
-    embed,
-    embeddings,
-    ensemble,
-    evaluate,
-    features,
-    index,
-    pseudo_label,
-    report,
-    score,
-    train,
-)
+from asd.core.project import Project, systems_of
+from stages import adapt, check, download, embed, ensemble, evaluate, features, index, pseudo_label, report, score
+from studies.shared import embed_clips
 
 MACHINES = ("fan", "pump")
 
@@ -46,8 +35,8 @@ def project(workdir: Path) -> Path:
                 soundfile.write(folder / f"{i:02}.wav", wave, 16000, subtype="PCM_16")
     params = yaml.safe_load((workdir / "params.yaml").read_text())
     params["dataset"]["name"] = "folder"
-    params["encoders"]["tiny_adapted"] |= {"dims": 16, "depth": 1, "heads": 2, "frames": 64}
-    params["encoders"]["tiny_adapted"]["adapt"] |= {"steps": 3, "batch": 4}
+    params["encoders"]["tiny"] |= {"dims": 16, "depth": 1, "heads": 2, "frames": 64}
+    params["adapt"]["tiny"] |= {"steps": 3, "batch": 4}
     params["encoders"]["se_resnet18"]["width"] = params["encoders"]["dual_branch"]["width"] = 4
     params["systems"]["autoencoder"]["train"]["epochs"] = 2
     for name in ("attribute_cnn", "noise_aware_cnn"):
@@ -77,23 +66,23 @@ def list_recordings(*options: str) -> None:
 
 
 def prepare(systems) -> None:
+    check.main()
     download.main()
     index.main()
     params = yaml.safe_load(Path("params.yaml").read_text())
     for front_end in params["features"]:
         features.main(front_end)
-    for encoder in params["encoders"]:
+    for encoder in params["adapt"]:
         adapt.main(encoder)
     embed.main()
     pseudo_label.main()
     for system in systems:
-        train.main(system)
-        embeddings.main(system)
+        embed_clips(system)
         score.main(system)
 
 
 def everything() -> dict:
-    prepare(yaml.safe_load(Path("params.yaml").read_text())["systems"])
+    prepare(Project().systems)
     ensemble.main()
     evaluate.main()
     report.main()
@@ -223,8 +212,7 @@ def test_recordings_that_calibrate_are_seen_by_nothing_that_learns(project):
     list_recordings()
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["index"]["calibration_fraction"] = 0.25
-    for system in params["systems"].values():
-        system["score"] |= {"threshold": "conformal", "quantile": 0.6}
+    params["decision"] = {"threshold": "conformal", "quantile": 0.6}
     write(params)
     everything()
     clips, trained = (pd.read_csv(f"data/{name}.csv", dtype=str) for name in ("clips", "train_clips"))
@@ -232,8 +220,8 @@ def test_recordings_that_calibrate_are_seen_by_nothing_that_learns(project):
     calibrating = train - set(trained["clip_id"])
     assert len(calibrating) == len(MACHINES) * 2  # of eight
     assert not calibrating & set(pd.read_csv("data/labels/pseudo/auto.csv")["clip_id"])
-    assert not calibrating & set(pd.read_csv("data/embed/tiny_adapted/clips.csv")["clip_id"])
-    for system in params["systems"]:
+    assert not calibrating & set(pd.read_csv("data/embed/adapted/tiny/clips.csv")["clip_id"])
+    for system in systems_of(params):
         table = pd.read_csv(f"data/scores/{system}/scores.csv", keep_default_na=False)
         assert set(table.loc[table["split"] == "train", "clip_id"]) == calibrating
         assert not calibrating & set(table["nearest"])

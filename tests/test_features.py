@@ -389,7 +389,8 @@ def test_every_front_end_keeps_the_contract(block: dict[str, Any], sample_rate: 
     """At the rates of sound and of vibration: finite rows of the described width, the input untouched."""
     resolution = {"resolution": sample_rate / 2**16, "f_max": sample_rate / 2**8} if "resolution" in block else {}
     params = described(
-        {**block, "sample_rate": sample_rate, **resolution} | ({"f_max": 8000} if "n_mels" in block else {})
+        {**block, "sample_rate": sample_rate, **resolution}
+        | ({"f_max": 8000} if "n_mels" in block or block["kind"] == "efficientat_mel" else {})
     )
     for name in SIGNALS:
         waveform = signal(name, sample_rate, sample_rate)

@@ -10,6 +10,7 @@ import yaml
 from conftest import ROOT
 
 from asd.core.artifacts import write_csv
+from asd.core.project import systems_of
 from stages import score
 from studies.shared import make
 
@@ -33,8 +34,8 @@ def reduced(params):
     """Train everything as briefly as can be."""
     params["dataset"] |= {"name": "folder"}
     params["dataset"]["folder"] |= {"manifest": "manifest.csv"}
-    for encoder in params["encoders"].values():
-        encoder.get("adapt", {}).update({key: 1 for key in encoder.get("adapt", {}) if key == "steps"})
+    for adaptation in params["adapt"].values():
+        adaptation["steps"] = 1
     for system in params["systems"].values():
         system["train"].update({key: 1 for key in system["train"] if key in ("epochs", "steps", "freeze_steps")})
     return params
@@ -50,7 +51,7 @@ def test_every_system_scores_twenty_clips_of_one_machine(recordings, tmp_path):
         write_csv(tmp_path / "manifest.csv", table)
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         make(params)
-        for name in params["systems"]:
+        for name in systems_of(params):
             score.main(name)
             found = pd.read_csv(tmp_path / "data" / "scores" / name / "scores.csv")
             for split, count in (("test", 7), ("train", 20)):

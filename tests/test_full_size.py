@@ -20,11 +20,12 @@ STEP = {"batch": 8, "crop": 128}
 @pytest.mark.parametrize("encoder", FULL)
 def test_every_system_that_trains_an_adapted_encoder_trains_this_one(encoder):
     shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
-    adapted = {name for name, block in shipped["encoders"].items() if block.get("adapt")}
+    adapted = {f"adapted/{name}" for name in shipped["adapt"]}
     trained = {name for name, system in shipped["systems"].items() if system["encoder"] in adapted}
     params = check(few(shipped, encoder, 1, **STEP))
     assert set(params.systems) == trained == {"domain_adapted", "noise_aware_ssl", "group_lora"}
-    assert {system.encoder for system in params.systems.values()} == set(params.encoders) == {encoder}
+    assert {system.encoder for system in params.systems.values()} == {f"adapted/{encoder}"}
+    assert set(params.encoders) == set(params.adapt) == {encoder}
     assert params.encoders[encoder].root.weights == "random"
     names = [name.split("@")[0] for name in stages(shipped)]
     assert names[:3] == ["check", "download", "index"]

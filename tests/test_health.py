@@ -23,15 +23,15 @@ def test_check_finds_what_is_wrong(workdir: Path, capsys: pytest.CaptureFixture[
     write("own/fan/test/same.wav", 0)
     write("own/fan/train/twin.wav", 1)
     soundfile.write("own/fan/train/silent.wav", np.zeros(1600), 16000)
-    soundfile.write("own/fan/train/loud.wav", np.ones(1600), 8000)
+    soundfile.write("own/fan/train/loud.wav", np.clip(2 * np.sin(np.arange(1600) / 10), -1, 1), 8000)
     Path("own/fan/train/empty.wav").touch()
     status, found = checked(capsys, "own")
     assert status == 1
     assert found["findings"] == [
         "own/fan/train/0.wav trains and is in the test set, as own/fan/test/same.wav",
-        "own/fan/train/empty.wav is empty",
-        "own/fan/train/loud.wav is clipped",
-        "own/fan/train/silent.wav is silent",
+        "own/fan/train/empty.wav is an empty file: record it again or leave it out",
+        "own/fan/train/loud.wav is clipped: record it again with less gain",
+        "own/fan/train/silent.wav holds nothing but zeros: record it again or leave it out",
         "own/fan/train/twin.wav is the same as own/fan/train/1.wav",
         "fan mixes rates: 8000, 16000",
     ]

@@ -1,4 +1,3 @@
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -91,19 +90,6 @@ def test_a_truncated_flac_is_noticed(workdir: Path):
     assert refused.value.reason in ("truncated", "unreadable")
 
 
-@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0])
-def test_headers_of_streams_promise_nothing(size: int, workdir: Path):
-    soundfile.write("stream.wav", tone(), RATE)
-    content = bytearray(Path("stream.wav").read_bytes())
-    at = content.index(b"data") + 4
-    content[at : at + 4] = struct.pack("<I", size)
-    content[4:8] = struct.pack("<I", size)
-    Path("stream.wav").write_bytes(content)
-    assert audio.missing_bytes(Path("stream.wav")) == 0
-    if size:
-        assert np.allclose(audio.read("stream.wav")[0][:, 0], tone(), atol=1e-4)
-
-
 @pytest.mark.parametrize(
     ("name", "more"),
     [
@@ -134,11 +120,11 @@ def test_a_truncated_long_wav_is_noticed(workdir: Path):
 
 def test_problems_of_samples():
     sine = np.sin(np.arange(1600) / 10)[:, None]
-    assert audio.problems(0.5 * sine) == []
-    assert audio.problems(np.clip(2 * sine, -1, 1)) == ["clipped"]
-    assert audio.problems(0 * sine) == ["silent"]
-    assert audio.problems(np.where(sine > 0.9, np.inf, sine)) == ["nan"]
-    assert audio.problems(np.ones((1, 1))) == []
+    assert audio.problems(0.5 * sine) == {}
+    assert list(audio.problems(np.clip(2 * sine, -1, 1))) == ["clipped"]
+    assert list(audio.problems(0 * sine)) == ["silent"]
+    assert list(audio.problems(np.where(sine > 0.9, np.inf, sine))) == ["nan"]
+    assert audio.problems(np.ones((1, 1))) == {}
 
 
 def test_clips_of_equal_content_are_numbered_whatever_their_names(workdir: Path):

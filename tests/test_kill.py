@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 STAGES = {  # stage: what says that it is in the middle
     "features@log_mel_high_pass": "*/train/*.npy",
-    "adapt@tiny_adapted": "*/adapt.pt",
+    "adapt@tiny": "*/adapt.pt",
     "train@autoencoder": "*/seed_0/[!.]*.pt",
     "train@attribute_cnn": "*/seed_0/classifier.pt",
     "train@group_lora": "*/seed_0/classifier.pt",
@@ -48,7 +48,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     params["dataset"]["simulated"] = {"size": "tiny", "seed": 1000}
     params["dataset"]["machines"] = "fan+gearbox+slider+valve"
-    params["encoders"]["tiny_adapted"]["adapt"] |= {"steps": 120, "batch": 8}
+    params["adapt"]["tiny"] |= {"steps": 120, "batch": 8}
     params["systems"]["autoencoder"]["train"]["epochs"] = 20
     params["compute"]["jobs"] = 1
     (workspace / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

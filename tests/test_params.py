@@ -26,8 +26,10 @@ def put(content, key, value):
 
 
 def test_what_is_shipped_is_right():
-    systems = {"autoencoder", "frozen", "statistics", "attribute_cnn", "noise_aware_cnn", "noise_aware_ssl"}
-    assert set(check(shipped()).systems) == systems | {"domain_adapted", "group_lora", "texture"}
+    params = check(shipped())
+    assert set(params.training_free) == {"frozen", "statistics", "texture"}
+    networks = {"attribute_cnn", "noise_aware_cnn", "noise_aware_ssl", "domain_adapted", "group_lora"}
+    assert set(params.systems) == networks | {"autoencoder"}
 
 
 @pytest.mark.parametrize(
@@ -44,12 +46,17 @@ def test_what_is_shipped_is_right():
         ("features.frequencies.candidates", 0, "features.frequencies.candidates is 0"),
         ("encoders.se_resnet18.width", 1.5, "encoders.se_resnet18.width is 1.5"),
         ("encoders.se_resnet18.depth", 3, "encoders.se_resnet18.depth is unknown"),
-        ("encoders.tiny_adapted.adapt.mask", 1.0, "encoders.tiny_adapted.adapt.mask is 1.0"),
+        ("adapt.tiny.mask", 1.0, "adapt.tiny.mask is 1.0"),
+        (
+            "adapt.tiny.features",
+            "waveform",
+            "adapt.tiny.features is 'waveform': the encoder initial/tiny takes",
+        ),
         ("encoders.dense.features", "log_mell", "encoders.dense.features is 'log_mell': one of log_mel,"),
         ("features.log_mel.clips", "train", "encoders.mel_bands.features is 'log_mel': made of normal training clips"),
         ("encoders.dense.architecture", "transformer", "encoders.dense"),
-        ("embed.encoder", "beats", "embed.encoder is 'beats': one of mel_bands"),
-        ("embed.features", "waveform", "embed.features is 'waveform': the encoder tiny_adapted takes 'log_mel"),
+        ("embed.encoder", "beats", "embed.encoder is 'beats': one of initial/mel_bands"),
+        ("embed.features", "waveform", "embed.features is 'waveform': the encoder adapted/tiny takes 'log_mel"),
         ("pseudo_label.max_groups", 1, "pseudo_label.max_groups is 1"),
         ("pseudo_label.frequency.features", "log_mel", "pseudo_label.frequency.features"),
         ("pseudo_label.spectrum.features", "frequencies", "pseudo_label.spectrum.features"),
@@ -74,11 +81,17 @@ def test_what_is_shipped_is_right():
         ("systems.domain_adapted.train.learning_rate", "fast", "learning_rate is 'fast'"),
         ("systems.domain_adapted.score.n_neighbors", 0, "systems.domain_adapted.score.n_neighbors is 0"),
         ("systems.domain_adapted.score.quantile", 1, "systems.domain_adapted.score.quantile is 1"),
-        ("systems.frozen.paper", 2025, "systems.frozen.paper is 2025: input should be a valid string"),
-        ("systems.frozen.papers", "BEAM", "systems.frozen.papers is unknown"),
-        ("systems.frozen.train.objective", "reconstruction", "systems.frozen.train"),
-        ("systems.frozen.score", {"scorer": "value"}, "systems.frozen.score.scorer is 'value'"),
-        ("ensemble.members", ["nobody"], "ensemble.members is 'nobody': one of autoencoder"),
+        ("decision.quantile", 1, "decision.quantile is 1"),
+        ("decision.threshold", "best", "decision.threshold is 'best'"),
+        ("training_free.frozen.paper", 2025, "training_free.frozen.paper is 2025: input should be a valid string"),
+        ("training_free.frozen.papers", "BEAM", "training_free.frozen.papers is unknown"),
+        ("training_free.frozen.train", {"objective": "arcface"}, "training_free.frozen.train is unknown"),
+        ("training_free.frozen.encoder", "initial/dense", "training_free.frozen.encoder is 'initial/dense': it recons"),
+        ("training_free.frozen.encoder", "adapted/mel_bands", "frozen.encoder is 'adapted/mel_bands': one of initial/"),
+        ("systems.domain_adapted.encoder", "initial/mel_bands", "mel_bands': it has no weights to train, its pl"),
+        ("adapt.texture", None, "adapt.texture"),
+        ("training_free.frozen.score", {"scorer": "value"}, "training_free.frozen.score.scorer is 'value'"),
+        ("ensemble.members", ["nobody"], "ensemble.members is 'nobody': one of texture"),
         ("ensemble.members", ["frozen", "frozen"], "ensemble.members: auto, all, or a list of distinct"),
         ("ensemble.weights", {"frozen": 1.0}, "ensemble: weights by name are those of the members in a list"),
         ("ensemble.weights", "best", "ensemble.weights is 'best': auto, forward, equal, or a number"),
@@ -104,7 +117,7 @@ def test_statistics_of_bands_need_a_spectrogram():
     content = shipped()
     put(content, "features.wave", {"kind": "waveform", "sample_rate": 16000, "channel": "near"})
     put(content, "encoders.speech", {"architecture": "wavlm_base", "features": "wave"})
-    content["systems"]["attribute_cnn"] |= {"encoder": "speech", "features": "wave"}
+    content["systems"]["attribute_cnn"] |= {"encoder": "initial/speech", "features": "wave"}
     with pytest.raises(UserError, match=r"attribute_cnn\.train\.statex is 0\.5: wave is no spectrogram, set it to 0$"):
         check(content)
     put(content, "systems.attribute_cnn.train.statex", 0.0)
@@ -123,16 +136,16 @@ def test_options_of_another_objective_are_refused_in_one_line():
 
 def test_a_system_may_name_no_paper():
     content = shipped()
-    del content["systems"]["frozen"]["paper"]
+    del content["training_free"]["frozen"]["paper"]
     params = check(content)
-    assert params.systems["frozen"].paper == ""
-    assert params.systems["statistics"].paper == "hand-crafted"
+    assert params.training_free["frozen"].paper == ""
+    assert params.training_free["statistics"].paper == "hand-crafted"
 
 
 def test_a_missing_key_is_named():
     content = shipped()
-    del content["systems"]["frozen"]["encoder"]
-    with pytest.raises(UserError, match=r"params.yaml: systems.frozen.encoder is missing"):
+    del content["training_free"]["frozen"]["encoder"]
+    with pytest.raises(UserError, match=r"params.yaml: training_free.frozen.encoder is missing"):
         check(content)
 
 

@@ -75,7 +75,7 @@ def covers(dep: Path, file: Path) -> bool:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_import_is_a_dep_and_every_dep_an_import(name):
-    runs = imported(ROOT / "stages" / f"{name.split('@')[0]}.py") - {ROOT / "asd" / "__init__.py"}  # public names alone
+    runs = imported(script(name)) - {ROOT / "asd" / "__init__.py"}  # public names alone
     listed = {ROOT / d for d in deps(name) if d.startswith(("asd", "stages"))}
     missing = sorted(str(f.relative_to(ROOT)) for f in runs if not any(covers(d, f) for d in listed))
     idle = sorted(str(d.relative_to(ROOT)) for d in listed if not any(covers(d, f) for f in runs))
@@ -83,7 +83,12 @@ def test_every_import_is_a_dep_and_every_dep_an_import(name):
     assert not idle, f"{name}: drop {idle}"
 
 
-PACKAGES = {  # of each stage its own
+def script(name: str) -> Path:
+    module = STAGES[name].cmd.split()[2]
+    return ROOT.joinpath(*module.split(".")).with_suffix(".py")
+
+
+PACKAGES = {  # of each script its own
     "check": {"classifiers", "encoders", "features", "pseudo_labels", "scoring"},
     "download": {"datasets", "simulation"},
     "index": {"datasets", "simulation"},
@@ -93,6 +98,7 @@ PACKAGES = {  # of each stage its own
     "pseudo_label": {"pseudo_labels"},
     "train": {"classifiers", "encoders"},
     "embeddings": {"classifiers", "encoders"},
+    "training_free": {"encoders"},
     "score": {"scoring", "selection"},
     "ensemble": {"scoring", "selection"},
     "evaluate": {"evaluation"},
@@ -104,7 +110,7 @@ def test_only_packages_of_its_own_are_deps_of_a_stage():
     """Any other package would make a stage stale for nothing: of those single files."""
     for name in STAGES:
         folders = {d.removeprefix("asd/") for d in deps(name) if d.startswith("asd/") and (ROOT / d).is_dir()}
-        assert folders == PACKAGES[name.split("@")[0]] | {"core"}
+        assert folders == PACKAGES[script(name).stem] | {"core"}
 
 
 def readers(path: str) -> set[str]:
@@ -139,20 +145,20 @@ def test_lock_and_metrics_hold_nothing_of_stages_that_are_gone():
 
 
 def test_another_list_of_systems_reruns_the_ensemble_and_what_follows_alone():
-    """A stage of one system names its own block; ``check`` runs, but its output never changes."""
+    """A stage of one system names its own block; ``check`` runs, but what it writes of encoders is the same."""
     keys = {name: {p for d in s.deps for p in getattr(d, "params", [])} for name, s in STAGES.items()}
-    listing = {name.split("@")[0] for name, own in keys.items() if "systems" in own}
+    listing = {name.split("@")[0] for name, own in keys.items() if {"systems", "training_free"} <= own}
     assert listing == {"ensemble", "evaluate", "report"}
     made = {out.def_path for name in STAGES if name.split("@")[0] in listing for out in STAGES[name].outs}
     assert {name.split("@")[0] for name in STAGES if made & deps(name)} <= listing
     for name, own in keys.items():
-        of_systems = {key for key in own if key.startswith("systems.")}
+        of_systems = {key for key in own if key.startswith(("systems.", "training_free."))}
         assert all(key.split(".")[1] == name.split("@")[1] for key in of_systems)
 
 
 def test_scores_and_evidence_see_no_truth():
     for name in STAGES:
-        if name.split("@")[0] in ("score", "ensemble"):
+        if script(name).stem in ("score", "ensemble"):
             assert not [d for d in deps(name) if "truth" in d or d.startswith("data/evaluation")]
 
 
@@ -203,6 +209,6 @@ def test_params_file_survives_dvc(tmp_path):
     copy = tmp_path / "params.yaml"
     shutil.copy(ROOT / "params.yaml", copy)
     with modify_yaml(copy) as content:
-        content["systems"]["frozen"]["score"]["n_neighbors"] = 3
+        content["training_free"]["frozen"]["score"]["n_neighbors"] = 3
     changed = [(a, b) for a, b in zip(lines, copy.read_text().splitlines(), strict=True) if a != b]
     assert changed == [("      n_neighbors: 4", "      n_neighbors: 3")]

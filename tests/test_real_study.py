@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from asd.core.artifacts import write_csv
 from asd.core.errors import UserError
+from asd.core.project import systems_of
 from studies import real
 from studies.real import folds, overridden, read_manifests
 from studies.real_scores import (
@@ -87,10 +88,10 @@ def test_a_missing_manifest_and_one_twice_are_one_line(recordings):
 
 
 def test_overrides_are_those_of_dvc():
-    params = overridden(["systems.statistics.score.quantile=0.8", "+encoders.mine.architecture=dense",
+    params = overridden(["+training_free.statistics.score.quantile=0.8", "+encoders.mine.architecture=dense",
                          "+encoders.mine.features=log_mel"], ["statistics"], 3)  # fmt: skip
-    assert list(params["systems"]) == ["statistics"]
-    assert params["systems"]["statistics"]["score"]["quantile"] == 0.8
+    assert list(systems_of(params)) == ["statistics"]
+    assert params["training_free"]["statistics"]["score"]["quantile"] == 0.8
     assert params["encoders"]["mine"] == {"architecture": "dense", "features": "log_mel"}
     assert params["train"]["seeds"] == [3]
     assert params["dataset"]["name"] == "folder"
@@ -100,8 +101,8 @@ def test_overrides_are_those_of_dvc():
     ("words", "systems", "message"),
     [
         (["systems.none.encoder=dense"], None, "-S systems.none.encoder=dense"),
-        (["systems.frozen.score.n_neighbors=many"], None, "n_neighbors is 'many'"),
-        ([], ["unknown"], "there is no system unknown"),
+        (["training_free.frozen.score.n_neighbors=many"], None, "n_neighbors is 'many'"),
+        ([], ["unknown"], "'unknown' is no system: choose among texture"),
     ],
 )
 def test_a_wrong_override_or_system_is_one_line(words, systems, message):
@@ -270,7 +271,7 @@ def test_from_manifest_to_tables_and_again_from_the_scores(recordings, tmp_path,
 
 def test_of_several_systems_the_ensemble_is_a_row(recordings, monkeypatch, capsys):
     arguments = (recordings / "manifest.csv", "--systems", "statistics", "frozen")
-    brief = ("-S", "encoders.tiny_adapted.adapt.steps=1", "-S", "compute.jobs=1", "-S", "compute.threads=1")
+    brief = ("-S", "adapt.tiny.steps=1", "-S", "compute.jobs=1", "-S", "compute.threads=1")
     table = run(monkeypatch, capsys, *arguments, *brief).out.split("\n\n")[0]
     rows = {line.split("|")[1].strip() for line in table.splitlines()[2:]}
     assert rows == {"statistics", "frozen", "ensemble", *REFERENCES}

@@ -11,6 +11,7 @@ from conftest import ROOT
 from scored import write_project
 from test_report import made_report
 
+from asd.core.project import systems_of
 from asd.core.section import read_params
 from asd.report.embeddings import before_and_after, principal_plane, shown
 
@@ -22,7 +23,7 @@ def points(svg):
 def made(systems):
     params = read_params()
     return before_and_after(
-        {name: params["systems"][name] for name in systems}, params["embed"]["encoder"], Path("data")
+        {name: systems_of(params)[name] for name in systems}, params["embed"]["encoder"], Path("data")
     )
 
 
@@ -54,10 +55,10 @@ def test_embeddings_that_are_alike_or_not_finite_are_no_failure(value):
 def test_those_systems_are_shown_that_train_on_labels_found_in_embeddings(workdir):
     params = read_params()
     for name in ("noise_aware_ssl", "domain_adapted", "group_lora"):
-        params["systems"][name]["encoder"] = "mel_bands"
+        params["systems"][name]["encoder"] = "initial/mel_bands"
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     write_project(seeds=(3, 10))
-    found = made(params["systems"])
+    found = made(systems_of(params))
     assert {own.system: own.labels for own in found} == {"domain_adapted": "pseudo/hierarchical"}
     assert [pair.title for pair in found[0].pairs] == ["fan", "pump"]
     assert points(found[0].pairs[0].before) != points(found[0].pairs[0].after)
@@ -66,16 +67,16 @@ def test_those_systems_are_shown_that_train_on_labels_found_in_embeddings(workdi
 
 def test_what_labellers_saw_is_the_same_for_every_system_that_trains_their_encoder(workdir):
     write_project(seeds=(3, 10))
-    found = made(read_params()["systems"])
+    found = made(systems_of(read_params()))
     names = {own.system: own.labels for own in found}
     assert names == {"noise_aware_ssl": "given", "domain_adapted": "pseudo/hierarchical", "group_lora": "given"}
     assert points(found[0].pairs[0].before) == points(found[1].pairs[0].before) != points(found[0].pairs[0].after)
 
 
 def test_those_systems_are_shown_that_train_the_labellers_encoder():
-    systems = read_params(ROOT / "params.yaml")["systems"]
-    assert shown(systems, "tiny_adapted") == ["noise_aware_ssl", "domain_adapted", "group_lora"]
-    assert shown(systems, "mel_bands") == ["domain_adapted"]  # nothing of frozen is trained
+    systems = systems_of(read_params(ROOT / "params.yaml"))
+    assert shown(systems, "adapted/tiny") == ["noise_aware_ssl", "domain_adapted", "group_lora"]
+    assert shown(systems, "initial/mel_bands") == ["domain_adapted"]  # nothing of frozen is trained
 
 
 def test_the_first_training_seed_is_shown_and_rows_are_found_by_clip(workdir):

@@ -85,8 +85,9 @@ def test_a_table_is_printed_and_written(home: Path, capsys: pytest.CaptureFixtur
 def bad_files() -> None:
     soundfile.write("silent.wav", np.zeros(RATE), RATE)
     soundfile.write("nan.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
-    soundfile.write("slow.wav", np.ones(1000) / 2, 1000)
-    soundfile.write("whole.wav", np.ones(RATE) / 2, RATE)
+    soundfile.write("slow.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 1000), 1000)
+    soundfile.write("whole.wav", np.random.default_rng(0).uniform(-0.5, 0.5, RATE), RATE)
+    soundfile.write("constant.wav", np.ones(RATE) / 2, RATE)
     Path("cut.wav").write_bytes(Path("whole.wav").read_bytes()[:-999])
     Path("empty.wav").touch()
     Path("text.wav").write_text("no audio at all, but long enough to be taken for a header")
@@ -101,13 +102,14 @@ def bad_files() -> None:
         (["--machine", "fan", "text.wav"], "text.wav is no audio"),
         (["--machine", "fan", "cut.wav"], "cut.wav is truncated"),
         (["--machine", "fan", "silent.wav"], "silent.wav holds nothing but zeros"),
+        (["--machine", "fan", "constant.wav"], "constant.wav holds one value alone"),
         (["--machine", "fan", "nan.wav"], "nan.wav holds samples that are no finite numbers"),
         (["--machine", "fan", "slow.wav"], "slow.wav has 1000 Hz, too low"),
         (["--machine", "fan", "void"], "void holds no recordings"),
         (["--machine", "lathe", "whole.wav"], "machine is 'lathe', which frozen does not know: fan, pump"),
         (["whole.wav"], "whole.wav: whose recording is it? give machine, one of fan, pump"),
         (["--machine", "fan", "--section", "07", "whole.wav"], "give section, one of 00"),
-        (["--system", "thawed", "whole.wav"], "system is 'thawed': choose among autoencoder, frozen"),
+        (["--system", "thawed", "whole.wav"], "system is 'thawed': choose among texture, frozen"),
         (["--system", "domain_adapted", "whole.wav"], "holds no trained system: run dvc repro"),
     ],
 )
@@ -148,3 +150,14 @@ def test_an_empty_list_and_a_notebook_elsewhere(home: Path, tmp_path: Path, monk
     table = detector.score([home / "recordings/pump/abnormal/00.wav", home / "nothing.wav"], machine="pump")
     assert table["decision"].to_list()[0] == 1
     assert "nothing.wav is missing" in table["error"][1]
+
+
+def test_a_header_without_a_length_is_noted_and_makes_no_difference(home: Path, caplog: pytest.LogCaptureFixture):
+    bad_files()
+    content = bytearray(Path("whole.wav").read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = bytes(4)
+    Path("stream.wav").write_bytes(content)
+    table = asd.load_detector(home, "frozen").score(["stream.wav", "whole.wav"], machine="fan")
+    assert table["score"][0] == table["score"][1]
+    assert [record.getMessage().split(" holds ")[0] for record in caplog.records] == ["stream.wav"]

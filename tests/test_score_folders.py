@@ -12,7 +12,9 @@ from conftest import ROOT
 from asd.__main__ import main
 from asd.core.errors import UserError
 from asd.datasets.published_labels import read_labels
-from asd.evaluation.official_files import FILE
+from asd.evaluation.labelled_scores import labelled_sections
+from asd.evaluation.official import official_scores, point_values
+from asd.evaluation.official_files import FILE, read_official
 
 CELLS = [(domain, label) for domain in ("source", "target") for label in ("normal", "anomaly")]
 STEMS = {
@@ -240,6 +242,17 @@ def test_real_submissions_of_2020(system, shared, capsys):
     assert main(command) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["auc"], found["pauc"]) == SUBMITTED[system]
+
+
+def test_real_scores_of_2025(shared, capsys):
+    """Frozen BEATs iter3+ with the nearest neighbour: 55.8287 in github.com/polestvr/daco-experiments (MIT)."""
+    labels = read_labels(shared / "dcase" / "eval_data_list_2025.csv")
+    folder = shared / "dcase" / "scores_2025" / "frozen_beats_knn"
+    points = point_values(labelled_sections(read_official(folder, labels)[0]), 2025)
+    assert official_scores(points, "official", 2025)["frozen_beats_knn"][0] == pytest.approx(0.558287, abs=5e-7)
+    options = ["--labels", str(shared / "dcase" / "eval_data_list_2025.csv"), "--scores", str(folder)]
+    assert main(["evaluate", "--year", "2025", *options, "--json", "--resamples", "20"]) == 0
+    assert json.loads(capsys.readouterr().out)["official"] == 55.83
 
 
 @pytest.mark.parametrize(

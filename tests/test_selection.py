@@ -19,9 +19,10 @@ from asd.core.errors import UserError
 from asd.core.project import TRAIN_CLIPS
 from asd.core.section import checked, load
 from asd.scoring.registry import ScoreParams
-from asd.selection import choice, evidence, perturbations, pseudo_auc, trials
+from asd.selection import balance, choice, criteria, evidence, perturbations, pseudo_auc, trial_scores, trials
 from asd.selection.params import SelectionParams
-from asd.selection.pseudo_auc import NORMAL, OWN, figures, pseudo_aucs, pseudo_scores
+from asd.selection.pseudo_auc import figures, pseudo_aucs, pseudo_scores
+from asd.selection.trial_scores import NORMAL, OWN
 from stages import score
 
 KINDS = ["machine", "attribute", "domain", "mixed", "shuffled", "scattered", "stretched"]
@@ -183,7 +184,7 @@ def test_embeddings_that_are_not_finite_are_refused():
 def test_no_function_of_selection_takes_or_reads_a_label():
     """Names of arguments and of columns; the truth's file and the modules that read it."""
     forbidden = {"anomaly", "anomalies", "truth", "ground_truth", "TRUTH", "labelled", "is_anomaly"}
-    for module in (choice, evidence, perturbations, pseudo_auc, trials):
+    for module in (balance, choice, criteria, evidence, perturbations, pseudo_auc, trial_scores, trials):
         source = inspect.getsource(module)
         tree = ast.parse(source)
         words = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
@@ -267,7 +268,7 @@ def test_evidence_is_read_as_it_was_written(project):
 
 def test_a_scorer_has_the_same_evidence_as_the_systems_own(project):
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["systems"]["frozen"]["score"] = {"scorer": "knn", "per_domain": False, "per_band": True}  # knn_bands
+    params["training_free"]["frozen"]["score"] = {"scorer": "knn", "per_domain": False, "per_band": True}  # knn_bands
     Path("params.yaml").write_text(yaml.safe_dump(params))
     score.main("frozen")
     found = evidence.read_evidence(Path("data/scores/frozen")).figures

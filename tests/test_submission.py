@@ -16,6 +16,7 @@ from asd.cli.table import years_of
 from asd.core.artifacts import read_json, write_json
 from asd.core.errors import UserError
 from asd.core.section import read_params
+from asd.evaluation.official import YEARS
 from asd.evaluation.official_files import section_stem
 from asd.evaluation.published_scores import compare_with_published, published_scores
 from stages import evaluate
@@ -172,6 +173,20 @@ def test_years():
 )
 def test_the_autoencoder_is_compared_with_its_published_score(dataset, score, says):
     assert compare_with_published(dataset, "mse", {"official": score}) == says
+
+
+def test_further_published_scores_have_a_source():
+    scores = {
+        (year, split, name): system
+        for year in YEARS
+        for split in ("dev", "eval")
+        for name, system in published_scores(year, split).get("systems", {}).items()
+    }
+    assert all(set(system) == {"score", "source"} and len(system["source"]) > 10 for system in scores.values())
+    found = {(year, split, system["score"]) for (year, split, _), system in scores.items()}
+    assert found >= {(2025, "eval", score) for score in (62.60, 62.4, 55.83)} | {(2025, "dev", 64.0)}
+    assert found >= {(2026, "eval", score) for score in (65.46, 60.10, 58.97)}
+    assert (published_scores(2025, "eval")["winner"], published_scores(2026, "eval")["winner"]) == (61.63, 70.24)
 
 
 def test_published_totals_are_the_harmonic_means_of_the_published_machines():

@@ -53,7 +53,7 @@ def test_every_layout_is_understood(layout: str, tmp_path: Path):
     for file in LAYOUTS[layout]:
         (home / file).parent.mkdir(parents=True, exist_ok=True)
         (home / file).touch()
-    table, unplaced = read_layout(home)
+    table, unplaced, *_ = read_layout(home)
     assert not unplaced
     assert set(table["layout"]) == {layout}
     said = table.set_index("path")[["machine", "section", "split", "anomaly", "kind"]]
@@ -64,7 +64,7 @@ def test_what_fits_no_layout_is_left_out_where_others_do(tmp_path: Path):
     for file in ("fan/normal/a.wav", "b.wav", "notes.txt", ".hidden.wav"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
-    table, unplaced = read_layout(tmp_path)
+    table, unplaced, *_ = read_layout(tmp_path)
     assert len(table) == 1
     assert [file.name for file in unplaced] == ["b.wav", "notes.txt"]
 
@@ -79,7 +79,7 @@ def test_attributes_of_tables_and_microphones_of_one_recording(tmp_path: Path):
     (tmp_path / "car/NormalSound_IND").mkdir(parents=True)
     for channel in (1, 2):
         (tmp_path / f"car/NormalSound_IND/7_normal_IND_ch{channel}_0001.wav").touch()
-    table, _ = read_layout(tmp_path)
+    table = read_layout(tmp_path).table
     assert table["attributes"].to_list() == ["", "", "m=A"]
     assert table["recording"].to_list() == ["7_normal_IND_0001", "7_normal_IND_0001", ""]
 

@@ -17,7 +17,7 @@ from asd.__main__ import main
 from asd.core.errors import UserError
 from asd.core.fetch import digest_of
 from asd.encoders import weights
-from asd.encoders.encoder_params import PublishedEncoder
+from asd.encoders.architectures.efficientat import EfficientATParams
 from asd.encoders.networks import create_encoder
 from asd.encoders.published import PUBLISHED
 
@@ -119,9 +119,9 @@ def test_the_network_gets_what_is_in_the_file(published):
 
 def test_a_block_names_its_weights(published):
     block = {"architecture": "mn04", "features": "x"}
-    assert weights.weights_of(PublishedEncoder(**block, weights="random")) is None
-    path = weights.weights_of(PublishedEncoder(**block, weights=str(published)))
-    assert weights.weights_of(PublishedEncoder(**block)) == path  # kept
+    assert weights.weights_of(EfficientATParams(**block, weights="random")) is None
+    path = weights.weights_of(EfficientATParams(**block, weights=str(published)))
+    assert weights.weights_of(EfficientATParams(**block)) == path  # kept
 
 
 def test_offline_names_file_address_and_sha256(published, monkeypatch):

@@ -78,7 +78,7 @@ class TrainedObjective(Objective):
     """Base class of objectives that change weights."""
 
     batch: int = Field(ge=2)
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(gt=0, le=1)
     hold_out: float = Field(
         0.0,
         ge=0,

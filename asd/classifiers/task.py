@@ -1,5 +1,6 @@
 """One training run of one system, the description of the model that comes out, and how it embeds clips."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from asd.classifiers.params import OBJECTIVES, Objective
-from asd.core.artifacts import read_json
-from asd.encoders.networks import DESCRIPTION, read_encoder
+from asd.encoders.initial import InitialEncoder
 from asd.features.store import FeatureStore
 
 
@@ -24,8 +24,7 @@ class Task:
     ----------
     params : Objective
         How to train.
-    encoder : Path
-        Folder of the encoder's initial weights.
+    encoder : InitialEncoder
     store : FeatureStore
         Training features.
     clips : pd.DataFrame
@@ -41,7 +40,7 @@ class Task:
     """
 
     params: Objective
-    encoder: Path
+    encoder: InitialEncoder
     store: FeatureStore
     clips: pd.DataFrame
     seed: int
@@ -50,8 +49,8 @@ class Task:
     supplements: pd.DataFrame | None = None
 
     def network(self) -> nn.Module:
-        """Make the encoder with its initial weights."""
-        return read_encoder(self.encoder)
+        """Make a copy of the encoder with its initial weights."""
+        return copy.deepcopy(self.encoder.network)
 
 
 def model_description(task: Task) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def model_description(task: Task) -> dict[str, Any]:
     dict
         The encoder's description, ``objective``, and what the objective adds.
     """
-    return read_json(task.encoder / DESCRIPTION) | {"objective": task.params.objective} | task.params.description()
+    return task.encoder.description() | {"objective": task.params.objective} | task.params.description()
 
 
 def embed(

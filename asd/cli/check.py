@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +12,12 @@ from asd.core.errors import UserError
 from asd.core.project import Project
 from asd.core.section import PARAMS
 from asd.datasets.folder import read_manifest
-from asd.datasets.folder_layouts import read_layout, recordings_below
+from asd.datasets.folder_layouts import read_layout
 from asd.datasets.health import health_problems, health_table, measure_recordings
+from asd.datasets.trees import check_names, is_recording
 
 NAMED = 30  # findings that are printed
+TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods")  # read as manifests, or refused with how to save them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,14 +50,16 @@ def main(args: argparse.Namespace) -> int:
 
 def _listed(path: Path) -> pd.DataFrame:
     """List the recordings with their machine and split, as far as these are known."""
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in TABLES and not path.is_dir():
         return read_manifest(path)[["path", "machine", "split"]]
     if path.is_dir():
-        table, _ = read_layout(path)
-        others = sorted({file.as_posix() for file in recordings_below(path)} - set(table["path"]))
+        table, unplaced, _, notes = read_layout(path)
+        print(*(f"asd: note: {note}" for note in notes), sep="\n", end="\n" if notes else "", file=sys.stderr)
+        others = [file.as_posix() for file in unplaced if is_recording(file)]
         rest = pd.DataFrame({"path": others, "machine": "no place", "split": ""}, dtype=object)
         table = pd.concat([table[["path", "machine", "split"]], rest], ignore_index=True)
     elif path.is_file():
+        check_names([path])
         table = pd.DataFrame({"path": [path.as_posix()], "machine": [path.parent.resolve().name], "split": [""]})
     else:
         raise UserError(f"{path} is missing: name a folder, a manifest or a recording")

@@ -11,6 +11,7 @@ import pandas as pd
 from asd.core.artifacts import percent, significant
 from asd.core.errors import UserError
 from asd.datasets.published_labels import read_labels
+from asd.datasets.years import years
 from asd.evaluation import official
 from asd.evaluation.bootstrap import bias_corrected_interval, resampled_scores
 from asd.evaluation.decision_figures import decision_values
@@ -27,7 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = "Compute a year's official metric of a folder of score files, with its 95 % interval."
     parser.add_argument("--year", type=int, required=True, choices=official.YEARS, help="whose metric and names")
-    parser.add_argument("--labels", type=Path, required=True, metavar="CSV", help="eval_data_list_<year>.csv")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="eval_data_list_<year>.csv, or the folder of the organisers' evaluator, with ground_truth_data/ in it",
+    )
     parser.add_argument("--scores", type=Path, required=True, metavar="DIR", help="holds anomaly_score_*.csv")
     parser.add_argument("--json", action="store_true", help="everything, as JSON")
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap (default: %(default)s)")
@@ -35,12 +42,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print the figures, as a table or as JSON; what is odd about the folder goes to stderr."""
-    table, notes = read_official(args.scores, read_labels(args.labels))
-    for note in notes:
+    labels = read_labels(args.labels)
+    table, notes = read_official(args.scores, labels)
+    for note in [*label_notes(args.year, args.labels, labels), *notes]:
         print(f"asd: note: {note}", file=sys.stderr)
     result = official_figures(table, args.year, args.resamples)
     print(json.dumps(result, indent=2) if args.json else "\n".join(figure_lines(result)))
     return 0
+
+
+def label_notes(year: int, path: Path, labels: pd.DataFrame) -> list[str]:
+    """Say which labels of a year's published list are known to be wrong, where they are read from it.
+
+    Parameters
+    ----------
+    year : int
+    path : Path
+        A list, or the folder of an evaluator, which has no such labels.
+    labels : pd.DataFrame
+        Its content.
+
+    Returns
+    -------
+    list of str
+        One note or none.
+    """
+    known = years()[year]
+    counts = labels["machine"].value_counts()
+    wrong = [f"{machine} {count} of {counts[machine]}" for machine, count in known.wrong.items() if machine in counts]
+    if path.is_dir() or not wrong or known.evaluator is None:
+        return []
+    right = f"give --labels the folder of their evaluator, {known.evaluator.page}"
+    return [f"the organisers' list of {year} has wrong labels ({', '.join(wrong)} clips): {right}"]
 
 
 def official_figures(table: pd.DataFrame, year: int, resamples: int = RESAMPLES) -> dict[str, Any]:

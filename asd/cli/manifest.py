@@ -2,25 +2,29 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 import pandas as pd
 
 from asd.core.artifacts import write_csv
 from asd.core.errors import UserError
-from asd.datasets.folder_layouts import SUFFIXES, read_layout, sanitised, split_normals
+from asd.datasets.folder_layouts import read_layout, split_normals
+from asd.datasets.machine_names import ALLOWED, is_fit
+from asd.datasets.trees import SUFFIXES, shown
 
 ALWAYS = ["path", "machine", "split", "anomaly"]  # columns; others are written where anything stands in them
-NAMED = 20  # files that fit no layout and are named
+NAMED = 20  # of a kind that are named
+FIRST = 5  # lines of the manifest that are printed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = (
-        "Write the manifest of a folder of recordings, for dataset.name=folder. DCASE names, normal/ and abnormal/ "
-        "folders (MIMII, ToyADMOS) and train/ and test/ folders are understood; anything else is taken for normal. "
-        "Where the tree does not say what tests, the first normals by time or name train, the others and the abnormals "
-        "test."
+        "Write the manifest of a folder of recordings, for dataset.name=folder. DCASE names and folders that say "
+        "normal or faulty, train or test, in many languages, are understood; where none does, all is taken for normal. "
+        "What was taken for what is printed. Where the tree does not say what tests, the first normals by time or name "
+        "train, the others and the abnormals test."
     )
     parser.add_argument("dir", metavar="DIR", type=Path, help="the folder; nothing in it is changed or copied")
     parser.add_argument("--out", type=Path, default=Path("data/manifest.csv"), help="default: %(default)s")
@@ -42,16 +46,20 @@ def main(args: argparse.Namespace) -> int:
         Where there is no folder, no recording or no normal one, or a manifest that would be lost.
     """
     _check(args)
-    table, unplaced = read_layout(args.dir, args.machine)
+    table, unplaced, taken, notes = read_layout(args.dir, args.machine)
     if table.empty:
+        print(*(f"asd: note: {note}" for note in notes), sep="\n", end="\n" if notes else "", file=sys.stderr)
         raise UserError(f"{args.dir} holds no recordings ({', '.join(sorted(SUFFIXES))}): name another folder")
     usual = 0.5 if (table["layout"] == "normal / abnormal").any() else 0.0
     table = split_normals(table, usual if args.test_fraction is None else args.test_fraction, args.dir)
     start = Path() if args.dir.is_absolute() else args.out.parent
     listed = table.assign(path=[_seen_from(start, Path(file)) for file in table["path"]]).sort_values("path")
-    write_csv(args.out, listed[[name for name in listed if name in ALWAYS or _has_values(listed, str(name))]])
+    listed = listed[[name for name in listed if name in ALWAYS or _has_values(listed, str(name))]]
+    write_csv(args.out, listed)
+    print(*_named(taken, "more names"), *_named(notes, "more notes"), sep="\n")
     print(manifest_table(table).to_string())
-    print(*_complaints(unplaced), sep="\n", end="\n" if unplaced else "")
+    unfit = _named([f"fits no layout: {shown(file)}" for file in unplaced], "more files fit no layout")
+    print(*unfit, f"first lines of {args.out}:", listed.head(FIRST).to_csv(index=False), sep="\n", end="")
     print(f"{len(table)} recordings in {args.out}: dvc exp run -S dataset.name=folder", end="")
     print("" if args.out == Path("data/manifest.csv") else f" -S dataset.folder.manifest={args.out}")
     return 0
@@ -62,8 +70,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"{args.dir} is no folder: name the one that holds the recordings")
     if args.test_fraction is not None and not 0 <= args.test_fraction < 1:
         raise UserError(f"--test-fraction is {args.test_fraction}: give a fraction from 0 to less than 1")
-    if args.machine is not None and args.machine != sanitised(args.machine):
-        raise UserError(f"--machine is {args.machine!r}: use letters, digits and _ . -")
+    if args.machine is not None and not is_fit(args.machine):
+        raise UserError(f"--machine is {args.machine!r}: use {ALLOWED}")
     if args.out.is_file() and not args.force and len(args.out.read_text(encoding="utf-8").splitlines()) > 1:
         raise UserError(f"{args.out} lists recordings already: give --force to overwrite it, or another --out")
 
@@ -76,10 +84,9 @@ def _seen_from(start: Path, file: Path) -> str:
     return file.as_posix() if file.is_absolute() else Path(os.path.relpath(file, start)).as_posix()
 
 
-def _complaints(unplaced: list[Path]) -> list[str]:
-    rest = len(unplaced) - NAMED
-    more = [f"{rest} more files fit no layout"] if rest > 0 else []
-    return [f"fits no layout: {file}" for file in unplaced[:NAMED]] + more
+def _named(lines: list[str], rest: str) -> list[str]:
+    more = len(lines) - NAMED
+    return lines[:NAMED] + ([f"{more} {rest}"] if more > 0 else [])
 
 
 def manifest_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +100,7 @@ def manifest_table(table: pd.DataFrame) -> pd.DataFrame:
         "test unknown": test & (table["anomaly"] == ""),
     }
     by_machine = table.groupby("machine")
-    layout = by_machine["layout"].agg(lambda names: " + ".join(sorted(set(names))))
+    layout = by_machine["layout"].agg(lambda names: " + ".join(sorted(set(" + ".join(names).split(" + ")))))
     return (
         pd.DataFrame(counts)
         .groupby(table["machine"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from asd.core.artifacts import read_json
 from asd.core.errors import UserError
-from asd.core.project import Project
+from asd.core.project import Project, systems_of
 
 METRICS, REPORT = PurePosixPath("metrics/evaluate.json"), PurePosixPath("data/report/index.html")
 SCORES = ("official", "score_one_domain")
@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def papers(params: dict[str, Any]) -> dict[str, str]:
     """Read whom each system follows from the content of params.yaml; those that say nothing are left out."""
-    named = {name: block["paper"] for name, block in params["systems"].items() if "paper" in block}
+    named = {name: block["paper"] for name, block in systems_of(params).items() if "paper" in block}
     return {"ensemble": "fusion"} | named
 
 

@@ -9,7 +9,7 @@ from asd.core.artifacts import write_csv
 from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
 from asd.core.project import Project
-from asd.datasets.folder_layouts import recordings_below
+from asd.datasets.trees import check_names, read_tree
 from asd.detector import load_detector
 
 
@@ -52,7 +52,11 @@ def main(args: argparse.Namespace) -> int:
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
+        check_names([path])
         return [path]
-    if not (found := recordings_below(path)):
+    tree = read_tree(path)
+    for note in tree.notes:
+        print(f"asd: note: {note}", file=sys.stderr)
+    if not tree.recordings:
         raise UserError(f"{path} holds no recordings: name another folder")
-    return found
+    return tree.recordings

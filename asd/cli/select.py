@@ -1,4 +1,4 @@
-"""``python -m asd select``: which system, by Diverse Pseudo-AUC over several finished runs."""
+"""``python -m asd select``: which system, by the criterion of several finished runs: Diverse Pseudo-AUC, balance."""
 
 import argparse
 import json
@@ -11,7 +11,8 @@ from asd.cli.results import markdown, plain
 from asd.cli.table import git
 from asd.core.artifacts import read_json
 from asd.core.errors import UserError
-from asd.selection.pseudo_auc import OWN
+from asd.selection.criteria import CRITERIA
+from asd.selection.trial_scores import OWN
 
 METRICS = PurePosixPath("metrics/ensemble.json")
 
@@ -19,8 +20,8 @@ METRICS = PurePosixPath("metrics/ensemble.json")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = (
-        "Say which system tells pseudo anomalies best on several data sets or years, by the evidence that dvc repro "
-        "stored of training clips: no label and no test clip enters."
+        "Say which system is best on several data sets or years, by the evidence of training clips that dvc repro "
+        "stored (selection.criterion: Diverse Pseudo-AUC or domain balance): no label and no test clip enters."
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="project folder, revision or experiment; . is this one")
     parser.add_argument("--scorers", action="store_true", help="of every system by every scorer, as far as stored")
@@ -30,25 +31,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print a row a candidate, best first, and the choice."""
-    found = table({run: read(run) for run in args.runs}, args.scorers, args.by)
+    runs = {run: stored(run) for run in args.runs}
+    title = CRITERIA[criterion(runs)].title
+    found = table({run: read(run, metrics) for run, metrics in runs.items()}, args.scorers, args.by)
     rows = [["system", "mean", "worst", *args.runs]]
     rows += [
         [str(name), *(f"{value:.2f}" for value in row)] for name, row in zip(found.index, found.to_numpy(), strict=True)
     ]
     print("\n".join(markdown(rows) if args.markdown else plain(rows)))
-    print(f"Diverse Pseudo-AUC [%]; highest {args.by} over {len(args.runs)} runs: {found.index[0]}")
+    print(f"{title} [%]; highest {args.by} over {len(args.runs)} runs: {found.index[0]}")
     return 0
 
 
-def read(run: str) -> dict[str, float]:
-    """Read what a run stored: Diverse Pseudo-AUC by system and, as ``system/scorer``, by scorer.
+def stored(run: str) -> dict[str, Any]:
+    """Read the metrics of a run's ensemble; none where there is no such file in the run."""
+    return _of_folder(Path(run)) if Path(run).is_dir() else _of_revision(run)
+
+
+def criterion(runs: dict[str, dict[str, Any]]) -> str:
+    """Name the criterion of the runs' evidence.
+
+    Raises
+    ------
+    UserError
+        Where runs have evidence by unlike criteria.
+    """
+    first = next(iter(CRITERIA))
+    found = {
+        run: next((name for name in CRITERIA for kinds in metrics.get("evidence", {}).values() if name in kinds), first)
+        for run, metrics in runs.items()
+    }
+    if len(set(found.values())) > 1:
+        unlike = ", ".join(f"{run} by {name}" for run, name in found.items())
+        raise UserError(f"runs have evidence by unlike criteria ({unlike}): set selection.criterion alike, dvc repro")
+    return next(iter(found.values()))
+
+
+def read(run: str, metrics: dict[str, Any]) -> dict[str, float]:
+    """Read what a run stored: the criterion by system and, as ``system/scorer``, by scorer.
 
     Raises
     ------
     UserError
         Where there is no such run or it stored nothing.
     """
-    metrics = _of_folder(Path(run)) if Path(run).is_dir() else _of_revision(run)
     found = {
         system if scorer == OWN else f"{system}/{scorer}": float(value)
         for system, scorers in metrics.get("scorers", {}).items()

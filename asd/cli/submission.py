@@ -4,15 +4,15 @@ import argparse
 import re
 import shutil
 import tempfile
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from asd.core.artifacts import atomic, publish, read_csv, read_json
+from asd.core.artifacts import atomic, publish, read_json
 from asd.core.errors import UserError
-from asd.core.project import FILES, Project
+from asd.core.project import Project
 from asd.evaluation.labelled_scores import scored_clips
 from asd.evaluation.official_files import read_official
 
@@ -100,12 +100,7 @@ def validate(project: Project, package: Path, label: str) -> int:
 def expected(project: Project) -> pd.DataFrame:
     """List the test clips that a package must have, in the form of a label list without labels."""
     clips = scored_clips(project.clips())
-    names = (
-        read_csv(project.root / FILES, ("clip_id", "path"))
-        .set_index("clip_id")["path"]
-        .map(lambda path: PurePath(path).name)
-    )
-    name = clips["clip_id"].map(names)
+    name = clips["clip_id"].map(project.file_names())
     known = clips[["machine", "section", "domain"]]
     return known.assign(name=name, true_name=name, anomaly=float("nan"), attributes="")
 
@@ -126,12 +121,12 @@ def meta_of(project: Project, system: str, label: str) -> dict[str, Any]:
         Content of the meta file.
     """
     params, metrics = project.params, read_json(project.metrics / "evaluate.json")
-    recipe = params["systems"].get(system, {})
+    recipe = project.systems.get(system, {})
     front_end = params["features"].get(recipe.get("features"), {})
     person = dict.fromkeys(("firstname", "lastname", "email")) | {"corresponding": True}
     person["affiliation"] = dict.fromkeys(("abbreviation", "institute", "department", "location"))
     members = list(read_json(project.metrics / "ensemble.json")["weights"]) if system == "ensemble" else []
-    trained = [params["systems"][name].get("train", {}) for name in (members or [system])]
+    trained = [project.systems[name].get("train", {}) for name in (members or [system])]
     machines = metrics[system].get("machines", {})
     return {
         "submission": {"label": label, "name": system, "abbreviation": system[:10], "authors": [person]},

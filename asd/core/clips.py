@@ -48,7 +48,8 @@ def read_clips(path: Path | str) -> pd.DataFrame:
 
         clip_id : content id; machine, section : text; split : train, test or supplemental;
         domain : source, target or unknown; kind : machine, clean or noise; attributes : ``speed=3;mic=1`` or empty;
-        recording, time : text or empty; speed_hz : [Hz] or NaN; sample_rate : [Hz]; channels; seconds : [s].
+        recording : text or empty; time : ISO 8601 or empty, in UTC where it ends in Z, of one length for a machine, so
+        that its order as text is that in time; speed_hz : [Hz] or NaN; sample_rate : [Hz]; channels; seconds : [s].
 
     Raises
     ------

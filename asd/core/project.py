@@ -1,15 +1,16 @@
 """The layout of a project's folder: params.yaml, ``data/`` and ``metrics/``; the only module that knows it."""
 
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel
 
+from asd.core.artifacts import read_csv
 from asd.core.clips import read_clips, training
 from asd.core.positions import with_positions
-from asd.core.section import PARAMS, load, read_params
+from asd.core.section import PARAMS, part, read_params
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -18,6 +19,19 @@ CLIPS, POSITIONS, FILES = Path("data/clips.csv"), Path("data/positions.csv"), Pa
 TRAIN_CLIPS = Path("data/train_clips.csv")  # rows of CLIPS to train on: a larger test set trains nothing anew
 TRUTH = Path("data/ground_truth.csv")  # for evaluate alone
 LABELS = Path("data/labels")
+LISTS = ("training_free", "systems")  # sections of params.yaml with a block a system
+
+
+def systems_of(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Collect the blocks of all systems of params.yaml, with and without training, by name.
+
+    What the section ``decision`` says stands in every block ``score`` that says nothing else.
+    """
+    common = params.get("decision", {})
+    blocks = {name: block for key in LISTS for name, block in (params.get(key) or {}).items()}
+    return {
+        name: block | ({"score": common | block["score"]} if "score" in block else {}) for name, block in blocks.items()
+    }
 
 
 class Project:
@@ -45,7 +59,16 @@ class Project:
 
     def section(self, kind: type[S], *keys: str) -> S:
         """Read and check a section of params.yaml: ``section(EmbedParams, "embed")``."""
-        return load(kind, *keys, path=self.root / PARAMS)
+        return part(kind, self.params, *keys, path=self.root / PARAMS)
+
+    @property
+    def systems(self) -> dict[str, dict[str, Any]]:
+        """The blocks of all systems, with and without training, by name."""
+        return systems_of(self.params)
+
+    def system_section(self, kind: type[S], name: str, key: str) -> S:
+        """Read and check a part of a system's block: ``system_section(ScoreParams, "texture", "score")``."""
+        return part(kind, self.systems, name, key, path=self.root / PARAMS)
 
     @property
     def seed(self) -> int:
@@ -64,6 +87,11 @@ class Project:
         clips = read_clips(self.root / table)
         return with_positions(clips, self.root / POSITIONS) if positions else clips
 
+    def file_names(self) -> pd.Series:
+        """Read the name of every clip's file, without its folder, by ``clip_id``."""
+        files = read_csv(self.root / FILES, ("clip_id", "path")).set_index("clip_id")["path"]
+        return files.map(lambda path: PurePath(path).name)
+
     def reference(self) -> set[str]:
         """Read the ``clip_id`` of the normal clips that systems train on and compare with; others calibrate."""
         return set(training(self.train_clips())["clip_id"])
@@ -73,7 +101,7 @@ class Project:
         return self.data / "features" / front_end / split
 
     def encoder(self, name: str) -> Path:
-        """Folder of an encoder's first weights."""
+        """Folder of an encoder before training: ``initial/<name>`` or ``adapted/<name>``."""
         return self.data / "encoders" / name
 
     def embed(self, encoder: str) -> Path:

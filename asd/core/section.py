@@ -22,9 +22,12 @@ Loader.add_implicit_resolver(
 
 
 class Section(BaseModel):
-    """A section of params.yaml: unknown keys and wrong types are refused, values never change."""
+    """A section of params.yaml: unknown keys and wrong types are refused, values never change.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    Defaults are checked like values, since they may not fit what stands beside them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -64,7 +67,11 @@ def load(section: type[S], *keys: str, path: Path = PARAMS) -> S:
     UserError
         With the first wrong key's full name, its value and what is allowed.
     """
-    content: Any = read_params(path)
+    return part(section, read_params(path), *keys, path=path)
+
+
+def part(section: type[S], content: Any, *keys: str, path: Path = PARAMS) -> S:
+    """Check one section of params.yaml that is read already; see :func:`load`."""
     for depth, key in enumerate(keys):
         if not isinstance(content, dict) or key not in content:
             known = ", ".join(map(str, content)) if isinstance(content, dict) else "nothing"
@@ -84,7 +91,7 @@ def checked(section: type[S], content: Any, name: str = "", path: Path = PARAMS)
 def explain(error: ValidationError, name: str, content: Any) -> str:
     """Say what is wrong in one line: full key, value, what is allowed."""
     first = error.errors()[0]
-    keys = _written(first["loc"], content, first["type"] == "missing")
+    keys = _written(first["loc"], content, not isinstance(first["input"], dict) or first["type"] == "missing")
     full = ".".join([*([name] if name else []), *keys]) or "the file"
     more = len(error.errors()) - 1
     tail = f" (and {more} more)" if more else ""
@@ -99,11 +106,11 @@ def explain(error: ValidationError, name: str, content: Any) -> str:
     return f"{full} is {value!r}: {message[0].lower()}{message[1:]}{tail}"
 
 
-def _written(loc: tuple[int | str, ...], content: Any, missing: bool) -> list[str]:
-    """Keep of pydantic's location what stands in the file, or should: tags of unions are not keys."""
+def _written(loc: tuple[int | str, ...], content: Any, of_value: bool) -> list[str]:
+    """Keep of pydantic's location what stands in the file, or could: a value's key, but not the tags of unions."""
     keys = []
     for i, part in enumerate(loc):
-        if isinstance(content, dict) and part not in content and not (missing and i == len(loc) - 1):
+        if isinstance(content, dict) and part not in content and not (of_value and i == len(loc) - 1):
             continue
         keys.append(str(part))
         if isinstance(content, dict):

@@ -4,6 +4,7 @@ Under :data:`STORE`, outside every output, which DVC empties before a stage star
 whole, ``<record>/<archive>.zip.part`` under download, ``<record>/<archive>.zip.md5`` the digest it had.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,7 +18,7 @@ from asd.core.artifacts import atomic
 from asd.core.errors import UserError
 from asd.core.unpack import unpack
 from asd.datasets.origins import Origin, is_url, offered, offers, page
-from asd.datasets.years import Archive, Table, address
+from asd.datasets.years import Archive, PublishedFile
 
 STORE = Path(".asd/archives")
 AT_ONCE = 4  # archives under download
@@ -122,30 +123,69 @@ def _verified(archive: Archive, path: Path, expected: str) -> str:
     return digest
 
 
-def provide_table(table: Table, mirror: str) -> Path:
-    """Make sure that a table of the organisers' repository is in the store, as pinned by its sha256.
+def provide_table(table: PublishedFile, mirror: str) -> tuple[Path, str]:
+    """Make sure that a small published file is here; one that is not pinned is held to the sha256 it had at first.
 
     Parameters
     ----------
-    table : Table
+    table : PublishedFile
     mirror : str
-        As for :func:`provide`; either holds ``labels/<path in the repository>``.
+        As for :func:`provide`; either holds ``labels/<place>``.
+
+    Returns
+    -------
+    path : Path
+    digest : str
+        ``sha256:<hex>``.
+
+    Raises
+    ------
+    UserError
+        Where it can't be had, or is another one.
     """
-    path, digest = STORE / "labels" / table.sha256 / Path(table.file).name, f"sha256:{table.sha256}"
+    wanted = f"sha256:{table.sha256}" if table.sha256 else _noted(table)
+    path = STORE / "labels" / (table.sha256 or _unpinned(table)) / Path(table.place).name
     if path.is_file():
-        return path
+        return path, wanted or _first(table, path)
     if mirror == "none" or is_url(mirror):
-        _fetch_table(table, mirror, path, digest)
-        return path
-    mirrored = Path(mirror, "labels", table.file)
-    if not mirrored.is_file() or fetch.digest_of(mirrored, "sha256") != digest:
-        raise UserError(f"{mirrored} is missing or not {digest}: put {address(table)} there")
-    return mirrored
+        _fetch_table(table, mirror, path, wanted)
+        return path, wanted or _first(table, path)
+    mirrored = Path(mirror, "labels", table.place)
+    if not mirrored.is_file() or (wanted and fetch.digest_of(mirrored, "sha256") != wanted):
+        other = f" or not {wanted}" if wanted else ""
+        raise UserError(f"{mirrored} is missing{other}: put {table.url} there")
+    return mirrored, wanted or _first(table, mirrored)
 
 
-def _fetch_table(table: Table, mirror: str, path: Path, digest: str) -> None:
-    url = address(table) if mirror == "none" else f"{mirror.rstrip('/')}/labels/{table.file}"
+def _unpinned(table: PublishedFile) -> str:
+    """Name the place of a file without a pin after its address, which names a commit."""
+    return hashlib.sha256(table.url.encode()).hexdigest()
+
+
+def _table_note(table: PublishedFile) -> Path:
+    return STORE / "labels" / _unpinned(table) / f"{Path(table.place).name}.sha256"
+
+
+def _noted(table: PublishedFile) -> str:
+    note = _table_note(table)
+    return note.read_text().strip() if note.is_file() else ""
+
+
+def _first(table: PublishedFile, path: Path) -> str:
+    """Note the sha256 of a file that came first, and say so."""
+    digest = fetch.digest_of(path, "sha256")
+    note = _table_note(table)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(note, "w") as file:
+        file.write(f"{digest}\n")
+    tqdm.write(f"{table.place}: no sha256 was known; {digest} is recorded, and must be met from now on")
+    return digest
+
+
+def _fetch_table(table: PublishedFile, mirror: str, path: Path, digest: str) -> None:
+    url = table.url if mirror == "none" else f"{mirror.rstrip('/')}/labels/{table.place}"
     try:
         fetch.fetch(url, path, digest)
     except fetch.UnreachableError as error:
-        raise UserError(f"{error}; or by hand: put it into FOLDER/labels/{table.file}, dataset.mirror=FOLDER") from None
+        by_hand = f"put it into FOLDER/labels/{table.place}, dataset.mirror=FOLDER"
+        raise UserError(f"{error}; or by hand: {by_hand}") from None

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from asd.core.errors import UserError
+
 HIDDEN = "noAttribute"
 SUFFIX = ".wav"
 ATTRIBUTE = re.compile(r"[a-z]([a-z0-9-]*[a-z])?")  # its name: vel, m-n, v1pat
@@ -75,5 +77,8 @@ def read_attributes(path: Path) -> dict[str, str]:
 
 def table_rows(path: Path) -> list[list[str]]:
     """Read the rows below the head of a table."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        return [row for row in csv.reader(file) if row][1:]
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            return [row for row in csv.reader(file) if row][1:]
+    except (UnicodeDecodeError, csv.Error):
+        raise UserError(f'{path} is no CSV table in UTF-8: save it as "CSV UTF-8"') from None

@@ -39,7 +39,7 @@ def download(params: DatasetParams, raw: Path, hidden: Path, compute: ComputePar
         Where something can't be had, is not what was promised, or the year's rules do not allow it.
     """
     year, further = years()[params.year], others(params.year, params.pretrain)
-    parts = [part for part in year.parts if part in params.train_on or part == params.split]
+    parts = year.used(params.split, params.train_on)
     wanted = {params.year: archives(year, parts, params.machines)}
     wanted |= {number: archives(years()[number], ["dev", "additional"], "all") for number in further}
     digests = provide([archive for some in wanted.values() for archive in some], params.mirror)
@@ -47,12 +47,12 @@ def download(params: DatasetParams, raw: Path, hidden: Path, compute: ComputePar
         for archive in some:
             folders = tuple(dcase.FOLDERS) if number == params.year and archive.part == params.split else TRAINING
             _link_recordings(archive, raw / f"dcase{number}" / archive.machine, folders)
-    download_labels(params.year, params.split, params.mirror, hidden)
+    tables = download_labels(params.year, params.split, params.machines, params.mirror, hidden)
     table = recordings(params, raw, hidden)
     _warn_of_missing_sections(table, year, parts)
     metrics: dict[str, Any] = {"name": params.name, "machines": _counts(table), "archives": digests}
     labels = check_labels(table, params.year, params.split, hidden)
-    return metrics | ({"labels": labels} if labels else {})
+    return metrics | ({"labels": labels} if labels else {}) | ({"tables": tables} if tables else {})
 
 
 def _link_recordings(archive: Archive, machine: Path, folders: tuple[str, ...]) -> None:

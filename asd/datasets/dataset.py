@@ -53,7 +53,8 @@ class Dataset(Protocol):
         pd.DataFrame
             One row a file, all of it text. Given to all stages: ``path`` (from the working directory), ``machine``,
             ``section``, ``split``, ``domain``, ``kind``, ``attributes``, ``recording``, ``time``, ``speed_hz``;
-            hidden: ``anomaly`` (0, 1 or empty), ``true_domain``, ``true_attributes``. See :mod:`asd.core.clips`.
+            hidden: ``anomaly`` (0, 1 or empty), ``true_domain``, ``true_attributes``. See
+            :func:`asd.core.clips.read_clips`; times are of :func:`asd.datasets.stamps.written`.
         """
 
 

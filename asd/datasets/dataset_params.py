@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 from asd.core.errors import UserError
 from asd.core.section import Section
 
+SIMULATED = ("ToyCar", "ToyTrain", "bearing", "fan", "gearbox", "slider", "valve")  # machines of asd/simulation
+
 
 class SimulatedParams(Section):
     """The simulated factory."""
@@ -32,7 +34,7 @@ class DatasetParams(Section):
         "simulated", "folder",
         "dcase2020", "dcase2021", "dcase2022", "dcase2023", "dcase2024", "dcase2025", "dcase2026",
     ]  # fmt: skip
-    machines: str = Field(pattern=r"^[A-Za-z0-9_.-]+(\+[A-Za-z0-9_.-]+)*$", description="all, or names joined by +")
+    machines: str = Field(pattern=r"^[^\s+]+(\+[^\s+]+)*$", description="all, or names joined by +")
     split: Literal["dev", "eval"] = Field("dev", description="whose test clips are scored")
     train_on: list[Literal["dev", "additional"]] = Field(["dev"], min_length=1)
     pretrain: str = Field("none", pattern=r"^(none|20\d\d(\+20\d\d)*)$", description="none, or years joined by +")

@@ -1,41 +1,41 @@
 """Own recordings, where they lie, through a manifest.
 
-A CSV with the columns ``path, machine, split`` and, optionally, ``section, domain, attributes, kind, recording, time,
-speed_hz, anomaly``. Paths are absolute or relative to the manifest's folder. The recordings are never copied, unless
-they are longer than ``dataset.folder.clip_seconds`` and cut: the stage ``download`` lists them with their digests, so
-that changed ones are noticed.
+A CSV, as a text editor or a spreadsheet saves it, with the columns ``path, machine, split`` and, optionally, ``section,
+domain, attributes, kind, recording, time, speed_hz, anomaly``. Paths are absolute or relative to the manifest's folder.
+The recordings are never copied, unless they are longer than ``dataset.folder.clip_seconds`` and cut: the stage
+``download`` lists them with their digests, so that changed ones are noticed.
 """
 
 import hashlib
 import os
 import re
-from functools import partial
+import unicodedata
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import soundfile
 
-from asd.core.artifacts import Metrics, read_csv, write_csv, write_with
+from asd.core.artifacts import Metrics, write_csv
 from asd.core.compute import ComputeParams, parallel
 from asd.core.errors import UserError
-from asd.datasets import audio
+from asd.datasets import machine_names, stamps
+from asd.datasets.cutting import CUT, cut_long
 from asd.datasets.dataset_params import DatasetParams, selected_machines
+from asd.datasets.spreadsheets import read_spreadsheet
+from asd.datasets.trees import found, is_file, shown
+from asd.datasets.words import said_by
 
 LISTED = "recordings.csv"
-KEPT = 0.5  # of a clip's length: a shorter rest is left out
-CUT = "cut:"  # before the paths of clips, which stand below the folder given
 REQUIRED = ("path", "machine", "split")
 VALUES = {  # column: (pattern, what is allowed)
     "path": (r".+", "the path of a recording"),
-    "machine": (r"[A-Za-z0-9_.-]+", "letters, digits and _ . -"),
+    "machine": (machine_names.PATTERN, machine_names.ALLOWED),
     "section": (r"[A-Za-z0-9]*", "letters and digits, 00 where empty"),
     "split": (r"train|test|supplemental", "train, test or supplemental"),
     "domain": (r"source|target|unknown|", "source, target or empty"),
     "kind": (r"machine|clean|noise|", "machine, clean, noise or empty"),
     "attributes": (r"([^=;]+=[^=;]+(;[^=;]+=[^=;]+)*)?", "pairs as in speed=3;mic=1, or empty"),
     "recording": (r".*", "text"),
-    "time": (r".*", "text"),
+    "time": (r".*", "a time such as 2026-03-02T09:05:00, or empty"),
     "speed_hz": (r"(\d+\.?\d*(e[+-]?\d+)?)?", "a number or empty"),
     "anomaly": (r"[01]?", "0, 1 or empty"),
 }
@@ -99,16 +99,38 @@ def read_manifest(path: Path) -> pd.DataFrame:
     UserError
         Naming the line.
     """
-    table = read_csv(path, tuple(VALUES)).astype(str).apply(lambda column: column.str.strip())
+    table = read_spreadsheet(path, tuple(VALUES))
     _check_columns(table, path)
-    table = table.reindex(columns=list(VALUES), fill_value="")
+    table = _tidied(table.reindex(columns=list(VALUES), fill_value=""), path)
     _check_values(table, path)
-    table["path"] = [Path(os.path.normpath(path.parent / file)).as_posix() for file in table["path"]]
+    _check_machines(table, path)
+    table["path"] = [found(Path(os.path.normpath(path.parent / file))).as_posix() for file in table["path"]]
     _check_files(table, path)
     _check_training(table, path)
     _check_recordings(table, path)
-    _check_times(table, path)
+    table["time"] = _checked_times(table, path)
     return _completed(table).sort_values("path").reset_index(drop=True)
+
+
+def _tidied(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Bring values to one form: capitals, words for splits and labels, decimal commas, zeros, letters in two parts."""
+    lower = {column: table[column].str.casefold() for column in ("domain", "kind")}
+    splits = [getattr(said_by(text), "split", "") or text.casefold() for text in table["split"]]
+    section = [text.zfill(2) if text.isascii() and text.isdecimal() else text for text in table["section"]]
+    machine = [unicodedata.normalize("NFC", text) for text in table["machine"]]
+    labels = {"normal": "0", "anomalous": "1"}
+    anomaly = [labels.get(getattr(said_by(text), "label", ""), text) for text in table["anomaly"]]
+    return table.assign(
+        **lower, split=splits, section=section, machine=machine, anomaly=anomaly, speed_hz=_decimals(table, path)
+    )
+
+
+def _decimals(table: pd.DataFrame, path: Path) -> list[str]:
+    """Write decimal commas as points; 1,480 may be either."""
+    for line, text in table["speed_hz"].items():
+        if re.fullmatch(r"\d{1,3}[.,]?(,\d{3})+", text):
+            raise UserError(f"{path} line {int(str(line)) + 2}: speed_hz is {text!r}: give it without a comma")
+    return [re.sub(r"^(\d+),(\d+)$", r"\1.\2", text) for text in table["speed_hz"]]
 
 
 def _check_columns(table: pd.DataFrame, path: Path) -> None:
@@ -122,15 +144,30 @@ def _check_columns(table: pd.DataFrame, path: Path) -> None:
 
 def _check_values(table: pd.DataFrame, path: Path) -> None:
     for column, (pattern, allowed) in VALUES.items():
-        wrong = table.index[~table[column].str.fullmatch(pattern, flags=re.IGNORECASE * (column == "speed_hz"))]
+        fits = re.compile(pattern, re.IGNORECASE if column == "speed_hz" else 0).fullmatch
+        wrong = table.index[[fits(text) is None for text in table[column]]]
         if len(wrong):
             raise UserError(f"{path} line {wrong[0] + 2}: {column} is {table[column][wrong[0]]!r}: give {allowed}")
 
 
+def _check_machines(table: pd.DataFrame, path: Path) -> None:
+    """Refuse names that are too long for files, or that some file systems can't tell apart."""
+    seen: dict[str, str] = {}
+    for line, name in table["machine"].items():
+        where = f"{path} line {int(str(line)) + 2}: machine"
+        if not machine_names.is_fit(name):
+            raise UserError(f"{where} {name[:20]}... is longer than {machine_names.LONGEST} bytes: give a shorter name")
+        if (other := seen.setdefault(name.casefold(), name)) != name:
+            raise UserError(
+                f"{where} {name} differs from {other} by capitals alone: give them one name, or unlike ones"
+            )
+
+
 def _check_files(table: pd.DataFrame, path: Path) -> None:
-    for line, file in enumerate(table["path"], start=2):
-        if not Path(file).is_file():
-            raise UserError(f"{path} line {line}: {file} is missing: correct the path (it starts at {path.parent}/)")
+    for line, file in table["path"].items():
+        if not is_file(Path(file)):
+            where = f"{path} line {int(str(line)) + 2}: {shown(file)}"
+            raise UserError(f"{where} is missing: correct the path (it starts at {path.parent}/)")
     twice = table.index[table["path"].map(os.path.realpath).duplicated()]
     if len(twice):
         raise UserError(f"{path} line {twice[0] + 2}: {table['path'][twice[0]]} is listed twice: keep one line")
@@ -157,17 +194,50 @@ def _check_recordings(table: pd.DataFrame, path: Path) -> None:
         raise UserError(f"{path} line {both[0] + 2}: recording {name} trains and tests: give all its clips one split")
 
 
-def _check_times(table: pd.DataFrame, path: Path) -> None:
-    """Refuse training on what comes later than the normals that test: the earlier train, the later test."""
-    known = table[(table["time"] != "") & (table["anomaly"] != "1")]
+def _checked_times(table: pd.DataFrame, path: Path) -> pd.Series:
+    """Read the times, by one reading for all, and refuse training on what comes later than the normals that test.
+
+    Returns
+    -------
+    pd.Series
+        Of :func:`asd.datasets.stamps.written` for each machine; empty where the table has none.
+    """
+    known = table[table["time"] != ""]
+    try:
+        read = dict(zip(known.index, stamps.read_column(known["time"].to_list(), stamps.stamp_of_cell), strict=True))
+    except stamps.StampError as error:
+        line = known.index[error.place]
+        raise UserError(f"{path} line {line + 2}: time {known['time'][line]!r} {error.why}") from None
+    written = pd.Series("", index=table.index, dtype=object)
     for machine, rows in known.groupby("machine"):
-        test, train = rows[rows["split"] == "test"], rows[rows["split"] == "train"]
-        later = train.index[train["time"] > test["time"].min()] if len(test) else []
-        if len(later):
-            late = f"{machine} trains at {table['time'][later[0]]}, later than its first test"
+        _check_kinds(rows, read, path)
+        _check_order(rows[rows["anomaly"] != "1"], read, str(machine), path)
+        for line, text in zip(rows.index, stamps.written([read[line] for line in rows.index]), strict=True):
+            written[line] = text
+    return written
+
+
+def _check_kinds(rows: pd.DataFrame, read: dict[int, stamps.Stamp], path: Path) -> None:
+    """Refuse times of one machine that can't be compared: with and without a zone, with and without a date."""
+    first = rows.index[0]
+    for line in rows.index:
+        where = f"{path} line {line + 2}: time {rows['time'][line]!r}"
+        unlike = f"unlike {rows['time'][first]!r} of the same machine"
+        if read[line].dated != read[first].dated:
+            raise UserError(f"{where} has {'a' if read[line].dated else 'no'} date, {unlike}: give all a date")
+        if read[line].zoned != read[first].zoned:
             raise UserError(
-                f"{path} line {later[0] + 2}: {late}: the earlier train, the later test; or leave time empty"
+                f"{where} has {'a' if read[line].zoned else 'no'} zone, {unlike}: give all a zone, as +02:00"
             )
+
+
+def _check_order(rows: pd.DataFrame, read: dict[int, stamps.Stamp], machine: str, path: Path) -> None:
+    """Refuse training on what comes later than the normals that test: the earlier train, the later test."""
+    tested = [read[line].moment for line in rows.index[rows["split"] == "test"]]
+    for line in rows.index[rows["split"] == "train"]:
+        if tested and read[line].moment > min(tested):
+            late = f"{machine} trains at {rows['time'][line]}, later than its first test"
+            raise UserError(f"{path} line {line + 2}: {late}: the earlier train, the later test; or leave time empty")
 
 
 def _completed(table: pd.DataFrame) -> pd.DataFrame:
@@ -181,59 +251,6 @@ def _completed(table: pd.DataFrame) -> pd.DataFrame:
     table.loc[test, "domain"] = "unknown"
     table.loc[test, "attributes"] = ""
     return table
-
-
-def cut_long(table: pd.DataFrame, seconds: float, folder: Path, compute: ComputeParams | None = None) -> pd.DataFrame:
-    """Cut recordings that are longer than a clip.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        ``path, recording, sha256`` and whatever else.
-    seconds : float
-        [s] of a clip; 0: nothing is cut.
-    folder : Path
-        Gets ``clips/<row>/<number>.wav``, of the same rate, channels and, where WAV has it, subtype.
-    compute : ComputeParams, optional
-        Its number of workers; those of :func:`asd.core.compute.configure` by default.
-
-    Returns
-    -------
-    pd.DataFrame
-        With rows for the clips instead of those recordings: ``path`` is ``cut:clips/...``, ``recording``, if it was
-        empty, its digest. The last clip of a recording is shorter, but for a rest of less than half a clip.
-
-    Raises
-    ------
-    UserError
-        Where a recording can't be read.
-    """
-    if not seconds:
-        return table
-    cut = parallel(partial(_cut, seconds=seconds, folder=folder), enumerate(table.to_dict("records")), compute)
-    return pd.DataFrame([row for some in cut for row in some], columns=table.columns)
-
-
-def _cut(numbered: tuple[int, dict[str, Any]], seconds: float, folder: Path) -> list[dict[str, Any]]:
-    number, row = numbered
-    path = Path(row["path"])
-    try:
-        info = soundfile.info(path)
-    except soundfile.LibsndfileError:
-        return [row]  # for the index to name
-    length = round(seconds * info.samplerate)
-    if length < 1:
-        raise UserError(f"dataset.folder.clip_seconds is {seconds}, less than a sample of {path}: give more")
-    if info.frames <= length or audio.missing_bytes(path):
-        return [row]
-    subtype = info.subtype if soundfile.check_format("WAV", info.subtype) else "FLOAT"
-    clips = []
-    for part, block in enumerate(soundfile.blocks(path, length, dtype="float64", always_2d=True)):
-        if len(block) >= KEPT * length:
-            name = f"clips/{number:05d}/{part:05d}.wav"
-            write_with(folder / name, partial(soundfile.write, data=block, samplerate=info.samplerate, subtype=subtype))
-            clips.append(row | {"path": CUT + name, "recording": row["recording"] or row["sha256"][:16]})
-    return clips
 
 
 def _digest(path: str) -> str:

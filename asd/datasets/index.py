@@ -11,12 +11,10 @@ from asd.core.clips import content_id, training
 from asd.core.compute import ComputeParams, parallel
 from asd.core.errors import UserError
 from asd.core.positions import positions
-from asd.datasets import audio, leaks
+from asd.datasets import audio, health, leaks
 
 log = logging.getLogger(__name__)
 KNOWN = ["machine", "section", "split", "domain", "kind", "attributes", "recording", "time", "speed_hz"]
-BAD = ("nan", "silent")  # problems of samples that make a recording unfit; a clipped one is still used
-MESSAGES = {"nan": "holds samples that are no finite numbers", "silent": "holds nothing but zeros"}
 
 
 class Index(NamedTuple):
@@ -31,7 +29,7 @@ class Index(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """Properties of a decoded file; ``bad`` is the reason to reject it, or empty."""
+    """Properties of a decoded file; ``bad`` is the reason to reject it, or empty; ``notes`` names and says more."""
 
     content: str = ""
     sample_rate: int = 0
@@ -42,6 +40,7 @@ class Decoded(NamedTuple):
     landmarks: np.ndarray = np.zeros(0, dtype=np.int64)
     bad: str = ""
     message: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def make_index(recordings: pd.DataFrame, on_bad_clip: str, compute: ComputeParams | None = None) -> Index:
@@ -75,7 +74,9 @@ def make_index(recordings: pd.DataFrame, on_bad_clip: str, compute: ComputeParam
     for message in bad["message"]:
         log.warning("left out: %s", message)
     good = table[table["bad"] == ""].reset_index(drop=True)
-    leaked = leaks.leaked(good, lambda path: audio.read(path)[0][:, 0])
+    for line in health.noted(good.assign(seconds=good["frames"] / good["sample_rate"])):
+        log.warning("%s", line)
+    leaked = leaks.leaked(good, lambda path: audio.heard(audio.read(path)[0]))
     for machine, rows in good[leaked].groupby("machine"):
         log.warning("left out: %d clips of %s are in the test set, as %s", len(rows), machine, rows["path"].iloc[0])
     table = name_clips(anonymous(good[~leaked]))
@@ -98,12 +99,13 @@ def decode(path: str) -> Decoded:
     except audio.RecordingError as error:
         return Decoded(bad=error.reason, message=str(error))
     problems = audio.problems(samples)
-    if unfit := [problem for problem in problems if problem in BAD]:
-        return Decoded(bad=unfit[0], message=f"{path} {MESSAGES[unfit[0]]}: record it again or leave it out")
+    if unfit := audio.unfit(problems):
+        return Decoded(bad=unfit, message=f"{path} {problems[unfit]}")
     frames, channels = samples.shape
-    near = samples[:, 0]
-    content, level = content_id(samples, sample_rate), leaks.level_hash(near)
-    return Decoded(content, sample_rate, channels, frames, "clipped" in problems, level, leaks.landmarks(near))
+    near = audio.heard(samples)
+    content, level, landmarks = content_id(samples, sample_rate), leaks.level_hash(near), leaks.landmarks(near)
+    clipped, notes = "clipped" in problems, tuple((problems | audio.header_notes(path)).items())
+    return Decoded(content, sample_rate, channels, frames, clipped, level, landmarks, notes=notes)
 
 
 def anonymous(table: pd.DataFrame) -> pd.DataFrame:

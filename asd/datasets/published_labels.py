@@ -1,46 +1,54 @@
 """Published after a challenge by the organisers: labels of the evaluation set, attributes that had been hidden.
 
-``truth/<path in their repository>``, as published. The stage ``index`` joins them by name, for ``evaluate`` alone.
+``truth/<path in their baseline>`` and ``truth/<evaluator>/<path in it>``, as published. The stage ``index`` joins them
+by name, for ``evaluate`` alone.
 """
 
 import logging
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from asd.core.errors import UserError
-from asd.datasets.archives import provide_table
+from asd.datasets.archives import in_parallel, provide_table
 from asd.datasets.attributes import attributes_of_name, stem, table_rows
 from asd.datasets.dcase import parse_name
-from asd.datasets.years import Table, years
+from asd.datasets.evaluator_labels import LABEL_COLUMNS, read_evaluator
+from asd.datasets.years import PublishedFile, published_tables, years
 
 log = logging.getLogger(__name__)
 KEYS = ["machine", "stem"]
-LABEL_COLUMNS = ("machine", "section", "name", "true_name", "anomaly", "domain", "attributes")
 ANOMALY = {"normal": 0, "anomaly": 1, "0": 0, "1": 1}
 
 
 def read_labels(path: Path) -> pd.DataFrame:
-    """Read a label list of any year.
+    """Read a label list of any year, or the ground truth of an evaluator.
 
     Parameters
     ----------
     path : Path
-        A line with a machine's name, then a line a clip: ``given_name,true_name`` or ``given_name,true_name,label``.
+        A line with a machine's name, then a line a clip: ``given_name,true_name`` or ``given_name,true_name,label``;
+        or a folder as :func:`asd.datasets.evaluator_labels.read_evaluator` reads it.
 
     Returns
     -------
     pd.DataFrame
         The columns :data:`LABEL_COLUMNS`, a row a clip: ``name`` is the one given to the participants; ``anomaly`` 0
-        or 1; ``domain`` is empty in 2020, ``attributes`` where there are none (``speed=3;mic=1``).
+        or 1; ``domain`` is empty in 2020, ``attributes`` where there are none (``speed=3;mic=1``); an evaluator may
+        give no true names: they are the given ones then.
 
     Raises
     ------
     UserError
         Where the file is none, or a line is neither a machine's nor a clip's, or a clip is there twice.
     """
+    return read_evaluator(path).labels if path.is_dir() else _read_list(path)
+
+
+def _read_list(path: Path) -> pd.DataFrame:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -75,7 +83,38 @@ def _label_row(cells: list[str]) -> tuple[str, str, str, int, str, str] | None:
     return given.section, cells[0], cells[1], true.anomaly, domain, attributes_of_name(true.attributes)
 
 
-def download_labels(number: int, split: str, mirror: str, folder: Path) -> None:
+def label_differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Count the clips of which two sources of labels say something else.
+
+    Parameters
+    ----------
+    one, other : pd.DataFrame
+        Of :func:`read_labels`.
+
+    Returns
+    -------
+    pd.DataFrame
+        By machine, of those that both have: ``clips`` of either, ``one_only`` and ``other_only`` those that the other
+        source lacks, ``anomaly`` and ``domain`` those of both that have another label, another domain.
+    """
+    sides = [side.assign(stem=side["name"].map(stem)) for side in (one, other)]
+    shared = set(one["machine"]) & set(other["machine"])
+    sides = [side.loc[side["machine"].isin(shared), [*KEYS, "anomaly", "domain"]] for side in sides]
+    both = sides[0].merge(sides[1], how="outer", on=KEYS, suffixes=("", "_other"), indicator="side")
+    joined = both["side"] == "both"
+    counted = pd.DataFrame(
+        {
+            "clips": 1,
+            "one_only": both["side"] == "left_only",
+            "other_only": both["side"] == "right_only",
+            "anomaly": joined & (both["anomaly"] != both["anomaly_other"]),
+            "domain": joined & (both["domain"] != both["domain_other"]),
+        }
+    ).astype(int)
+    return counted.groupby(both["machine"]).sum()
+
+
+def download_labels(number: int, split: str, machines: str, mirror: str, folder: Path) -> dict[str, str]:
     """Provide the published tables of a year's ``dev`` or ``eval`` set.
 
     Parameters
@@ -84,22 +123,36 @@ def download_labels(number: int, split: str, mirror: str, folder: Path) -> None:
         The year.
     split : str
         ``dev`` or ``eval``.
+    machines : str
+        ``all``, or names joined by ``+``.
     mirror : str
         As for :func:`asd.datasets.archives.provide`.
     folder : Path
-        Gets ``<path in the organisers' repository>``.
+        Gets the tables; see the head of this file.
+
+    Returns
+    -------
+    dict of str to str
+        Of the tables that ``years.yaml`` does not pin: by name, ``sha256:<hex>`` of what was downloaded.
+
+    Raises
+    ------
+    UserError
+        On the first table that can't be had.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for table in _tables(number, split):
-        target = folder / table.file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(provide_table(table, mirror), target)
+    tables = published_tables(years()[number], split, machines)
+    digests: dict[str, str] = {}
+    if failed := in_parallel([partial(_provide, table, mirror, folder, digests) for table in tables]):
+        raise failed[0]
+    return {table.place: digests[table.place] for table in tables if not table.sha256}
 
 
-def _tables(number: int, split: str) -> list[Table]:
-    year = years()[number]
-    labels = [year.labels] if year.labels and split == "eval" else []
-    return labels + [table for table in year.hidden if split == "eval" or "/dev_data/" in table.file]
+def _provide(table: PublishedFile, mirror: str, folder: Path, digests: dict[str, str]) -> None:
+    path, digests[table.place] = provide_table(table, mirror)
+    target = folder / table.place
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)
 
 
 def fill_in_labels(table: pd.DataFrame, number: int, split: str, folder: Path) -> pd.DataFrame:
@@ -131,11 +184,22 @@ def fill_in_labels(table: pd.DataFrame, number: int, split: str, folder: Path) -
 
 
 def _labels(number: int, split: str, folder: Path) -> pd.DataFrame | None:
-    listed = years()[number].labels
-    if listed is None or split != "eval":
+    source = _source(number, split, folder)
+    if source is None:
         return None
-    labels = read_labels(folder / listed.file)
+    labels = read_labels(source)
     return labels.assign(stem=labels["name"].map(stem))
+
+
+def _source(number: int, split: str, folder: Path) -> Path | None:
+    """Find the downloaded labels of a year: an evaluator's folder, or a list."""
+    year = years()[number]
+    if split != "eval":
+        return None
+    if year.evaluator:
+        truth = folder / year.evaluator.folder
+        return truth if truth.is_dir() else None
+    return folder / year.labels.file if year.labels else None
 
 
 def _with_labels(table: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -156,7 +220,7 @@ def _hidden(
     The second column of a table is a given name or, in 2024's evaluation set, the true name without its attributes.
     """
     given = {} if labels is None else dict(zip(_true_stems(labels), labels["stem"], strict=True))
-    for table in _tables(number, split):
+    for table in years()[number].hidden_tables(split):
         if table.file.endswith("_correspondence.csv"):
             machine = Path(table.file).parent.name
             for true, shown, *_ in table_rows(folder / table.file):
@@ -190,6 +254,7 @@ def check_labels(table: pd.DataFrame, number: int, split: str, folder: Path) -> 
     test = table[table["split"] == "test"]
     test = test.assign(stem=test["path"].map(stem))
     labels = labels[labels["machine"].isin(set(test["machine"]))]
+    _warn_of_true_names(number, split, folder, set(test["machine"]))
     both = labels.merge(test, how="outer", on=KEYS, indicator=True)
     missing = both[both["_merge"] == "left_only"]
     unlabelled = both[both["_merge"] == "right_only"]
@@ -205,6 +270,17 @@ def check_labels(table: pd.DataFrame, number: int, split: str, folder: Path) -> 
             log.warning("%d: %s/%s %s (%d of this machine)", number, machine, first, problem, len(some))
     counts = {"without_recording": len(missing), "without_label": len(unlabelled), "contradictory": len(wrong)}
     return {"listed": len(labels)} | counts
+
+
+def _warn_of_true_names(number: int, split: str, folder: Path, machines: set[str]) -> None:
+    """Log the sections of an evaluator whose true names contradict its labels: they have no attributes then."""
+    source = _source(number, split, folder)
+    for machine, section in read_evaluator(source).contradictory if source and source.is_dir() else []:
+        if machine in machines:
+            log.warning(
+                "%d: %s section %s: the evaluator's true names contradict its labels, which are taken: no attributes",
+                number, machine, section,
+            )  # fmt: skip
 
 
 def _contradict(given: str, true: str) -> bool:

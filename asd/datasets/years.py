@@ -25,10 +25,42 @@ class Part(Section):
     md5: dict[str, str] = Field(default_factory=dict)
 
 
+class Repository(Section):
+    """A repository on GitHub, ``owner/name``, at one commit."""
+
+    repository: str
+    commit: str
+
+
 class Table(Section):
-    """A file of the organisers' repository."""
+    """A file of the organisers' baseline."""
 
     file: str
+    sha256: str
+
+
+class Evaluator(Repository):
+    """The organisers' evaluator: patterns of the files of its ground truth, and their sha256 as far as known."""
+
+    tables: list[str]
+    sha256: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """Name the folder that a clone of it would have."""
+        return self.repository.rpartition("/")[2]
+
+    @property
+    def page(self) -> str:
+        """Give the address that people visit."""
+        return f"https://github.com/{self.repository}"
+
+
+class PublishedFile(NamedTuple):
+    """A small published file: where it lies below a folder of such files, its address, its sha256 or an empty one."""
+
+    place: str
+    url: str
     sha256: str
 
 
@@ -42,11 +74,21 @@ class Year(Section):
     parts: dict[PartName, Part]
     machines: dict[Literal["dev", "eval"], dict[str, list[str]]]
     labels: Table | None = None
+    wrong: dict[str, int] = Field(default_factory=dict)
+    evaluator: Evaluator | None = None
     hidden: list[Table] = Field(default_factory=list)
+
+    def used(self, split: str, train_on: Sequence[str]) -> list[PartName]:
+        """Name the parts of which a data set is made: that whose test clips are scored, and those trained on."""
+        return [part for part in self.parts if part in train_on or part == split]
 
     def machines_of(self, part: str) -> dict[str, list[str]]:
         """Name the machines of a part and their sections."""
         return self.machines["dev" if part == "dev" else "eval"]
+
+    def hidden_tables(self, split: str) -> list[Table]:
+        """List the tables of hidden attributes that concern the ``dev`` or the ``eval`` set."""
+        return [table for table in self.hidden if split == "eval" or "/dev_data/" in table.file]
 
 
 class Archive(NamedTuple):
@@ -70,10 +112,44 @@ def years() -> dict[int, Year]:
     return {number: Year.model_validate(year) for number, year in _content()["years"].items()}
 
 
-def address(table: Table) -> str:
-    """Make the address of a file of the organisers' repository, at the pinned commit."""
-    labels = _content()["labels"]
-    return str(labels["raw"]).format(commit=labels["commit"], file=table.file)
+def published_tables(year: Year, split: str, machines: str) -> list[PublishedFile]:
+    """List the published files with labels and hidden attributes of a year's ``dev`` or ``eval`` set.
+
+    Parameters
+    ----------
+    year : Year
+    split : str
+        ``dev`` or ``eval``.
+    machines : str
+        ``all``, or names joined by ``+``: those whose ground truth is taken of the evaluator.
+    """
+    tables, truth = year.hidden_tables(split), []
+    if split == "eval" and year.evaluator:
+        truth = _ground_truth(year, year.evaluator, machines)
+    elif split == "eval" and year.labels:
+        tables = [year.labels, *tables]
+    baseline = Repository.model_validate(_content()["baseline"])
+    return truth + [PublishedFile(table.file, _address(baseline, table.file), table.sha256) for table in tables]
+
+
+def _ground_truth(year: Year, evaluator: Evaluator, machines: str) -> list[PublishedFile]:
+    files = [
+        pattern.format(machine=machine, section=section)
+        for machine, sections in year.machines_of("eval").items()
+        if machines == "all" or machine in machines.split("+")
+        for section in sections
+        for pattern in evaluator.tables
+    ]
+    return [
+        PublishedFile(f"{evaluator.folder}/{file}", _address(evaluator, file), evaluator.sha256.get(file, ""))
+        for file in files
+    ]
+
+
+def _address(repository: Repository, file: str) -> str:
+    """Make the address of a repository's file at its pinned commit."""
+    raw = str(_content()["raw"])
+    return raw.format(repository=repository.repository, commit=repository.commit, file=file)
 
 
 def archives(year: Year, parts: Sequence[PartName], machines: str) -> list[Archive]:

@@ -14,6 +14,9 @@ from asd.core.registry import Registry, by_name
 from asd.core.section import Section
 from asd.encoders.published import PUBLISHED
 
+TRAINED_POOLING = ("attentive_statistics",)  # kinds of pooling that have weights
+DESCRIPTION = "encoder.json"  # in a folder of data/encoders: the block of an encoder
+
 
 class AdaptParams(Section):
     """Self-supervised adaptation of an encoder to the training clips; asd/adaptation does it."""
@@ -27,7 +30,7 @@ class AdaptParams(Section):
     )
     mask: float = Field(gt=0, lt=1, description="fraction of patches hidden from the student")
     block: int = Field(ge=1, description="side of a visible block in patches")
-    learning_rate: float = Field(gt=0, description="highest, after a warm-up over a tenth of the steps")
+    learning_rate: float = Field(gt=0, le=1, description="highest, after a warm-up over a tenth of the steps")
     ema_decay: float = Field(ge=0, le=1, description="of the teacher, annealed to ema_decay_end")
     ema_decay_end: float = Field(ge=0, le=1)
     frame_weight: float = Field(1.0, ge=0)
@@ -40,13 +43,25 @@ class AdaptParams(Section):
     accumulate: int = Field(1, ge=1, description="parts in which a process takes its rows of the batch")
     recompute: bool = Field(False, description="activations in the backward pass: less memory, a third more time")
 
+    @model_validator(mode="after")
+    def _batch_divides(self) -> "AdaptParams":
+        if self.batch % self.accumulate:
+            raise ValueError(f"batch is {self.batch}: it must divide by accumulate, {self.accumulate}")
+        return self
+
+
+class AdaptBlock(AdaptParams):
+    """One block of ``adapt:``, named after an encoder."""
+
+    features: str = Field(description="the front end of that encoder")
+
 
 class PoolingParams(Section):
     """From tokens to one embedding a clip, or one a band; see :mod:`asd.encoders.pooling`."""
 
     kind: Literal["mean", "max", "gem", "relative_deviation", "attentive_statistics", "cls"] = "mean"
     power: FiniteFloat = Field(3.0, gt=0, description="of gem; 1: the mean")
-    gamma: FiniteFloat = Field(8.0, ge=0, description="of relative_deviation; 0: the mean")
+    gamma: FiniteFloat = Field(8.0, ge=0, le=100, description="of relative_deviation; 0: the mean")
     per_band: bool = Field(False, description="one embedding a band of tokens")
 
 
@@ -94,19 +109,12 @@ class EncoderBlock(Section):
 
     architecture: str
     features: str
-    adapt: AdaptParams | None = None
 
     network: ClassVar[type[Any]]
     has_weights: ClassVar[bool] = True
     adaptable: ClassVar[bool] = False
     transformer: ClassVar[bool] = False
     reconstructs: ClassVar[bool] = False
-
-    @model_validator(mode="after")
-    def _adaptable(self) -> "EncoderBlock":
-        if self.adapt and not self.adaptable:
-            raise ValueError(f"{self.architecture} is not adapted, only {', '.join(adaptable())}: leave adapt out")
-        return self
 
     def keywords(self) -> Mapping[str, Any]:
         """Collect the keywords of the network's constructor."""
@@ -125,11 +133,34 @@ class TokenBlock(EncoderBlock):
     pooling: PoolingParams = PoolingParams.model_validate({})
     precision: Literal["float32", "bfloat16", "int8"] = Field("float32", description="in which sets are embedded")
 
+    @property
+    def n_layers(self) -> int:
+        """Layers that the encoder has."""
+        return int(getattr(self, "depth", 0) or type(self).network.depth)
+
+    @model_validator(mode="after")
+    def _layers_and_pooling_fit(self) -> "TokenBlock":
+        network, kind = type(self).network, self.pooling.kind
+        if too_deep := [layer for layer in self.layers if layer > self.n_layers]:
+            raise ValueError(f"layers: {self.architecture} has no layer {too_deep[0]}: it has {self.n_layers}")
+        if kind == "cls" and not network.has_cls:
+            raise ValueError(f"pooling.kind is 'cls': {self.architecture} has no class token, choose another kind")
+        apart = self.pooling.per_band or kind in TRAINED_POOLING
+        if not network.even and set(self.layers) - {self.n_layers} and apart:
+            why = f"{self.architecture}'s layers differ in shape"
+            raise ValueError(f"layers: {why}: pool one of them, or all bands, by another kind")
+        return self
+
 
 class PublishedEncoder(TokenBlock):
     """The block of a published encoder; see :mod:`asd.encoders.published`."""
 
     weights: str = Field("published", description="published, random, or the path of the published file")
+
+    @property
+    def n_layers(self) -> int:
+        """See :attr:`TokenBlock.n_layers`: as it was published."""
+        return int(self.keywords().get("depth", 0) or type(self).network.depth)
 
     def keywords(self) -> Mapping[str, Any]:
         """Give the published size."""
@@ -160,5 +191,5 @@ class EncoderParams(RootModel[AnyEncoder]):
 class EmbedParams(Section):
     """The section ``embed``: the encoder used for pseudo-labels."""
 
-    encoder: str
+    encoder: str = Field(description="a folder of data/encoders: initial/<name>, adapted/<name>")
     features: str

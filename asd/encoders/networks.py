@@ -13,12 +13,17 @@ from asd.core.errors import UserError
 from asd.core.section import checked
 from asd.encoders.adaptation_module import with_module
 from asd.encoders.encoder import Encoder
-from asd.encoders.encoder_params import AdaptationModuleParams, EncoderBlock, EncoderParams, TokenBlock
+from asd.encoders.encoder_params import (
+    DESCRIPTION,
+    AdaptationModuleParams,
+    EncoderBlock,
+    EncoderParams,
+    TokenBlock,
+)
 from asd.encoders.pooling import create_pooling
 from asd.encoders.published import PUBLISHED
 
-WEIGHTS, DESCRIPTION = "weights.safetensors", "encoder.json"
-TRAINED = ("attentive_statistics",)  # kinds of pooling that have weights
+WEIGHTS = "weights.safetensors"
 
 
 def create_encoder(
@@ -63,7 +68,7 @@ def create_encoder(
         torch.manual_seed(int(rng(seed, "weights", params.architecture).integers(2**63)))
         network: nn.Module = params.network(_width(params.architecture, n_features), **params.keywords())
         if isinstance(network, Encoder) and isinstance(params, TokenBlock):
-            _choose(network, params, params.architecture)
+            _choose(network, params)
     if weights is not None:
         load_weights(network, load_tensors(Path(weights)), str(weights))
     return network.eval()
@@ -78,15 +83,8 @@ def _width(architecture: str, n_features: int | None) -> int:
     return n_features or (entry.n_features if entry else 128)
 
 
-def _choose(network: Encoder, params: TokenBlock, architecture: str) -> None:
-    """Set the layers and the pooling of an encoder of tokens."""
-    if too_deep := [layer for layer in params.layers if layer > network.depth]:
-        raise UserError(f"{architecture} has no layer {too_deep[0]}: it has {network.depth}")
-    pooling = params.pooling
-    if pooling.kind == "cls" and not network.has_cls:
-        raise UserError(f"{architecture} has no class token: choose another pooling than cls")
-    if not network.even and set(params.layers) - {network.depth} and (pooling.per_band or pooling.kind in TRAINED):
-        raise UserError(f"{architecture}'s layers differ in shape: pool one of them, or all bands, by another kind")
+def _choose(network: Encoder, params: TokenBlock) -> None:
+    """Set the layers and the pooling of an encoder of tokens, which its block holds to fit."""
     network.chosen, network.precision = tuple(params.layers), params.precision
     network.pool = create_pooling(params.pooling, network.dims)
 
@@ -133,7 +131,12 @@ def write_encoder(folder: Path, network: nn.Module, params: EncoderBlock, n_feat
         Width of its front end's rows.
     """
     save_tensors(dict(network.state_dict()), folder / WEIGHTS)
-    write_json(folder / DESCRIPTION, {"n_features": n_features, "encoder": params.model_dump()})
+    write_json(folder / DESCRIPTION, describe_encoder(params, n_features))
+
+
+def describe_encoder(params: EncoderBlock, n_features: int) -> dict[str, Any]:
+    """Give what :func:`recreate` makes a network of: its block of params.yaml, the width of its front end's rows."""
+    return {"n_features": n_features, "encoder": params.model_dump()}
 
 
 def read_encoder(folder: Path) -> nn.Module:

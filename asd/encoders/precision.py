@@ -32,5 +32,6 @@ def at_precision(network: nn.Module, precision: str) -> Embed:
         return lambda x: half(x.bfloat16()).float()
     if precision == "int8":
         with warnings.catch_warnings(action="ignore"):  # torch announces another home for it
-            return torch.ao.quantization.quantize_dynamic(copy.deepcopy(network).cpu(), {nn.Linear}, torch.qint8)
+            small = torch.ao.quantization.quantize_dynamic(copy.deepcopy(network).cpu(), {nn.Linear}, torch.qint8)
+        return lambda x: small(x.cpu())
     return network

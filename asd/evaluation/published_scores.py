@@ -27,7 +27,8 @@ def published_scores(year: int, split: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``mse``, ``mahalanobis``, ``baseline``, ``winner`` as far as known, and ``machines``.
+        ``mse``, ``mahalanobis``, ``baseline``, ``winner`` as far as known, ``machines``, and ``systems``: by name, a
+        further system's ``score`` and the ``source`` that states it.
     """
     return dict(_content().get(year, {}).get(split, {}))
 

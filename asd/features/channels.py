@@ -8,7 +8,7 @@ import pandas as pd
 
 from asd.core.compute import parallel
 from asd.core.errors import UserError
-from asd.datasets.audio import read
+from asd.datasets.audio import dead, heard, read
 from asd.features.cancellation import cancelled
 
 SURVEYED = 100  # training clips of a machine that are compared
@@ -24,7 +24,8 @@ def one_channel(samples: np.ndarray, sample_rate: int, channel: str, weights: np
     sample_rate : int
         [Hz]
     channel : str
-        ``near``, ``far``, ``mean`` (of all) or ``cancel`` (see :mod:`asd.features.cancellation`).
+        ``near``, ``far``, ``mean`` (of all) or ``cancel`` (see :mod:`asd.features.cancellation`). Where the first
+        channel is dead, ``near`` is the first that is not; dead ones are left out of the mean.
     weights : np.ndarray [shape=(bins, taps), dtype=complex], optional
         Of noise alone, to cancel with.
 
@@ -35,14 +36,21 @@ def one_channel(samples: np.ndarray, sample_rate: int, channel: str, weights: np
     Raises
     ------
     UserError
-        Where the far channel is wanted and there is none.
+        Where the far channel is wanted and there is none, or it has no signal, or none is there to cancel from.
     """
     if channel == "near":
-        return samples[:, 0]
+        return heard(samples)
+    without = dead(samples)
     if channel == "mean":
-        return samples.mean(axis=1)
+        return samples[:, ~without].mean(axis=1) if without.any() else samples.mean(axis=1)
     if samples.shape[1] < 2:
         raise UserError(f"channel is {channel!r}, but a recording has one channel: set features.*.channel to near")
+    needed, other = (0, "far") if channel == "cancel" else (1, "near")
+    if without[needed]:
+        raise UserError(
+            f"channel is {channel!r}, but channel {needed + 1} of a recording has no signal: "
+            f"set features.*.channel to {other} or leave it out"
+        )
     near, far = samples[:, 0], samples[:, 1]
     return far if channel == "far" else cancelled(near, far, sample_rate, weights).waveform
 

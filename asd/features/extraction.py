@@ -31,13 +31,19 @@ def extract(path: Path | str, front_end: FittedFrontEnd) -> np.ndarray:
     Raises
     ------
     UserError
-        Where the file can't be decoded, its rate is too low, or it is shorter than one frame.
+        Where the file can't be decoded, its rate is too low, it is shorter than one frame, or its values are too large.
     """
     params = front_end.params
     rows = params.compute(load_waveform(path, params, front_end.canceller))
     if not len(rows):
         raise UserError(f"{path} is shorter than one frame of the {params.kind}: leave the file out")
-    return rows.astype(params.precision, copy=False)
+    with np.errstate(over="ignore"):
+        rows = rows.astype(params.precision, copy=False)
+    if not np.isfinite(rows).all():
+        raise UserError(
+            f"{path} has no finite {params.kind} in {params.precision}: divide it by its peak or leave it out"
+        )
+    return rows
 
 
 def extract_all(

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import welch
 
 from asd.core.section import checked
-from asd.datasets.audio import read
+from asd.datasets.audio import dead, read
 from asd.features.band_selection import CLEAR
 from asd.features.cancellation import noise_weights, packed, unpacked
 from asd.features.front_end import FrontEnd, FrontEndParams
@@ -180,7 +180,8 @@ def _some(paths: Paths) -> list[Path | str]:
 
 def _canceller(noise: Paths) -> np.ndarray | None:
     """Fit the weights of :mod:`asd.features.cancellation` to noise-only clips of the first one's rate."""
-    recordings = [(samples, rate) for samples, rate in map(read, _some(noise)) if samples.shape[1] > 1]
+    both = ((samples, rate) for samples, rate in map(read, _some(noise)) if samples.shape[1] > 1)
+    recordings = [(samples, rate) for samples, rate in both if not dead(samples)[:2].any()]
     if not recordings:
         return None
     first = recordings[0][1]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asd.features.envelope import periodogram, squared_envelope
-from asd.features.fault_kinds import Candidate, classify, merge_same
+from asd.features.fault_kinds import Candidate, classify, distinct, merge_same, without_side_bands
 from asd.features.harmonic_series import HarmonicSeries, harmonic_series
 from asd.features.prewhitening import autoregressive, cepstral
 
@@ -45,6 +45,7 @@ def characteristic_frequencies(
     band: tuple[float, float] | None = None,
     speed: float | None = None,
     false_alarms: float = FALSE_ALARMS,
+    thorough: bool = True,
 ) -> list[Candidate]:
     """Find the characteristic frequencies of a recording, and separate those of faults from those of the speed.
 
@@ -65,6 +66,10 @@ def characteristic_frequencies(
         [Hz] of the shaft, where it is known.
     false_alarms : float
         Share of recordings of noise in which any frequency may be claimed.
+    thorough : bool
+        Leave the side bands of a series in the spectrum for the next search, since another series may stand there,
+        name none twice - neither side bands nor near-equal frequencies - and count with what is unknown about the
+        noise floor. False is the faster search by which the pipeline's front end tabulates frequencies.
 
     Returns
     -------
@@ -85,8 +90,11 @@ def characteristic_frequencies(
     for view in spectra:
         # the stated share of false alarms is divided among the spectra
         limits = view.step, view.lowest, view.highest, false_alarms / len(spectra), view.least, view.window
-        (tonal if view.tonal else enveloped).extend(harmonic_series(view.power, *limits))
-    return classify(merge_same(enveloped), tonal, speed)
+        (tonal if view.tonal else enveloped).extend(harmonic_series(view.power, *limits, thorough))
+    merged = merge_same(enveloped)
+    if not thorough:
+        return classify(merged, tonal, speed)
+    return distinct(classify(without_side_bands(merged), tonal, speed, slowest=True), sr / len(y))
 
 
 def views(y: np.ndarray, sr: int, band: tuple[float, float] | None = None) -> list[View]:

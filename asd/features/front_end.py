@@ -10,7 +10,16 @@ from inspect import signature
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field, FiniteFloat, RootModel, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    RootModel,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from asd.core.registry import Registry, by_name
 from asd.core.section import Section
@@ -77,6 +86,14 @@ class FrontEndParams(InputParams):
     highest: ClassVar[str] = "f_max"
     """The field that holds the highest frequency, and is lowered for recordings of a lower rate."""
 
+    @model_validator(mode="after")
+    def _length_holds_a_row(self) -> Self:
+        length = round(self.trim_or_pad_seconds * self.sample_rate)
+        if 0 < length < self.least_samples:
+            least = f"{self.least_samples / self.sample_rate:.4g} s"
+            raise ValueError(f"trim_or_pad_seconds is {self.trim_or_pad_seconds:g}: a row takes {least}")
+        return self
+
     def compute(self, y: np.ndarray) -> np.ndarray:
         """Compute the front end of a waveform ``(samples,)`` at ``sample_rate``: ``(n_frames, n_features)`` float32."""
         keywords = [name for name in signature(type(self).function).parameters if name in type(self).model_fields]
@@ -86,6 +103,11 @@ class FrontEndParams(InputParams):
     def n_features(self) -> int:
         """Width of a row."""
         raise NotImplementedError
+
+    @property
+    def least_samples(self) -> int:
+        """Samples of the shortest clip that has a row."""
+        return 1
 
     @property
     def frames_per_second(self) -> float | None:
@@ -137,7 +159,9 @@ class Framed(FrontEndParams):
     @field_validator("f_max")
     @classmethod
     def _f_max_in_range(cls, value: float, info: ValidationInfo) -> float:
-        return at_most(above(value, info.data.get("f_min"), "f_min"), nyquist(info), "half the sample_rate")
+        low = info.data.get("f_min", 0)
+        wide = above(above(value, low, "f_min"), low + 1, "f_min + 1")  # [Hz] bands of no width have no power
+        return at_most(wide, nyquist(info), "half the sample_rate")
 
     @property
     def frames_per_second(self) -> float | None:

@@ -21,6 +21,8 @@ FINENESS = 8  # candidates per cell of the spectrum
 HARMONICS = 40  # that are listed at most
 CARRIERS, SIDE_ORDERS = 4, 4  # harmonics that side bands are sought about; bands to either side that are removed
 SIDE_BANDS = 7.0  # [nats] beyond what so many distances would give by chance
+MODULATIONS = 6  # distances of side bands that are listed at most
+LINE_CELLS = 2  # from the centre of a line to its edge, with a Hann window
 STICKING_OUT = 2.0  # [nats] above the harmonics beside it: a line of another series
 MOST_SERIES = 6
 WEAKEST = 2.5  # [nats] strength below which a series, though no chance, is of no use
@@ -40,6 +42,8 @@ class HarmonicSeries:
     """[nats] Sum of the log levels of the first five harmonics over the local noise floor."""
     confidence: float
     """1 less the probability that noise alone holds a series of as low a p-value anywhere."""
+    distances: tuple[float, ...] = ()
+    """[Hz] at which side bands stand, the strongest first; the first alone where side bands are removed."""
 
 
 @dataclass
@@ -60,6 +64,7 @@ def harmonic_series(
     false_alarms: float,
     least: int = 2,
     window: int = 121,
+    thorough: bool = False,
 ) -> list[HarmonicSeries]:
     """Find all harmonic series in a power spectrum, the strongest first.
 
@@ -83,22 +88,29 @@ def harmonic_series(
         Harmonics that must be seen of a series; fewer are found as single tones, if these are sharp enough.
     window : int
         Least number of cells of the local noise floor.
+    thorough : bool
+        Count with what is unknown about the floor, and remove a series' harmonics alone: the side bands of one series
+        may be the harmonics of another, as those of a shaft at the distance of a cage lie where a bearing's fault is.
 
     Returns
     -------
     list of HarmonicSeries
     """
-    lines = lines_of(power, step, lowest, window)
+    lines = lines_of(power, step, lowest, window, thorough)
+    limits = lowest, min(highest, lines.highest)
     found: list[HarmonicSeries] = []
     for _ in range(MOST_SERIES):
-        if (series := _strongest(lines, lowest, min(highest, lines.highest), false_alarms, least)) is None:
+        if (series := _strongest(lines, limits, false_alarms, least, thorough)) is None:
             break
         found.append(series)
     return sorted((series for series in found if series.strength >= WEAKEST), key=lambda series: -series.strength)
 
 
-def _strongest(lines: Lines, lowest: float, highest: float, false_alarms: float, least: int) -> HarmonicSeries | None:
+def _strongest(
+    lines: Lines, limits: tuple[float, float], false_alarms: float, least: int, thorough: bool
+) -> HarmonicSeries | None:
     """Find the strongest series that noise does not explain, and remove its lines."""
+    lowest, highest = limits
     fundamentals, cells = _grid(lowest, highest, lines.step)
     trials = np.log(max(len(fundamentals), 1) * len(SPREADS) * len(TRIED))
     bound = trials - np.log(false_alarms)  # Bonferroni
@@ -110,19 +122,20 @@ def _strongest(lines: Lines, lowest: float, highest: float, false_alarms: float,
     else:
         best.frequency = _true_fundamental(lines, best.frequency, best.spread, lowest)
     best.frequency = _refined(lines, best.frequency, best.spread)
-    return _described(lines, best, lowest, trials)
+    return _described(lines, best, lowest, trials, thorough)
 
 
-def _described(lines: Lines, best: _Candidate, lowest: float, trials: float) -> HarmonicSeries:
+def _described(lines: Lines, best: _Candidate, lowest: float, trials: float, thorough: bool) -> HarmonicSeries:
     """List a candidate's harmonics and side bands, and remove its lines."""
     frequency, spread = best.frequency, best.spread
     orders = np.arange(1, min(HARMONICS, int(lines.highest / frequency)) + 1)
     harmonics = [int(k) for k in orders[lines.neg_log_p_at(orders * frequency, spread) > SEEN]] or [1]
-    side_bands = _side_bands(lines, frequency, harmonics, lowest)
+    distances = _side_bands(lines, frequency, harmonics, lowest, MODULATIONS if thorough else 1)
+    side_bands = distances[0] if distances else 0.0
     strength = float(lines.strength(frequency * np.arange(1, STRONG + 1), spread).sum())
-    _remove_series(lines, frequency, spread, side_bands)
+    _remove_series(lines, frequency, spread, 0.0 if thorough else side_bands)
     confidence = float(-np.expm1(min(0.0, trials - best.neg_log_p)))  # 1 - trials * p
-    return HarmonicSeries(frequency, harmonics, side_bands, strength, confidence)
+    return HarmonicSeries(frequency, harmonics, side_bands, strength, confidence, distances)
 
 
 def _true_fundamental(lines: Lines, frequency: float, spread: int, lowest: float) -> float:
@@ -237,17 +250,21 @@ def _best_of_width(
     return _Candidate(float(strength[top]), float(fundamentals[seen[top]]), spread, float(neg_log_p[top]))
 
 
-def _side_bands(lines: Lines, frequency: float, harmonics: list[int], lowest: float) -> float:
-    """Find the distance [Hz] at which bands stand to both sides of the first harmonics; 0 where there are none."""
+def _side_bands(lines: Lines, frequency: float, harmonics: list[int], lowest: float, most: int) -> tuple[float, ...]:
+    """Find distances [Hz] at which bands stand to both sides of the first harmonics, the strongest first."""
     carriers = np.array([k for k in harmonics if k <= ORDERS // 2][:CARRIERS]) * frequency
     distances = np.arange(max(lowest, 4 * lines.step), 0.48 * frequency, lines.step / 4)
     if not len(carriers) or not len(distances):
-        return 0.0
+        return ()
     # below and above each carrier: (2 * carriers, distances)
     frequencies = np.concatenate([carriers[:, None] - distances, carriers[:, None] + distances])
     strength = lines.strength(frequencies, 0).sum(axis=0)
     strength[combined(lines.neg_log_p_at(frequencies, 0)) < np.log(len(distances)) + SIDE_BANDS] = 0
-    return float(distances[strength.argmax()]) if strength.any() else 0.0
+    found: list[float] = []
+    while len(found) < most and strength.any():
+        found.append(float(distances[strength.argmax()]))
+        strength[np.abs(distances - found[-1]) <= LINE_CELLS * lines.step] = 0
+    return tuple(found)
 
 
 def _remove_series(lines: Lines, frequency: float, spread: int, side_bands: float) -> None:

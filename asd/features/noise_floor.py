@@ -5,6 +5,8 @@ from scipy.ndimage import percentile_filter
 
 QUARTILE = -np.log(3 / 4)  # of the exponential distribution of unit mean, which a periodogram of noise has
 WIDENING = 0.04  # width of the window at high frequencies, relative to its centre
+SPREAD = (1 / 3) / QUARTILE**2  # relative variance of the quartile of n exponential variables, times n
+NEIGHBOURS = 1 + 2 * (4 / 9) ** 2 + 2 * (1 / 36) ** 2  # cells of a Hann window's periodogram as alike as one
 LEAST = 1e-15  # of a spectrum's largest power: less is the rounding of 32-bit samples
 
 
@@ -39,6 +41,32 @@ def noise_floor(power: np.ndarray, cells: int) -> np.ndarray:
         flat *= np.maximum(_octaves(steep / flat), np.finfo(float).eps) / QUARTILE
     noise[:octave] = flat[:octave]
     return noise
+
+
+def floor_freedom(cells: int, window: int) -> np.ndarray:
+    """Give the degrees of freedom of :func:`noise_floor` about each cell: how well it is known.
+
+    A quartile of n cells varies; the chi-square distribution with as large a relative variance has these degrees.
+    A line's level over such a floor has an F distribution under noise, whose tail is longer than the exponential one.
+
+    Parameters
+    ----------
+    cells : int
+        Of the power spectrum.
+    window : int
+        As for :func:`noise_floor`.
+
+    Returns
+    -------
+    np.ndarray [shape=(cells,)]
+    """
+    cell = np.arange(cells)
+    doublings = np.maximum(np.floor(np.log2(np.maximum(cell * WIDENING / window, 1))) + (cell * WIDENING >= window), 0)
+    half = np.where(cell < window, (cell + 1) / 2, (window * 2**doublings) / 2)
+    other = np.where(cell < window, cell + 1.0, half)
+    variance = SPREAD * NEIGHBOURS / 4 * (1 / np.maximum(half, 1) + 1 / np.maximum(other, 1))  # of a geometric mean
+    freedom: np.ndarray = 2 / variance
+    return freedom
 
 
 def _beside(power: np.ndarray, half: int) -> np.ndarray:

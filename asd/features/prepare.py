@@ -30,7 +30,7 @@ def load_waveform(path: Path | str, params: FrontEndParams, canceller: np.ndarra
     Raises
     ------
     UserError
-        Where the file can't be decoded, or its rate is too low for the front end's frequencies.
+        Where the file can't be decoded, its rate is too low for the front end's frequencies, or it lacks the channel.
     """
     samples, sample_rate = read(Path(path))
     if sample_rate < 2 * params.highest_frequency and params.low_rate != "resample":
@@ -38,7 +38,10 @@ def load_waveform(path: Path | str, params: FrontEndParams, canceller: np.ndarra
             f"{path} has {sample_rate} Hz, too low for the {params.kind} up to {params.highest_frequency:g} Hz: "
             f"lower the front end's frequencies in params.yaml or leave the file out"
         )
-    return prepare_waveform(samples, sample_rate, params, canceller)
+    try:
+        return prepare_waveform(samples, sample_rate, params, canceller)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def prepare_waveform(

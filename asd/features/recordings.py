@@ -1,18 +1,20 @@
 """Recordings of any kind: audio files, and the MATLAB records of the MFPT data set."""
 
+import logging
 import warnings
 from pathlib import Path
 
 import numpy as np
 
 from asd.core.errors import UserError
-from asd.datasets.audio import RecordingError, read
+from asd.datasets.audio import RecordingError, header_notes, heard, problems, read, unfit
 
+log = logging.getLogger(__name__)
 LEAST_SECONDS = 1.0
 
 
 def read_recording(path: Path) -> tuple[np.ndarray, int]:
-    """Read the first channel of an audio file, or of a ``.mat`` record.
+    """Read the first channel of an audio file that is not dead, or of a ``.mat`` record.
 
     Returns
     -------
@@ -23,19 +25,20 @@ def read_recording(path: Path) -> tuple[np.ndarray, int]:
     Raises
     ------
     UserError
-        Where it can't be read, is a folder, not finite, silent, or shorter than a second.
+        Where it can't be read, is a folder, no recording of anything, or shorter than a second.
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder: name one recording")
-    samples, sample_rate = _read_mat(path) if path.suffix.lower() == ".mat" else read(path)
-    waveform = samples[:, 0]
-    if len(waveform) < LEAST_SECONDS * sample_rate:
-        raise UserError(f"{path} lasts {len(waveform) / sample_rate:.2f} s: give at least {LEAST_SECONDS:g} s")
-    if not np.isfinite(waveform).all():
-        raise UserError(f"{path} holds samples that are no numbers: record it again")
-    if not np.ptp(waveform):
-        raise UserError(f"{path} is silent: there is nothing to analyse")
-    return waveform, sample_rate
+    record = path.suffix.lower() == ".mat"
+    samples, sample_rate = _read_mat(path) if record else read(path)
+    if len(samples) < LEAST_SECONDS * sample_rate:
+        raise UserError(f"{path} lasts {len(samples) / sample_rate:.2f} s: give at least {LEAST_SECONDS:g} s")
+    found = problems(samples)
+    if reason := unfit(found):
+        raise UserError(f"{path} {found[reason]}")
+    for note in (found if record else header_notes(path) | found).values():
+        log.warning("%s %s", path, note)
+    return heard(samples), sample_rate
 
 
 def _read_mat(path: Path) -> tuple[np.ndarray, int]:

@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import label, percentile_filter, uniform_filter1d
-from scipy.special import gammaincc
+from scipy.special import fdtrc, gammaincc
 
-from asd.features.noise_floor import noise_floor
+from asd.features.noise_floor import floor_freedom, noise_floor
 
 NEAR_CELLS = 25  # whose median a single tone must stand above as well, lest a resonance pass for one
 SPREADS = (0.0, 0.003, 0.01)  # relative half widths of a line: slip and wander widen all harmonics in proportion
@@ -28,11 +28,13 @@ class Lines:
     level: np.ndarray
     """Power over the local floor, shape (cells,)."""
     tone: np.ndarray
-    """Power over the larger of the floor and the median of the nearest cells, shape (cells,)."""
+    """Power over the larger of the floor and the median of the nearest cells, as ``-ln p``; shape (cells,)."""
     mean: np.ndarray
     """Mean level over the width of a line about each cell, shape (spreads, cells)."""
     neg_log_p: np.ndarray
     """``-ln`` of the probability that noise alone has such a mean, at most 25; shape (spreads, cells)."""
+    freedom: np.ndarray | None = None
+    """Degrees of freedom of the floor about each cell, shape (cells,); None takes the floor for known."""
 
     @property
     def highest(self) -> float:
@@ -81,7 +83,7 @@ def look_up(values: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return np.append(values, 0.0).take(cells, mode="clip")
 
 
-def lines_of(power: np.ndarray, step: float, lowest: float, window: int) -> Lines:
+def lines_of(power: np.ndarray, step: float, lowest: float, window: int, estimated: bool = False) -> Lines:
     """Compare each cell of a periodogram with the cells about it.
 
     Parameters
@@ -94,6 +96,8 @@ def lines_of(power: np.ndarray, step: float, lowest: float, window: int) -> Line
         [Hz] Below this nothing counts as a line.
     window : int
         Least number of cells whose lower quartile is the floor.
+    estimated : bool
+        Count with what is unknown about the floor, which makes high levels more likely under noise.
 
     Returns
     -------
@@ -104,7 +108,10 @@ def lines_of(power: np.ndarray, step: float, lowest: float, window: int) -> Line
     level, tone = (np.minimum(power / below, LOUDEST) for below in (under, np.maximum(under, near)))
     first = int(np.ceil(lowest / step))
     level[:first] = tone[:first] = 1
-    return Lines(step, level, tone, *_measured(level))
+    freedom = floor_freedom(len(power), window) if estimated else None
+    if freedom is not None:
+        tone = _single(tone, freedom)
+    return Lines(step, level, tone, *_measured(level, freedom), freedom)
 
 
 def remove(lines: Lines, centres: np.ndarray, spread: int) -> None:
@@ -128,21 +135,43 @@ def remove(lines: Lines, centres: np.ndarray, spread: int) -> None:
     skirts, _ = label(uniform_filter1d(np.minimum(lines.level, 100), SKIRT_CELLS) > SKIRT)
     gone |= np.isin(skirts, np.setdiff1d(skirts[gone], 0))
     lines.level[gone] = lines.tone[gone] = 1
-    lines.mean, lines.neg_log_p = _measured(lines.level)
+    lines.mean, lines.neg_log_p = _measured(lines.level, lines.freedom)
 
 
-def _measured(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def without(lines: Lines, centres: np.ndarray, cells: int) -> Lines:
+    """Copy a spectrum without some lines: so many cells to either side of each centre become noise.
+
+    Parameters
+    ----------
+    lines : Lines
+    centres : np.ndarray [shape=(n,)]
+        [Hz]
+    cells : int
+
+    Returns
+    -------
+    Lines
+    """
+    gone = (cells_of(centres, lines.step)[:, None] + np.arange(-cells, cells + 1)).ravel()
+    gone = gone[(gone >= 0) & (gone < len(lines.level))]
+    level, tone = lines.level.copy(), lines.tone.copy()
+    level[gone] = tone[gone] = 1
+    return Lines(lines.step, level, tone, *_measured(level, lines.freedom), lines.freedom)
+
+
+def _measured(level: np.ndarray, freedom: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Average the level over the widths a line may have, and compute ``-ln p`` of the averages, (spreads, cells).
 
     Averages of noise have a gamma distribution, of fewer degrees of freedom than cells: a Hann window makes
     neighbours alike.
     """
     total = np.r_[0.0, np.cumsum(level)]
-    mean, nats = [level], [np.minimum(level, MOST)]
+    mean, nats = [level], [np.minimum(level if freedom is None else _single(level, freedom), MOST)]
     for spread in SPREADS[1:]:
         low, high = _reach(len(level), spread)
         mean.append(np.where(high - low > 1, (total[high] - total[low]) / (high - low), level))
-        nats.append(_neg_log_p(mean[-1], high - low))
+        width = high - low
+        nats.append(_neg_log_p(mean[-1], width) if freedom is None else _estimated(mean[-1], width, freedom))
     return np.array(mean), np.array(nats)
 
 
@@ -152,6 +181,25 @@ def _reach(cells: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
     cell = np.arange(cells)
     reach = np.floor(spread * cell + 0.5).astype(int)
     return np.maximum(cell - reach, 0), np.minimum(cell + reach + 1, cells)
+
+
+def _single(level: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """Give ``-ln`` of the probability that one cell of noise stands so high over a floor of so many degrees."""
+    nats: np.ndarray = freedom / 2 * np.log1p(2 * level / freedom)
+    return nats
+
+
+def _estimated(mean: np.ndarray, width: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """Give ``-ln`` of the probability that noise has such a mean of so many cells over an estimated floor."""
+    tail = fdtrc(2 * _cells_alike(width), freedom, mean)
+    nats: np.ndarray = np.minimum(-np.log(np.maximum(tail, np.exp(-MOST))), MOST)
+    return nats
+
+
+def _cells_alike(width: np.ndarray) -> np.ndarray:
+    """Give the number of independent cells that vary as much as so many, which a Hann window makes alike."""
+    alike: np.ndarray = 1 + 8 / 9 * (1 - 1 / width) + 1 / 18 * np.maximum(1 - 2 / width, 0)
+    return width / alike
 
 
 def _neg_log_p(mean: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -169,8 +217,7 @@ def _neg_log_p(mean: np.ndarray, width: np.ndarray) -> np.ndarray:
 def _tails() -> np.ndarray:
     """Tabulate ``-ln p`` by width and mean, since the exact values take most of the time otherwise."""
     width = np.arange(1, WIDEST + 1)[:, None]
-    alike = 1 + 8 / 9 * (1 - 1 / width) + 1 / 18 * np.maximum(1 - 2 / width, 0)
-    freedom = np.minimum(width / alike, FREEDOM)
+    freedom = np.minimum(_cells_alike(width), FREEDOM)
     tail = gammaincc(freedom, freedom * np.linspace(0, MOST, GRID + 1))
     nats: np.ndarray = np.minimum(-np.log(np.maximum(tail, np.exp(-MOST))), MOST)
     return nats

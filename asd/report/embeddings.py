@@ -16,7 +16,6 @@ from asd.report import tables
 from asd.report.charts import SQUARE, embedding_scatter, inline_svg
 
 BY_EMBEDDINGS = ("pseudo/hierarchical", "pseudo/gmm", "pseudo/hdbscan")  # labels
-UNTRAINED = ("none", "reconstruction")  # objectives that teach an encoder no classes
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,13 @@ def shown(systems: dict[str, Any], encoder: str) -> list[str]:
     -------
     list of str
     """
-    trained = {name: system for name, system in systems.items() if system["train"]["objective"] not in UNTRAINED}
+    trained = {name: system for name, system in systems.items() if learns_classes(system)}
     return [n for n, s in trained.items() if s["encoder"] == encoder or s["labels"] in BY_EMBEDDINGS]
+
+
+def learns_classes(system: dict[str, Any]) -> bool:
+    """Tell whether a system's training teaches its encoder classes."""
+    return "train" in system and system["train"]["objective"] != "reconstruction"
 
 
 def _read(folder: Path, array: str = "embeddings.npy") -> pd.DataFrame:

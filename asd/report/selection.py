@@ -4,19 +4,27 @@ from typing import Any
 
 from asd.report.tables import Table, number
 
-OWN, ALL_KINDS = "own", "pseudo_auc"  # a system's own scorer; the figure over all kinds of pseudo anomalies
+OWN = "own"  # a system's own scorer
+CRITERIA = {"pseudo_auc": "Diverse Pseudo-AUC", "domain_balance": "domain balance"}  # as ``asd.selection.criteria``
+
+
+def criterion(metrics: dict[str, Any]) -> str:
+    """Name the criterion of the evidence: its figure is the one over all kinds of pseudo anomalies."""
+    known = (name for name in CRITERIA for kinds in metrics["evidence"].values() if name in kinds)
+    return next(known, "pseudo_auc")
 
 
 def chosen(metrics: dict[str, Any]) -> str:
     """Write in a line which systems are fused, how, and on which evidence."""
     by = {name: "" if scorer == OWN else f" by {scorer}" for name, scorer in metrics["scorer"].items()}
     shares = ", ".join(f"{name}{by[name]} {weight:.3g}" for name, weight in sorted(metrics["weights"].items()))
-    reached = f"; fused {metrics[ALL_KINDS]:.2f} %" if ALL_KINDS in metrics else ""
+    key = criterion(metrics)
+    reached = f"; fused {metrics[key]:.2f} %" if key in metrics else ""
     return f"{metrics['fusion']} of {shares}; chosen by {metrics['chosen_by']}{reached}"
 
 
 def evidence(metrics: dict[str, Any], systems: list[str]) -> Table | None:
-    """Tabulate systems by Diverse Pseudo-AUC, each by its scorer in the ensemble.
+    """Tabulate systems by the criterion of the choice, each by its scorer in the ensemble.
 
     Parameters
     ----------
@@ -28,18 +36,19 @@ def evidence(metrics: dict[str, Any], systems: list[str]) -> Table | None:
     Table or None
         None where there is no evidence.
     """
+    whole = criterion(metrics)
     known = [name for name in systems if name in metrics["evidence"]]
     figures = {name: metrics["evidence"][name] for name in known}
-    kinds = sorted({kind for of_kinds in figures.values() for kind in of_kinds} - {ALL_KINDS})
+    kinds = sorted({kind for of_kinds in figures.values() for kind in of_kinds} - {whole})
     rows = [
-        [name, f"{metrics['weights'].get(name, 0):.3g}", *(number(of_kinds.get(key)) for key in (ALL_KINDS, *kinds))]
-        for name, of_kinds in sorted(figures.items(), key=lambda item: -item[1][ALL_KINDS])
+        [name, f"{metrics['weights'].get(name, 0):.3g}", *(number(of_kinds.get(key)) for key in (whole, *kinds))]
+        for name, of_kinds in sorted(figures.items(), key=lambda item: -item[1][whole])
     ]
-    return Table(["System", "Weight", "Diverse Pseudo-AUC", *kinds], rows) if rows else None
+    return Table(["System", "Weight", CRITERIA[whole], *kinds], rows) if rows else None
 
 
 def scorers(metrics: dict[str, Any], systems: list[str]) -> Table | None:
-    """Tabulate for every system the scorer of the highest Diverse Pseudo-AUC.
+    """Tabulate for every system the scorer of the highest value by the criterion.
 
     Parameters
     ----------
@@ -57,4 +66,5 @@ def scorers(metrics: dict[str, Any], systems: list[str]) -> Table | None:
         if len(tried) > 1:
             best = max(tried, key=lambda scorer: (tried[scorer], scorer == OWN))
             rows.append([name, number(tried[OWN]), best, number(tried[best])])
-    return Table(["System", "Its own scorer", "Best scorer", "Its Diverse Pseudo-AUC"], rows) if rows else None
+    title = f"Its {CRITERIA[criterion(metrics)]}"
+    return Table(["System", "Its own scorer", "Best scorer", title], rows) if rows else None

@@ -1,4 +1,4 @@
-"""Scorers by name that are tried on every system: the same embeddings scored by all of them."""
+"""Scorers by name that are tried on every system, and further ones: the same embeddings scored by all of them."""
 
 from functools import partial
 from typing import Any
@@ -39,6 +39,19 @@ CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {  # by their input
     },
     "values": {"mse": {"scorer": "value", "value": "mse"}, "mahalanobis": {"scorer": "value", "value": "mahalanobis"}},
 }
+FURTHER: dict[str, dict[str, Any]] = {  # of embeddings; each takes the time of five to thirty others
+    "fused_min": {"scorer": "fused"},
+    "fused_mean": {"scorer": "fused", "combine": "mean"},
+    "knn_quantiles": {"scorer": "knn", "domain_quantiles": "soft"},
+    "knn_quantiles_pooled": {"scorer": "knn", "domain_quantiles": "soft", "pooling": 30.0},
+    "density_quantiles": {"scorer": "local_density", "n_neighbors": 1, "domain_quantiles": "soft"},
+}
+
+
+def further(params: ScorerBlock) -> dict[str, ScorerBlock]:
+    """Choose the scorers that are tried where ``selection.scorers`` names them, on embeddings alone."""
+    blocks = FURTHER if params.input == "embeddings" else {}
+    return {name: checked(ScoreParams, block).root for name, block in blocks.items()}
 
 
 def candidates(params: ScorerBlock, embeddings: dict[int, np.ndarray]) -> dict[str, ScorerBlock]:

@@ -1,4 +1,4 @@
-"""The blocks ``systems.<name>.score`` and the section ``ensemble`` of params.yaml."""
+"""The blocks ``score`` of systems and the section ``ensemble`` of params.yaml."""
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -11,7 +11,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class ThresholdParams(Section):
-    """From normal clips' scores to the threshold; see :mod:`asd.scoring.thresholds`."""
+    """The section ``decision``: from normal clips' scores to the threshold; see :mod:`asd.scoring.thresholds`."""
 
     threshold: Literal["worst_block", "quantile", "gamma", "conformal"] = "worst_block"
     quantile: float = Field(0.9, gt=0, lt=1, description="of normal scores: 1 less the stated false-alarm rate")
@@ -25,6 +25,10 @@ class ScorerBlock(ThresholdParams):
     scorer: str
     per_band: bool = Field(False, description="one scorer a frequency band, scores averaged")
     whiten: bool = Field(False, description="by the covariance of normal clips within their domains")
+    domain_quantiles: Literal["none", "soft", "hard"] = Field(
+        "none", description="scores as quantiles of their domain's"
+    )
+    pooling: float = Field(0.0, ge=0, allow_inf_nan=False, description="clips of all domains a domain's count beside")
 
     @property
     def input(self) -> str:
@@ -39,6 +43,10 @@ class ScorerBlock(ThresholdParams):
     def _only_embeddings_have_directions(self) -> Self:
         if self.whiten and self.input == "values":
             raise ValueError(f"whiten is for embeddings, {self.scorer} scores values: set it to false")
+        if self.domain_quantiles != "none" and self.input == "values":
+            raise ValueError(f"domain_quantiles is for embeddings, {self.scorer} scores values: set it to none")
+        if self.pooling and self.domain_quantiles == "none":
+            raise ValueError("pooling is that of domain_quantiles: set them to soft or hard, or pooling to 0")
         return self
 
 
@@ -69,6 +77,7 @@ class EnsembleParams(ThresholdParams):
 
     @model_validator(mode="after")
     def _weights_are_of_the_members(self) -> Self:
-        if isinstance(self.weights, dict) and set(self.weights) != set(self.members):
+        named = self.members if isinstance(self.members, list) else []
+        if isinstance(self.weights, dict) and set(self.weights) != set(named):
             raise ValueError("weights by name are those of the members in a list, each above 0")
         return self

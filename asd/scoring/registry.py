@@ -11,7 +11,7 @@ from asd.core.registry import Registry, chosen
 from asd.core.section import checked
 from asd.scoring.params import ScorerBlock
 from asd.scoring.scorer import Scorer
-from asd.scoring.wrappers import PerBand, Whitened
+from asd.scoring.wrappers import DomainCalibrated, PerBand, Whitened
 
 S = TypeVar("S", bound=type[Scorer])
 SCORERS: Registry[type[ScorerBlock]] = Registry("asd.scoring.scorers")
@@ -33,7 +33,7 @@ def register(name: str) -> Callable[[S], S]:
 
 
 class ScoreParams(chosen("scorer", SCORERS)):  # type: ignore[misc]  # its root is a ScorerBlock
-    """One block ``systems.<name>.score``, whose keys depend on its scorer."""
+    """The block ``score`` of a system, whose keys depend on its scorer."""
 
 
 def create_scorer(params: ScorerBlock | str, seed: int = 0, **options: Any) -> Scorer:
@@ -67,4 +67,5 @@ def create_scorer(params: ScorerBlock | str, seed: int = 0, **options: Any) -> S
     if "random_state" in made.get_params():
         made.set_params(random_state=seed)
     made = Whitened(made) if block.whiten else made
-    return PerBand(made) if block.per_band else made
+    made = PerBand(made) if block.per_band else made
+    return made if block.domain_quantiles == "none" else DomainCalibrated(made, block.domain_quantiles, block.pooling)

@@ -143,6 +143,25 @@ class MemoryBankScorer(Scorer):
         return reduced(x, self.memory_bank_, self.metric, lambda far: self._by_clip(far).argmin(axis=1))
 
 
+def left_out(scorer: Scorer, X: np.ndarray, domain: np.ndarray, count: int = BLOCKS) -> np.ndarray:
+    """Score normal clips, each by a clone that is fitted without its block, for a scorer around another.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    X : np.ndarray [shape=(clips, ...)]
+        At least two.
+    domain : np.ndarray [shape=(clips,)]
+    count : int
+        Of blocks, in the order of the rows: that of the clip table, which is no order of recording.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,)]
+    """
+    return scorer.cross_val_anomaly_score(X, domain, blocks(domain, np.arange(len(X)), count))
+
+
 def flattened(x: np.ndarray) -> np.ndarray:
     """Lay out each clip ``(clips, ...)`` as one vector ``(clips, features)``."""
     return x.reshape(len(x), int(np.prod(x.shape[1:])))

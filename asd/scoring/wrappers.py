@@ -1,14 +1,17 @@
-"""Scorers around scorers, options of every block: embeddings whitened before, one scorer a frequency band."""
+"""Scorers around scorers, options of every block: embeddings whitened, a scorer a band, quantiles of the domains."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import clone
 
 from asd.scoring.covariance import Covariance, principal_axes
-from asd.scoring.scorer import Scorer
+from asd.scoring.distances import nearest_others, reduced
+from asd.scoring.quantiles import DomainQuantiles
+from asd.scoring.scorer import Scorer, left_out
 
+LEFT_OUT = 10  # blocks of normal clips whose scores calibrate: of ten target clips each is left out by itself
 SHRINKAGE = 0.1  # towards the same variance in all directions
 NOTHING = 1e-12  # of the mean square: less variance is rounding
 
@@ -139,3 +142,84 @@ def within_domains(x: np.ndarray, domain: np.ndarray) -> Covariance:
     if mean <= NOTHING * np.square(x).mean():
         return Covariance(axes, np.zeros(len(variances)), 1.0)
     return Covariance(axes, (1 - SHRINKAGE) * variances, float(SHRINKAGE * mean))
+
+
+@dataclass(eq=False, repr=False)
+class DomainCalibrated(Scorer):
+    """Give, for a score, the share of the normal clips of the same domain that score lower (quantile calibration).
+
+    ``A(x) = sum_d w_d(x) q_d(s(x))``, s the score of the scorer inside, q_d the map of
+    :class:`asd.scoring.quantiles.DomainQuantiles` by scores of normal clips, each of which was left out. The domain of
+    a clip is not known: w_d is 1 for the domain of its nearest normal clip (``hard``), or ``softmax(-D_d(x) / t)`` over
+    the cosine distances D_d to the nearest clip of each domain, t the median of such distances between normal clips
+    (``soft``). So one threshold lets as many normal clips of either domain pass. With one domain the order of clips is
+    that of s; one normal clip can't be left out, and the score is s.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Cloned.
+    assignment : str
+        ``soft`` or ``hard``.
+    pooling : float
+        m: how many clips of the pooled domains a domain's own are weighed against. Few target clips (ten) resolve no
+        quantile beyond 1 / 11; m draws their map towards that of all clips, at the price of the domains' balance.
+
+    Attributes
+    ----------
+    scorer_ : Scorer
+    quantiles_ : DomainQuantiles or None
+        Any domain but ``target`` counts as source; None of one normal clip.
+    banks_ : list of np.ndarray [shape=(normal clips, features)]
+        Of the domains that there are.
+    distance_ : float
+        t.
+
+    References
+    ----------
+    DACo, arXiv 2607.04526, with all of 51 configurations on nearest neighbours or local densities. Its maps are linear
+    towards 0 below the smallest score, its left-out scores those of the memory bank without the clip alone; here ten
+    blocks are left out, which any scorer can.
+    """
+
+    scorer: Scorer
+    assignment: Literal["soft", "hard"] = "soft"
+    pooling: float = 0.0
+
+    def fit(self, X: Any, domain: Any = None) -> Self:
+        """Fit on normal clips ``(clips, ...)``, whose shape the scorer inside sees; see :meth:`Scorer.fit`."""
+        self._validated(X, reset=True)  # before anything is fitted
+        self.shape_ = np.shape(X)[1:]
+        return super().fit(X, domain)
+
+    def _fit(self, x: np.ndarray, domain: np.ndarray) -> None:
+        target = domain == "target"
+        self.scorer_ = clone(self.scorer).fit(self._shaped(x), domain)
+        self.quantiles_ = None
+        if len(x) > 1:
+            scores = left_out(self.scorer, self._shaped(x), domain, LEFT_OUT)
+            self.quantiles_ = DomainQuantiles.of(scores, target, self.pooling)
+            self.distance_ = float(np.median(nearest_others(x, 1, "cosine")[0])) or 1.0
+            self.banks_ = [x[own] for own in (~target, target) if own.any()]
+
+    def _anomaly_score(self, x: np.ndarray) -> np.ndarray:
+        scores = self.scorer_.anomaly_score(self._shaped(x))
+        if self.quantiles_ is None:
+            return scores
+        return np.sum(self._weights(x) * self.quantiles_(scores), axis=0)
+
+    def _weights(self, x: np.ndarray) -> np.ndarray:
+        """Weigh the domains for each clip: ``(2, clips)``."""
+        if len(self.banks_) == 1:
+            return np.full((2, len(x)), 0.5)  # both maps are the same
+        far = np.stack([reduced(x, bank, "cosine", lambda block: block.min(axis=1)) for bank in self.banks_])
+        source = far[0] <= far[1]
+        if self.assignment == "soft":
+            source = 1 / (1 + np.exp(np.clip((far[0] - far[1]) / self.distance_, -700, 700)))
+        return np.stack([source, 1.0 - source])
+
+    def _nearest(self, x: np.ndarray) -> np.ndarray:
+        return self.scorer_.nearest(self._shaped(x))
+
+    def _shaped(self, x: np.ndarray) -> np.ndarray:
+        return x.reshape(len(x), *self.shape_)

@@ -1,4 +1,4 @@
-"""Evidence of a system: how well its own scorer and the candidates tell pseudo anomalies, made, stored and read."""
+"""Evidence of a system: how good its own scorer and the candidates are by a criterion, made, stored and read."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,13 +9,13 @@ from asd.core.artifacts import read_csv, write_csv
 from asd.core.clips import training
 from asd.core.compute import ComputeParams
 from asd.core.errors import UserError
-from asd.scoring.candidates import candidates
+from asd.scoring.candidates import candidates, further
 from asd.scoring.embeddings import Embeddings
 from asd.scoring.params import ScorerBlock
+from asd.selection.criteria import CRITERIA
 from asd.selection.params import SelectionParams
-from asd.selection.pseudo_auc import OWN, figures, pseudo_aucs, pseudo_scores
+from asd.selection.trial_scores import OWN
 
-SCORES, AUCS = "pseudo.csv", "pseudo_aucs.csv"
 TEXT = ("scorer", "machine", "section", "kind", "clip_id", "domain")
 
 
@@ -25,18 +25,26 @@ class SystemEvidence(NamedTuple):
     Attributes
     ----------
     figures : dict
-        Of :func:`asd.selection.pseudo_auc.figures`, by scorer.
+        Of the criterion's ``figures``, by scorer.
     scores : pd.DataFrame
-        Of :func:`asd.selection.pseudo_auc.pseudo_scores`, by its own scorer and the best at least.
+        Of its ``scores``, by its own scorer and the best at least.
+    criterion : str
+        One of :data:`asd.selection.criteria.CRITERIA`.
     """
 
     figures: dict[str, dict[str, float]]
     scores: pd.DataFrame
+    criterion: str = "pseudo_auc"
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The criterion by scorer [%]."""
+        return {scorer: of[self.criterion] for scorer, of in self.figures.items()}
 
     @property
     def best(self) -> str:
-        """The scorer of the highest Diverse Pseudo-AUC; of equals its own."""
-        return max(self.figures, key=lambda scorer: (self.figures[scorer]["pseudo_auc"], scorer == OWN))
+        """The scorer of the highest value; of equals its own."""
+        return max(self.values, key=lambda scorer: (self.values[scorer], scorer == OWN))
 
     def of(self, scorer: str) -> pd.DataFrame:
         """Select the scores by one scorer."""
@@ -52,7 +60,7 @@ def scorers_tried(params: ScorerBlock, embeddings: Embeddings, which: str | list
         The system's own scorer.
     embeddings : Embeddings
     which : str or list of str
-        ``selection.scorers``: own, all, or names of candidates.
+        ``selection.scorers``: own, all candidates, or names of candidates and :data:`~asd.scoring.candidates.FURTHER`.
 
     Returns
     -------
@@ -63,6 +71,7 @@ def scorers_tried(params: ScorerBlock, embeddings: Embeddings, which: str | list
         return {}
     known = candidates(params, embeddings.by_seed)
     names = {"own": [], "all": list(known)}.get(which, which) if isinstance(which, str) else which
+    known |= further(params) if isinstance(which, list) else {}
     return {OWN: params} | {name: block for name, block in known.items() if name in names}
 
 
@@ -75,7 +84,7 @@ def make_evidence(
     seed: int = 0,
     compute: ComputeParams | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Score held-out normal training clips and pseudo anomalies; no other clip enters.
+    """Score held-out normal training clips and, where the criterion has them, pseudo anomalies; no other clip enters.
 
     Parameters
     ----------
@@ -92,8 +101,8 @@ def make_evidence(
 
     Returns
     -------
-    scores, aucs : pd.DataFrame
-        Of :func:`asd.selection.pseudo_auc.pseudo_scores` and :func:`asd.selection.pseudo_auc.pseudo_aucs`.
+    scores, trials : pd.DataFrame
+        Of the criterion that params name.
 
     Raises
     ------
@@ -107,35 +116,50 @@ def make_evidence(
     if clips["label"].isna().any():
         raise UserError("a normal training clip has no label: run dvc repro")
     values = {training_seed: array[rows] for training_seed, array in embeddings.by_seed.items()}
-    scores = pseudo_scores(clips, values, scorers, params, seed, compute)
-    return scores, pseudo_aucs(scores)
+    criterion = CRITERIA[params.criterion]
+    scores = criterion.scores(clips, values, scorers, params, seed, compute)
+    return scores, criterion.trials(scores)
 
 
-def write_evidence(folder: Path, scores: pd.DataFrame, aucs: pd.DataFrame) -> SystemEvidence | None:
+def write_evidence(
+    folder: Path, scores: pd.DataFrame, trials: pd.DataFrame, criterion: str = "pseudo_auc"
+) -> SystemEvidence | None:
     """Store a system's evidence for :func:`read_evidence`.
 
     Parameters
     ----------
     folder : Path
         Of the system's scores.
-    scores, aucs : pd.DataFrame
+    scores, trials : pd.DataFrame
         Of :func:`make_evidence`.
+    criterion : str
+        By which it was made.
 
     Returns
     -------
     SystemEvidence
         None, and nothing is written, where there is none.
     """
-    if not len(aucs):
+    if not len(trials):
         return None
-    made = SystemEvidence(figures(aucs), scores)
-    write_csv(folder / SCORES, scores[scores["scorer"].isin({OWN, made.best})])
-    write_csv(folder / AUCS, aucs)
+    made = SystemEvidence(CRITERIA[criterion].figures(trials), scores, criterion)
+    for name, table in zip(
+        CRITERIA[criterion].files, (scores[scores["scorer"].isin({OWN, made.best})], trials), strict=True
+    ):
+        write_csv(folder / name, table)
     return made
+
+
+def remove_evidence(folder: Path) -> None:
+    """Remove a system's evidence by any criterion."""
+    for name in (file for criterion in CRITERIA.values() for file in criterion.files):
+        (folder / name).unlink(missing_ok=True)
 
 
 def read_evidence(folder: Path) -> SystemEvidence | None:
     """Read the evidence of a system from the folder of its scores; None where there is none."""
-    if not (folder / AUCS).is_file():
-        return None
-    return SystemEvidence(figures(read_csv(folder / AUCS, TEXT)), read_csv(folder / SCORES, TEXT))
+    for name, criterion in CRITERIA.items():
+        scores, trials = (folder / file for file in criterion.files)
+        if trials.is_file():
+            return SystemEvidence(criterion.figures(read_csv(trials, TEXT)), read_csv(scores, TEXT), name)
+    return None

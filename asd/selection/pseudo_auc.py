@@ -4,7 +4,7 @@ The idea, several kinds of pseudo anomalies in place of real ones to choose by, 
 trials and means are a reconstruction, described in docs/selection.md.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,39 +12,17 @@ import numpy as np
 import pandas as pd
 
 from asd.core.artifacts import percent
-from asd.core.compute import ComputeParams, parallel, rng
-from asd.core.errors import UserError
+from asd.core.compute import ComputeParams, rng
 from asd.evaluation.auc import auc, partial_auc
-from asd.scoring.distances import measured_once
 from asd.scoring.params import ScorerBlock
-from asd.scoring.registry import create_scorer
 from asd.scoring.scorer import flattened
 from asd.selection.params import SelectionParams
 from asd.selection.perturbations import PERTURBATIONS, HeldOut
+from asd.selection.trial_scores import NORMAL, TRIAL, Keys, TrialClips, trial_scores
 from asd.selection.trials import Trial, trials
 
-NORMAL, OWN = "normal", "own"  # the kind of clips that are no pseudo anomalies; the system's own scorer
-TRIAL = ("seed", "machine", "section", "trial")
-COLUMNS = ("scorer", *TRIAL, "kind", "clip_id", "domain", "score")
 MEASURES = ("auc_source", "auc_target", "pauc")
 LEAST = 1e-3
-
-
-class TrialClips(NamedTuple):
-    """Clips of one trial that are scored.
-
-    Attributes
-    ----------
-    kind : np.ndarray [shape=(clips,)]
-        :data:`NORMAL`, or the kind of pseudo anomaly.
-    row : np.ndarray [shape=(clips,), dtype=int]
-        Of the table of clips: which clip each is, or was made from.
-    embeddings : np.ndarray [shape=(clips, ...)]
-    """
-
-    kind: np.ndarray
-    row: np.ndarray
-    embeddings: np.ndarray
 
 
 def pseudo_scores(
@@ -73,66 +51,36 @@ def pseudo_scores(
     Returns
     -------
     pd.DataFrame
-        The columns :data:`COLUMNS`; larger scores are more anomalous.
+        The columns :data:`asd.selection.trial_scores.COLUMNS`; larger scores are more anomalous.
 
     Raises
     ------
     UserError
         Where an embedding is not finite.
     """
-    if not all(np.isfinite(values).all() for values in embeddings.values()):
-        raise UserError("an embedding of a training clip is not finite: look at its training")
-    tasks = (
-        (values, trial, (seed, training_seed, machine, section))
-        for machine, section in sorted(set(zip(clips["machine"], clips["section"], strict=True)))
-        for trial in trials(clips, machine, section, params.folds, seed)
-        for training_seed, values in embeddings.items()
-        if scorers
+    return trial_scores(
+        clips,
+        embeddings,
+        scorers,
+        lambda machine, section: trials(clips, machine, section, params.folds, seed),
+        partial(trial_clips, clips, params),
+        seed,
+        compute,
     )
-    parts = list(parallel(partial(_scored, clips, scorers, params), tasks, compute))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
-
-
-def _scored(
-    clips: pd.DataFrame,
-    scorers: dict[str, ScorerBlock],
-    params: SelectionParams,
-    task: tuple[np.ndarray, Trial, tuple[int, int, str, str]],
-) -> pd.DataFrame:
-    values, trial, (seed, training_seed, machine, section) = task
-    made = trial_clips(clips, values, trial, params, (seed, machine, section, trial.number))
-    domain, reference = clips["domain"].to_numpy(), values[trial.reference]
-    about = pd.DataFrame(
-        {
-            "seed": training_seed,
-            "machine": machine,
-            "section": section,
-            "trial": trial.number,
-            "kind": made.kind,
-            "clip_id": clips["clip_id"].to_numpy()[made.row],
-            "domain": domain[made.row],
-        }
-    )
-    with measured_once():
-        parts = []
-        for name, block in scorers.items():
-            scorer = create_scorer(block, seed + training_seed).fit(reference, domain[trial.reference])
-            parts.append(about.assign(scorer=name, score=scorer.anomaly_score(made.embeddings)))
-    return pd.concat(parts)
 
 
 def trial_clips(
-    clips: pd.DataFrame, values: np.ndarray, trial: Trial, params: SelectionParams, keys: tuple[int | str, ...]
+    clips: pd.DataFrame, params: SelectionParams, values: np.ndarray, trial: Trial, keys: Keys
 ) -> TrialClips:
     """Put the held-out normal clips of a trial and its pseudo anomalies together.
 
     Parameters
     ----------
     clips : pd.DataFrame
-    values : np.ndarray [shape=(clips, ...)]
-        Their embeddings.
-    trial : Trial
     params : SelectionParams
+    values : np.ndarray [shape=(clips, ...)]
+        The clips' embeddings.
+    trial : Trial
     keys : tuple
         Of the random generator.
     """
@@ -144,7 +92,7 @@ def trial_clips(
 
 
 def _perturbed(
-    clips: pd.DataFrame, values: np.ndarray, trial: Trial, params: SelectionParams, keys: tuple[int | str, ...]
+    clips: pd.DataFrame, values: np.ndarray, trial: Trial, params: SelectionParams, keys: Keys
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     domain, rows = clips["domain"].to_numpy(), (trial.normal, trial.reference, trial.anomalous["machine"])
     normal, reference, foreign = (flattened(values[row]).astype(np.float64) for row in rows)
@@ -216,7 +164,7 @@ def pseudo_aucs(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        ``scorer``, the columns :data:`TRIAL`, ``kind`` and :data:`MEASURES`, shares of 1.
+        ``scorer``, the columns :data:`~asd.selection.trial_scores.TRIAL`, ``kind`` and :data:`MEASURES`, shares of 1.
     """
     parts = []
     for scorer, rows in scores.groupby("scorer", sort=False):
@@ -247,6 +195,18 @@ def by_kind(aucs: pd.DataFrame) -> pd.Series:
     """
     within = aucs.groupby(["kind", "machine", "section"])[list(MEASURES)].mean()
     return within.groupby("kind").apply(lambda table: harmonic(table.to_numpy()))
+
+
+def measure(scores: pd.DataFrame) -> Callable[[np.ndarray], float]:
+    """Lay out one scorer's table: give the Diverse Pseudo-AUC, a share of 1, of any scores of its rows ``(rows,)``."""
+    laid_out = cells(scores)
+    keys = pd.DataFrame([cell.key for cell in laid_out], columns=[*TRIAL, "kind"])
+
+    def measured(values: np.ndarray) -> float:
+        aucs = pd.DataFrame(cell_aucs(laid_out, values), columns=list(MEASURES))
+        return harmonic(by_kind(pd.concat([keys, aucs], axis=1)).to_numpy())
+
+    return measured
 
 
 def harmonic(values: np.ndarray) -> float:

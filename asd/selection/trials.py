@@ -58,8 +58,7 @@ def trials(clips: pd.DataFrame, machine: str, section: str, count: int, seed: in
     """
     rows = np.flatnonzero((clips["machine"] == machine) & (clips["section"] == section))
     normal = clips.iloc[rows]
-    recording = np.where(normal["recording"] != "", normal["recording"], normal["clip_id"])
-    domain = normal["domain"].to_numpy()
+    recording, domain = recordings(normal), normal["domain"].to_numpy()
     left_out = groups(normal)
     parts = blocks(domain, normal["position"].to_numpy(), max(count, len(left_out)))
     left_out += [("", np.zeros(len(rows), dtype=bool))] * (parts.max() + 1 - len(left_out))
@@ -70,6 +69,11 @@ def trials(clips: pd.DataFrame, machine: str, section: str, count: int, seed: in
         if held.any() and reference.any():
             anomalous = {kind: rows[group]} if group.any() else {}
             yield Trial(number, rows[reference], rows[held], anomalous | {"machine": others})
+
+
+def recordings(clips: pd.DataFrame) -> np.ndarray:
+    """Name the recording of each clip ``(clips,)``: a clip of none is one of its own."""
+    return np.where(clips["recording"] != "", clips["recording"], clips["clip_id"])
 
 
 def groups(normal: pd.DataFrame) -> list[tuple[str, np.ndarray]]:

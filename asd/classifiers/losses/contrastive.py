@@ -57,7 +57,7 @@ class DualContrastive(Loss):
         self,
         dims: int,
         classes: Sequence[SoundClass],
-        temperature: Annotated[float, Field(gt=0)] = 0.1,
+        temperature: Annotated[float, Field(ge=1e-3)] = 0.1,
         weight: Annotated[float, Field(ge=0, description="of the second level")] = 1.0,
         n_levels: Annotated[Literal[1, 2], Field(description="machines, and attributes or codes within them")] = 2,
         n_codes: Annotated[int, Field(ge=0, description="of a machine without attributes, 0: none")] = 8,

@@ -54,7 +54,7 @@ class GroupAdapter(nn.Module):
         y = self.base(x)
         if self.numbers is None:
             return y
-        group = self.numbers.repeat_interleave(len(x) // len(self.numbers))  # (clips * windows,)
+        group = self.numbers.to(x.device).repeat_interleave(len(x) // len(self.numbers))  # (clips * windows,)
         narrow = F.gelu(y @ self.down[group].transpose(1, 2))  # (clips * windows, tokens, hidden)
         return y + narrow @ self.up[group].transpose(1, 2)  # (clips * windows, tokens, dims)
 

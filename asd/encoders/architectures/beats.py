@@ -203,7 +203,11 @@ ITER3_PLUS = PUBLISHED.register("beats_iter3_plus")(
         dims=768,
         licence="MIT",
         file="BEATs_iter3_plus_AS2M.pt",
-        addresses=(f"{HUB}/lpepino/beats_ckpts/resolve/main", f"{HUB}/datasets/Bencr/beats-checkpoints/resolve/main"),
+        addresses=(
+            f"{HUB}/lpepino/beats_ckpts/resolve/main",
+            f"{HUB}/datasets/Bencr/beats-checkpoints/resolve/main",
+            f"{HUB}/mooneyko/BEATs/resolve/main",
+        ),
         own_names=own_names,
         size=361_499_833,
         sha256="d43cbfad4d7b56381c061d7a24774f908d4d94c72961f6eb1d9090ff18cd8d34",
@@ -213,7 +217,6 @@ PUBLISHED.register("beats_iter3")(
     replace(
         ITER3_PLUS,
         file="BEATs_iter3.pt",
-        size=None,
         sha256="8d1b234032a9ccff353612dc6c20982346dc2968b205b79d97303eb5e77bfb34",
     )
 )

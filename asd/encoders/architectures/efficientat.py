@@ -53,6 +53,7 @@ class EfficientAT(Encoder):
     least = 1
     masks = False  # a convolution sees the padding beside a clip
     even = False
+    depth = 2 + len(STAGES)
 
     def __init__(self, n_features: int, width: float = 1.0, frames: int = 1000) -> None:
         super().__init__()
@@ -64,7 +65,6 @@ class EfficientAT(Encoder):
             before = after
         self.dims, self.bands, self.frames = 6 * before, -(-n_features // 32), frames
         self.features = nn.Sequential(*stages, _convolution(before, self.dims, 1, nn.Hardswish))
-        self.depth = len(self.features)
         last = _channels(LAST * width)
         hidden = (nn.Linear(self.dims, last), nn.Hardswish(), nn.Dropout(0.2), nn.Linear(last, CLASSES))
         self.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), *hidden)
@@ -152,7 +152,14 @@ MN04 = PUBLISHED.register("mn04")(
     )
 )
 PUBLISHED.register("mn10")(
-    replace(MN04, options={"width": 1.0}, dims=960, file="mn10_as_mAP_471.pt", size=None, sha256=None)
+    replace(
+        MN04,
+        options={"width": 1.0},
+        dims=960,
+        file="mn10_as_mAP_471.pt",
+        size=19_708_753,
+        sha256="0bd7dc2443af498c289a2e739f02ebb515d6aa3fd3ab9db539c86123ae368a4e",
+    )
 )
 PUBLISHED.register("mn20")(
     replace(MN04, options={"width": 2.0}, dims=1920, file="mn20_as_mAP_478.pt", size=None, sha256=None)

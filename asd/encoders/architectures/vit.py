@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from asd.encoders.encoder import Encoder, Grid
@@ -221,6 +221,12 @@ class TinyParams(TokenBlock):
     heads: int = Field(4, ge=1)
     frames: int = Field(256, ge=16, multiple_of=16)
 
+    @model_validator(mode="after")
+    def _heads_divide_dims(self) -> "TinyParams":
+        if self.dims % self.heads:
+            raise ValueError(f"dims is {self.dims}: it must divide by heads, {self.heads}")
+        return self
+
     def mismatch(self, front_end: FrontEndLike) -> str:
         """See :meth:`EncoderBlock.mismatch`."""
         fits = front_end.kind in ("log_mel", "kaldi_fbank") and front_end.n_features % PATCH == 0
@@ -289,7 +295,10 @@ PUBLISHED.register("eat_large")(
         EAT,
         options={"dims": 1024, "depth": 24, "heads": 16, "frames": 1024, "places": 768},
         dims=1024,
-        addresses=(f"{HUB}/worstchan/EAT-large_epoch20_pretrain/resolve/main",),
+        addresses=tuple(  # its sha256 is not known, so by revision first
+            f"{HUB}/worstchan/EAT-large_epoch20_pretrain/resolve/{revision}"
+            for revision in ("1109aaae544915a2b82182c643c1894b1b4d9f27", "main")
+        ),
         size=None,
         sha256=None,
     )

@@ -40,7 +40,8 @@ def frequency_table(y: np.ndarray, sr: int = 16000, candidates: int = 6, false_a
     ((6, 6), True)
     """
     table = np.zeros((candidates, len(COLUMNS)), np.float32)
-    for row, c in zip(table, characteristic_frequencies(y, sr, false_alarms=false_alarms), strict=False):
+    found = characteristic_frequencies(y, sr, false_alarms=false_alarms, thorough=False)
+    for row, c in zip(table, found, strict=False):
         row[:] = c.frequency, 1 + KINDS.index(c.kind), len(c.harmonics), c.side_bands, c.strength, c.confidence
     return table
 

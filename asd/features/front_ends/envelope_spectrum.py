@@ -118,7 +118,9 @@ class EnvelopeSpectrumParams(FrontEndParams):
 
     band_low: FiniteFloat = Field(gt=0, description="[Hz]")
     band_high: FiniteFloat = Field(gt=0, description="[Hz]")
-    resolution: FiniteFloat = Field(gt=0, description="[Hz] between cells; a whole fraction of sample_rate and f_max")
+    resolution: FiniteFloat = Field(
+        ge=1e-3, description="[Hz] between cells; a whole fraction of sample_rate and f_max"
+    )
     f_max: FiniteFloat = Field(gt=0, description="[Hz] of modulation")
     band: Literal["given", "kurtogram", "spectral_kurtosis", "contrast"] = Field(
         "given",

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field, FiniteFloat, ValidationInfo, field_validator
 from scipy.signal.windows import hann
 
-from asd.features.front_end import FRONT_ENDS, FrontEndParams, at_most, nyquist
+from asd.features.front_end import FRONT_ENDS, FrontEndParams, above, at_most, nyquist
 from asd.features.mel import CHUNK, mel_blocks, mel_power
 
 FRAME = 25.0  # [ms]
@@ -111,14 +111,23 @@ class KaldiFbankParams(FrontEndParams):
     frame_shift: FiniteFloat = Field(10, ge=1, le=25, description="[ms], at most the frame of 25 ms")
     f_max: FiniteFloat = Field(0, ge=0, description="[Hz], 0: half the sample_rate")
     window: Window = "hanning"
-    scale: FiniteFloat = Field(1, gt=0, description="of the waveform; 32768: as 16-bit numbers")
+    scale: FiniteFloat = Field(1, ge=1e-6, le=1e9, description="of the waveform; 32768: as 16-bit numbers")
     zero_mean: bool = Field(True, description="subtract the clip's mean")
     mean: FiniteFloat = Field(-4.268, description="[nat] of the encoder's training data; applied by the reader")
-    std: FiniteFloat = Field(4.569, gt=0, description="[nat]; the reader divides by twice this")
+    std: FiniteFloat = Field(4.569, ge=1e-6, description="[nat]; the reader divides by twice this")
+
+    @field_validator("frame_shift")
+    @classmethod
+    def _shift_moves(cls, value: float, info: ValidationInfo) -> float:
+        if (rate := info.data.get("sample_rate")) and int(rate * value / 1000) < 1:
+            raise ValueError(f"must be a sample at least ({1000 / rate:g} ms)")
+        return value
 
     @field_validator("f_max")
     @classmethod
     def _f_max_in_range(cls, value: float, info: ValidationInfo) -> float:
+        if value:
+            above(value, LOWEST, "the lower edge of the first band")
         return at_most(value, nyquist(info), "half the sample_rate")
 
     @property
@@ -132,6 +141,11 @@ class KaldiFbankParams(FrontEndParams):
         return self.n_mels
 
     @property
+    def least_samples(self) -> int:
+        """Samples of the shortest clip that has a row."""
+        return int(self.sample_rate * FRAME / 1000)
+
+    @property
     def frames_per_second(self) -> float | None:
         """Rows of one second of sound."""
         return 1000 / self.frame_shift
@@ -142,7 +156,7 @@ class BeatsFbankParams(KaldiFbankParams):
     """Input of BEATs (Chen et al., "BEATs: Audio pre-training with acoustic tokenizers", ICML 2023)."""
 
     window: Window = "povey"
-    scale: FiniteFloat = Field(32768, gt=0)
+    scale: FiniteFloat = Field(32768, ge=1e-6, le=1e9)
     zero_mean: bool = False
     mean: FiniteFloat = 15.41663
-    std: FiniteFloat = Field(6.55582, gt=0)
+    std: FiniteFloat = Field(6.55582, ge=1e-6)

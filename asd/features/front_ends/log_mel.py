@@ -15,6 +15,7 @@ Window = Literal["periodic", "symmetric"]
 Padding = Literal["zeros", "reflect"]
 MelScale = Literal["slaney", "htk", "kaldi"]
 Unit = Literal["dB", "nat"]
+LEAST, MOST = 1e-37, 1e37  # floor of power that single precision holds
 
 
 def log_mel(
@@ -143,7 +144,7 @@ class LogMelParams(Framed):
     padding: Padding = Field("zeros", description="beyond the clip's ends")
     pre_emphasis: FiniteFloat = Field(0, ge=0, lt=1, description="y[t] = x[t + 1] - pre_emphasis x[t]; 0: none")
     mel_scale: MelScale = Field("slaney", description="slaney: of unit area; others of height 1")
-    floor: FiniteFloat = Field(sys.float_info.epsilon, gt=0, description="of power")
+    floor: FiniteFloat = Field(sys.float_info.epsilon, ge=LEAST, le=MOST, description="of power")
     floor_by: Literal["maximum", "sum"] = "maximum"
     unit: Unit = Field("dB", description="10 log10, or the natural logarithm, of power")
     top_db: FiniteFloat = Field(0, ge=0, description="[dB] below a clip's largest value where it is cut; 0: never")
@@ -171,7 +172,7 @@ class DashengMelParams(LogMelParams):
     n_mels: int = Field(64, ge=1)
     padding: Padding = "reflect"
     mel_scale: MelScale = "htk"
-    floor: FiniteFloat = Field(1e-10, gt=0)
+    floor: FiniteFloat = Field(1e-10, ge=LEAST, le=MOST)
     top_db: FiniteFloat = Field(120, ge=0)
 
 
@@ -190,8 +191,8 @@ class EfficientatMelParams(LogMelParams):
     padding: Padding = "reflect"
     pre_emphasis: FiniteFloat = Field(0.97, ge=0, lt=1)
     mel_scale: MelScale = "kaldi"
-    floor: FiniteFloat = Field(1e-5, gt=0)
+    floor: FiniteFloat = Field(1e-5, ge=LEAST, le=MOST)
     floor_by: Literal["maximum", "sum"] = "sum"
     unit: Unit = "nat"
     mean: FiniteFloat = Field(-4.5, description="[nat] subtracted by the reader")
-    std: FiniteFloat = Field(2.5, gt=0, description="[nat]; the reader divides by twice this")
+    std: FiniteFloat = Field(2.5, ge=1e-6, description="[nat]; the reader divides by twice this")

@@ -44,6 +44,11 @@ class WaveformParams(FrontEndParams):
         return self.row
 
     @property
+    def least_samples(self) -> int:
+        """Samples of the shortest clip that has a row."""
+        return self.row
+
+    @property
     def frames_per_second(self) -> float | None:
         """Rows of one second of sound."""
         return self.sample_rate / self.row

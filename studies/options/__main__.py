@@ -1,0 +1,5 @@
+"""``python -m studies.options``."""
+
+from studies.options import main
+
+main()
