@@ -98,7 +98,7 @@ def year_table(metrics: Stored) -> list[list[str]]:
         if any(known):
             rows.append([f"published: {kind}", *("" if value is None else f"{value:.2f}" for value in known)])
     listed = [published_scores(*key).get("systems", {}) for key in keys]
-    for name in dict.fromkeys(name for systems_ in listed for name in systems_):
-        values = [systems_[name]["score"] if name in systems_ else None for systems_ in listed]
+    for name in dict.fromkeys(name for year in listed for name in year):
+        values = [year[name]["score"] if name in year else None for year in listed]
         rows.append([f"published: {name}", *("" if value is None else f"{value:.2f}" for value in values)])
     return rows
