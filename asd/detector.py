@@ -3,32 +3,33 @@
 import logging
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from torch import Tensor, nn
 
 from asd.classifiers.task import embed
 from asd.core import compute
 from asd.core.artifacts import read_csv, read_json
-from asd.core.clips import training
+from asd.core.clips import content_id, training
 from asd.core.errors import UserError
 from asd.core.project import Project
+from asd.datasets import audio
 from asd.datasets.dcase import parse_name
 from asd.datasets.health import grouped
-from asd.datasets.index import decode
 from asd.encoders.embedding import apply
 from asd.encoders.networks import load_tensors, read_encoder
-from asd.features.extraction import extract
+from asd.features.extraction import features_of
 from asd.features.fitting import FittedFrontEnd
 from asd.features.store import FeatureStore
 from asd.scoring.embeddings import read_embeddings
 from asd.scoring.params import ScorerBlock
 from asd.scoring.registry import ScoreParams
-from asd.scoring.table import score_table
+from asd.scoring.table import FittedScorer, fit_scorer, sections
 
 log = logging.getLogger(__name__)
 AT_ONCE = 128  # recordings whose features are held at a time
@@ -90,6 +91,8 @@ class Detector:
     name : str
     folder : Path
         Of its weights.
+    trained : bool
+        Whether it has a model; else it is an encoder as it is.
     store : FeatureStore
         Training features, for their description.
     scorer : ScorerBlock
@@ -108,6 +111,7 @@ class Detector:
 
     name: str
     folder: Path
+    trained: bool
     store: FeatureStore
     scorer: ScorerBlock
     clips: pd.DataFrame
@@ -115,8 +119,9 @@ class Detector:
     reference: set[str]
     scores: pd.DataFrame
     seed: int
+    _fitted: dict[tuple[str, str], dict[int, FittedScorer]] = field(default_factory=dict, init=False, repr=False)
 
-    @property
+    @cached_property
     def sections(self) -> dict[str, list[str]]:
         """The sections of every machine that it knows."""
         known = self.clips[["machine", "section"]].drop_duplicates().sort_values(["machine", "section"])
@@ -173,7 +178,7 @@ class Detector:
         table = pd.DataFrame([one._asdict() for one in recordings])
         both = zip(recordings, read, strict=True)
         said = [(one.machine, kind, f"{one.file} {what}") for one, clip in both for kind, what in clip.notes]
-        for line in grouped(said):
+        for line in grouped(said) if said else ():
             log.warning("%s", line)
         table["error"] = [clip.error for clip in read]
         table["new_id"] = [f"new-{number:06d}" for number in range(len(table))]
@@ -183,46 +188,72 @@ class Detector:
         readable = [clip for clip in read if not clip.error]
         clips = good[["new_id", "machine", "section"]].rename(columns={"new_id": "clip_id"}).reset_index(drop=True)
         features = dict(zip(clips["clip_id"], (clip.features for clip in readable), strict=True))
-        scored = self._scored(clips, self._embed(clips, features))
-        known = set(scored.index)  # a training clip has the pipeline's score, not that of itself beside itself
-        shown = [
-            clip.clip_id if clip.clip_id in known else new for clip, new in zip(readable, good["new_id"], strict=True)
-        ]
-        figures = scored.loc[shown, ["score", "threshold", "decision", "nearest"]].set_index(good.index)
-        return table.join(figures)[list(COLUMNS)]
+        figures = self._scored(clips, self._embed(clips, features), [clip.clip_id for clip in readable])
+        return table.join(figures.set_index(good.index))[list(COLUMNS)]
 
     def _embed(self, new: pd.DataFrame, features: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
         device, stores = compute.device(), [NewClips(self.store, features)]
-        if not (self.folder / "model.json").is_file():  # training-free: all seeds alike
-            network = read_encoder(self.folder).to(device)
+        if self._network is not None:  # training-free: all seeds alike
+            network = self._network.to(device)
             return dict.fromkeys(self.embeddings, apply(network, stores, list(new["clip_id"]), device))
-        model: dict[str, Any] = read_json(self.folder / "model.json")
-        return {
-            seed: embed(model, load_tensors(self.folder / f"seed_{seed}.safetensors"), new, stores, device)
-            for seed in self.embeddings
-        }
+        return {seed: embed(self._model, tensors, new, stores, device) for seed, tensors in self._weights.items()}
 
-    def _scored(self, new: pd.DataFrame, values: dict[int, np.ndarray]) -> pd.DataFrame:
-        """Score new clips as the pipeline does, beside the training clips of their machines and sections."""
-        asked = pd.MultiIndex.from_frame(new[["machine", "section"]])
-        mine = pd.MultiIndex.from_frame(self.clips[["machine", "section"]]).isin(asked)
-        blank: dict[str, Any] = {
-            "split": "test",
-            "kind": "machine",
-            "domain": "unknown",
-            "recording": "",
-            "position": -1,
-            "fitted": False,
-        }
-        both = pd.concat([self.clips[mine], new.assign(**blank)], ignore_index=True)
-        embeddings = {seed: np.concatenate([self.embeddings[seed][mine], own]) for seed, own in values.items()}
-        table = score_table(both, self.reference, embeddings, self.scorer, self.seed)
-        found = table.drop_duplicates("clip_id").set_index("clip_id")[["machine", "section", "nearest"]]
-        thresholds = self.scores.groupby(["machine", "section"])["threshold"].first()
-        limits = thresholds.loc[list(zip(found["machine"], found["section"], strict=True))].to_numpy()
-        own = table.groupby("clip_id")["score"].mean()  # of a training clip what the pipeline gave it
-        found = found.assign(score=self.scores["score"].reindex(own.index).fillna(own), threshold=limits)
-        return found.assign(decision=(found["score"] > limits).astype(int))
+    @cached_property
+    def _network(self) -> nn.Module | None:
+        """The encoder of a system without training."""
+        return None if self.trained else read_encoder(self.folder)
+
+    @cached_property
+    def _model(self) -> dict[str, Any]:
+        description: dict[str, Any] = read_json(self.folder / "model.json")
+        return description
+
+    @cached_property
+    def _weights(self) -> dict[int, dict[str, Tensor]]:
+        return {seed: load_tensors(self.folder / f"seed_{seed}.safetensors") for seed in self.embeddings}
+
+    def _scored(self, new: pd.DataFrame, values: dict[int, np.ndarray], clip_ids: list[str]) -> pd.DataFrame:
+        """Score clips, in their order, as the pipeline does; what it gave its training clips stands for them."""
+        groups = [
+            ((str(machine), str(section)), rows.index.to_numpy())
+            for (machine, section), rows in new.groupby(["machine", "section"])
+        ]
+        tasks = [(key, {seed: own[rows] for seed, own in values.items()}) for key, rows in groups]
+        scores, limits, nearest = np.zeros(len(new)), np.zeros(len(new)), np.full(len(new), "", dtype=object)
+        for (key, rows), (score, by) in zip(groups, compute.parallel(self._score_section, tasks), strict=True):
+            own = self._known[key]["score"].reindex([clip_ids[row] for row in rows]).to_numpy()
+            scores[rows] = np.where(np.isnan(own), score, own)
+            nearest[rows] = np.where(np.isnan(own), by, "")
+            limits[rows] = self._known[key]["threshold"].iloc[0]
+        decision = (scores > limits).astype(int)
+        return pd.DataFrame({"score": scores, "threshold": limits, "decision": decision, "nearest": nearest})
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """The pipeline's scores of training clips, by machine and section."""
+        by = self.scores.groupby(["machine", "section"])
+        return {(str(machine), str(section)): rows for (machine, section), rows in by}
+
+    def _score_section(self, task: tuple[tuple[str, str], dict[int, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+        """Score clips of one machine's section: means over the training seeds, and the nearest clips by the first."""
+        (machine, section), values = task
+        if not all(np.isfinite(own).all() for own in values.values()):
+            raise UserError(f"{machine} section {section}: embeddings are not finite: look at its training")
+        scorers = self._scorers(machine, section)
+        made = [scorers[seed].score(own) for seed, own in values.items()]
+        return np.mean([score for score, _ in made], axis=0), made[0][1]
+
+    def _scorers(self, machine: str, section: str) -> dict[int, FittedScorer]:
+        """Fit the scorers of a machine's section, by training seed, when they are first asked for."""
+        if (machine, section) not in self._fitted:
+            mine = ((self.clips["machine"] == machine) & (self.clips["section"] == section)).to_numpy()
+            clips = self.clips[mine].reset_index(drop=True)
+            self._fitted[machine, section] = {
+                seed: fit_scorer(own, self.scorer, self.seed + seed)
+                for seed, values in self.embeddings.items()
+                for own in sections(clips, self.reference, values[mine])
+            }
+        return self._fitted[machine, section]
 
 
 def load_detector(project: Project | Path | str, system: str) -> Detector:
@@ -256,6 +287,7 @@ def load_detector(project: Project | Path | str, system: str) -> Detector:
     return Detector(
         name=system,
         folder=folder,
+        trained="train" in systems[system],
         store=FeatureStore(project.features(systems[system]["features"])),
         scorer=project.system_section(ScoreParams, system, "score").root,
         clips=training(made.clips).reset_index(drop=True),
@@ -285,11 +317,13 @@ def _section_of(file: Path, known: list[str]) -> str:
 
 
 def _extract_features(recording: Recording, front_ends: dict[str, FittedFrontEnd]) -> Clip:
-    decoded = decode(recording.file)
-    if decoded.bad:
-        return Clip(error=decoded.message)
     try:
-        features = extract(recording.file, front_ends[recording.machine])
+        samples, sample_rate = audio.read(recording.file)
+        problems = audio.problems(samples)
+        if unfit := audio.unfit(problems):
+            return Clip(error=f"{recording.file} {problems[unfit]}")
+        features = features_of(samples, sample_rate, front_ends[recording.machine], recording.file)
     except UserError as error:
         return Clip(error=str(error))
-    return Clip(decoded.content, features.astype(np.float32, copy=False), notes=decoded.notes)
+    notes = tuple((problems | audio.header_notes(recording.file)).items())
+    return Clip(content_id(samples, sample_rate), features.astype(np.float32, copy=False), notes=notes)

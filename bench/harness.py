@@ -47,7 +47,8 @@ class Row:
         """Whether the row keeps its limits."""
         fraction = self.fraction
         near = self.min_fraction == 0 or (fraction is not None and fraction >= self.min_fraction)
-        return self.ratio >= self.min_ratio and near and median(self.values) <= self.limit
+        met = self.ratio >= self.min_ratio and near and median(self.values) <= self.limit
+        return bool(met)  # values may be numpy's
 
 
 def in_turns(

@@ -42,8 +42,9 @@ def main() -> str:
     write_csv(output / "pseudo_labels.csv", agreement)
     write_csv(output / "trade_off.csv", trade_off)
     write_csv(output / "roc.csv", curves.roc_table(sections, FINE * table["system"].nunique()))
+    names = project.file_names()
     for system, rows in table.groupby("system"):
-        write_official(rows, project.file_names(), output / "official" / str(system), year)
+        write_official(rows, names, output / "official" / str(system), year)
     write_csv(plots / "roc.csv", curves.roc_table(sections))
     write_csv(plots / "scores.csv", curves.score_distributions(scores, table))
     write_csv(plots / "trade_off.csv", trade_off)

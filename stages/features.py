@@ -1,5 +1,6 @@
 """Stage features@<front end>: one front end over all clips, training and test apart, machine after machine."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,8 @@ from asd.core.stage import run
 from asd.features.extraction import extract_all
 from asd.features.fitting import FittedFrontEnd, description_of, fit_front_end
 from asd.features.front_end import FrontEnd, FrontEndParams
-from asd.features.store import FeatureStore, describe, is_whole, writer
+from asd.features.recorded import all_recorded
+from asd.features.store import FeatureStore, describe, is_whole, write_recorded, writer
 
 STORES = {"train": ("train", "supplemental"), "test": ("test",)}  # the splits that a store holds
 
@@ -31,7 +33,7 @@ def main(name: str) -> str:
     parts = _parts(clips if params.clips == "all" else training(clips))
     with unfinished(project.work / f"features@{name}", fingerprint(params, table, files)) as work:
         fitted = {str(machine): _fitted(params, some) for machine, some in clips.groupby("machine")}
-        _write_missing(work, name, parts, fitted)
+        _write_missing(work, project, name, parts, fitted)
         for store in STORES:
             describe(work / store, description_of(params, fitted))
             publish(work / store, project.features(name, store))
@@ -54,20 +56,36 @@ def _fitted(params: FrontEndParams, clips: pd.DataFrame) -> FittedFrontEnd:
     return fit_front_end(params, list(trains["sample_rate"]), list(trains["path"]), list(noise["path"]))
 
 
-def _write_missing(work: Path, name: str, parts: Parts, fitted: dict[str, FittedFrontEnd]) -> None:
+def _write_missing(work: Path, project: Project, name: str, parts: Parts, fitted: dict[str, FittedFrontEnd]) -> None:
     """Write the machines that an interrupted run did not."""
     todo = {part: files for part, files in parts.items() if not is_whole(work / part[1], part[0])}
     if len(todo) < len(parts):
         machines, missing = ({machine for machine, _ in some} for some in (parts, todo))
         print(f"resumed: {len(machines - missing)} of {len(machines)} machines were there", flush=True)
-    compute = compute_params()
     with tqdm(total=sum(map(len, todo.values())), desc=name, unit="clip", disable=None) as bar:
         for (machine, store), files in todo.items():
-            params = fitted[machine].params
-            with writer(work / store, machine, params.n_features, params.precision) as append:
-                for clip_id, rows in extract_all(files, fitted[machine], compute):
-                    append(clip_id, rows)
-                    bar.update()
+            front_end = fitted[machine]
+            if found := all_recorded(files, front_end.params, compute_params()):
+                folder = project.features(name, store)
+                places = {clip_id: (_seen_from(folder, files[clip_id]), *place) for clip_id, place in found.items()}
+                write_recorded(work / store, machine, front_end.params.n_features, places)
+                bar.update(len(files))
+            else:
+                _write_rows(work / store, machine, files, front_end, bar)
+
+
+def _write_rows(folder: Path, machine: str, files: dict[str, str], front_end: FittedFrontEnd, bar: tqdm) -> None:
+    """Compute and store the rows of a machine's clips."""
+    params = front_end.params
+    with writer(folder, machine, params.n_features, params.precision) as append:
+        for clip_id, rows in extract_all(files, front_end, compute_params()):
+            append(clip_id, rows)
+            bar.update()
+
+
+def _seen_from(folder: Path, path: str) -> str:
+    """Write a recording's path as seen from a store's folder; one outside of the project stays absolute."""
+    return path if Path(path).is_absolute() else Path(os.path.relpath(path, folder)).as_posix()
 
 
 def _summary(project: Project, name: str, params: FrontEndParams) -> str:

@@ -11,6 +11,7 @@ from asd.features.store import FeatureStore
 from asd.pseudo_labels.grouping import read_clips_of
 from asd.pseudo_labels.label import label
 from asd.pseudo_labels.params import PseudoLabelParams
+from asd.pseudo_labels.trees import MOST
 
 
 def main() -> str:
@@ -33,7 +34,10 @@ def main() -> str:
     for name, figure in labels.figures.items():
         write_csv(project.data / "pseudo_labels" / f"{name}.csv", figure)
     write_metrics(project.metrics / "pseudo_label.json", labels.metrics)
-    return f"{', '.join(labels.tables)} for {len(table)} clips in {project.labels('pseudo').with_suffix('')}"
+    said = f"{', '.join(labels.tables)} for {len(table)} clips in {project.labels('pseudo').with_suffix('')}"
+    if (largest := table.groupby(["machine", "section"]).size().max()) > MOST:
+        said += f"; at most {MOST} of a machine's {largest} clips were clustered, the others joined the nearest group"
+    return said
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pandas as pd
 from torch import Tensor
 
 from asd.classifiers.params import SeedsParams, TrainedObjective, TrainParams
+from asd.classifiers.side_by_side import train_all
 from asd.classifiers.task import Task, model_description
 from asd.core import checkpoints, compute, processes
 from asd.core.artifacts import publish, read_csv, significant, write_csv, write_json, write_metrics
@@ -60,11 +61,14 @@ def main(name: str) -> str:
 def _networks(task: Task, seeds: list[int]) -> Iterator[tuple[str, int, dict[str, Tensor], dict[str, Any]]]:
     """Train the network of every seed and, where recordings are held out, a second one without them."""
     learnt = _learnt(task)
-    networks = {"seed": task.clips} | ({"second": learnt} if len(learnt) < len(task.clips) else {})
-    for seed in seeds:
-        for name, clips in networks.items():
-            one = replace(task, clips=clips, seed=task.seed + seed, work=task.work / f"{name}_{seed}")
-            yield name, seed, *task.params.train(one)
+    clips_of = {"seed": task.clips} | ({"second": learnt} if len(learnt) < len(task.clips) else {})
+    names = [(name, seed) for seed in seeds for name in clips_of]
+    tasks = [
+        replace(task, clips=clips_of[name], seed=task.seed + seed, work=task.work / f"{name}_{seed}")
+        for name, seed in names
+    ]
+    for (name, seed), trained in zip(names, train_all(tasks, compute.compute_params()), strict=True):
+        yield name, seed, *trained
 
 
 def _learnt(task: Task) -> pd.DataFrame:

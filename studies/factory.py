@@ -83,8 +83,12 @@ def project(seed: int, machines: str = "all", epochs: int | None = None, **simul
     params = simulated_params(seed, machines, **simulated)
     params["systems"][SYSTEM]["train"] |= {} if epochs is None else {"epochs": epochs}
     for name, bank in BANKS.items():
-        params["encoders"][name] = params["encoders"]["texture"] | {"banks": bank}
-        params["training_free"][name] = params["training_free"]["texture"] | {"encoder": f"initial/{name}"}
+        params["features"][name] = params["features"]["texture"] | {"banks": bank}
+        params["encoders"][name] = params["encoders"]["texture"] | {"features": name}
+        params["training_free"][name] = params["training_free"]["texture"] | {
+            "encoder": f"initial/{name}",
+            "features": name,
+        }
     with scratch_project(params) as folder:
         yield folder
 

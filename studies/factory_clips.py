@@ -24,6 +24,7 @@ from asd.core.compute import ComputeParams, parallel
 from asd.core.section import load
 from asd.datasets.dataset_params import SimulatedParams
 from asd.features.front_end import FrontEnd, FrontEndParams
+from asd.features.front_ends.texture import BANKS
 from asd.simulation.plan import TESTS, Cell, Order, orders
 from asd.simulation.signals import RATE
 from asd.simulation.simulation import MACHINES, Stems, quantised, simulate
@@ -107,10 +108,7 @@ def mel_statistics(samples: np.ndarray) -> np.ndarray:
 
 def variograms(samples: np.ndarray) -> np.ndarray:
     """Compute the log mean squared difference of frames of 4 ms at lags of 4 to 256 ms, in 32 mel bands."""
-    rows = _front_end("log_mel_fine").compute(samples)
-    return np.concatenate(
-        [np.log(np.mean((rows[lag:] - rows[:-lag]) ** 2, axis=0) + 1e-3) for lag in 2 ** np.arange(7)]
-    )
+    return _front_end("texture").compute(samples)[BANKS.index("variogram")]
 
 
 def power_spectrum(samples: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ from asd.core.errors import UserError
 from asd.core.project import FILES, LABELS, Project, systems_of
 from asd.core.section import read_params
 from asd.datasets.folder import VALUES
+from asd.datasets.spreadsheets import read_spreadsheet
 from asd.evaluation.labelled_scores import TEXT
 from asd.params import check
 from stages import ensemble, score
@@ -78,7 +79,7 @@ def read_manifests(paths: list[Path]) -> pd.DataFrame:
 def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise UserError(f"{path} is missing: give a manifest, a CSV with the columns {', '.join(REQUIRED)}")
-    listed = read_csv(path, tuple(VALUES))
+    listed = read_spreadsheet(path, tuple(VALUES))
     if missing := [column for column in REQUIRED if column not in listed]:
         raise UserError(f"{path} lacks the column {missing[0]}: it needs {', '.join(REQUIRED)}")
     listed = listed.reindex(columns=list(VALUES), fill_value="").astype(str)

@@ -27,7 +27,7 @@ from asd.selection.evidence import SystemEvidence, make_evidence, scorers_tried
 from asd.selection.params import SelectionParams
 from asd.selection.trial_scores import OWN
 from studies import comparison
-from studies.shared import DONE, configuration_kept, shipped_params, system_embeddings, tables
+from studies.shared import DONE, configuration_kept, members_left, shipped_params, system_embeddings, tables
 
 HALVES = ("first", "second")
 PSEUDO_AUC = "pseudo_auc"
@@ -119,9 +119,7 @@ class Scored:
     def ensemble_params(self, how: dict[str, Any]) -> EnsembleParams:
         """Read the section ``ensemble`` of the project, some of its keys changed, of systems that the project has."""
         block = self.params["decision"] | self.params["ensemble"] | how
-        if isinstance(block["members"], list):
-            block["members"] = [name for name in block["members"] if name in systems_of(self.params)] or "all"
-        return checked(EnsembleParams, block)
+        return checked(EnsembleParams, block | {"members": members_left(block["members"], self.params)})
 
     def fused(self, criterion: str = PSEUDO_AUC, **how: Any) -> pd.DataFrame:
         """Fuse the chosen members."""

@@ -26,6 +26,7 @@ from asd.core.errors import UserError
 from asd.core.project import LISTS, Project, systems_of
 from asd.core.section import checked, read_params
 from asd.datasets.dataset_params import selected_machines
+from asd.encoders.encoder_params import EncoderParams
 from asd.evaluation.sections import LabelledSection
 from asd.pseudo_labels.params import PseudoLabelParams
 from asd.scoring.embeddings import read_embeddings
@@ -139,10 +140,13 @@ def only(params: dict[str, Any], names: Sequence[str] | None) -> dict[str, Any]:
     if unknown := [name for name in names or () if name not in systems_of(params)]:
         raise UserError(f"{unknown[0]!r} is no system: choose among {', '.join(systems_of(params))}")
     kept = params | {key: {n: b for n, b in params[key].items() if n in (names or params[key])} for key in LISTS}
-    members = params["ensemble"]["members"]
-    if isinstance(members, list):
-        members = [name for name in members if name in systems_of(kept)] or "all"
+    members = members_left(params["ensemble"]["members"], kept)
     return kept | {"ensemble": params["ensemble"] | {"members": members}}
+
+
+def members_left(members: str | list[str], params: dict[str, Any]) -> str | list[str]:
+    """Keep those members of an ensemble that are systems of params; all of these where none is left."""
+    return members if isinstance(members, str) else [name for name in members if name in systems_of(params)] or "all"
 
 
 @contextmanager
@@ -264,9 +268,11 @@ def make(params: dict[str, Any]) -> None:
 
 def make_encoders(folders: Sequence[str], anew: bool = True) -> None:
     """Run the stages that make some folders of data/encoders; ``anew`` where they are there, too."""
-    check.write_encoders(Project())
+    project = Project()
+    blocks = {name: project.section(EncoderParams, "encoders", name) for name in project.params["encoders"]}
+    check.write_encoders(project, blocks)
     for name in sorted({folder.removeprefix("adapted/") for folder in folders if folder.startswith("adapted/")}):
-        if anew or not Project().encoder(f"adapted/{name}").is_dir():
+        if anew or not project.encoder(f"adapted/{name}").is_dir():
             adapt.main(name)
 
 

@@ -73,13 +73,22 @@ def killed(work: Path, steps: int, at: int) -> None:
     adapted(work, steps=steps)
 
 
+def twenty_steps(folder: Path):
+    """Adapt for 20 steps in two precisions; give the weights by precision."""
+    precisions = {"float32": torch.float32, "float64": torch.float64}
+    return {
+        name: adapted(folder / f"work_{name}", precision, steps=20, learning_rate=1e-4)[0]
+        for name, precision in precisions.items()
+    }
+
+
 def main() -> None:
-    """Under torchrun: adapt for 20 steps in two precisions; process 0 writes what comes out."""
+    """Under torchrun: adapt; process 0 writes what comes out."""
     out = Path(os.environ["OUT"])
     torch.set_num_threads(1)
-    for name, precision in (("float32", torch.float32), ("float64", torch.float64)):
-        weights, _ = adapted(out / f"work_{name}", precision, steps=20, learning_rate=1e-4)
-        if os.environ["RANK"] == "0":
+    found = twenty_steps(out)
+    if os.environ["RANK"] == "0":
+        for name, weights in found.items():
             save_tensors(weights, out / f"{name}.safetensors")
 
 

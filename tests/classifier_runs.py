@@ -127,17 +127,27 @@ class InDoublePrecision(Task):
         return super().network().double()
 
 
+def twelve_steps(setup: str, folder: Path) -> dict[str, torch.Tensor]:
+    """Train for twelve steps in float64 with everything switched on; give the weights and the losses."""
+    precision = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        made = whole(setup, folder, f"work_{setup}", steps=12)
+        made.store.clips = {clip: rows.astype(np.float64) for clip, rows in made.store.clips.items()}
+        weights, found = made.params.train(InDoublePrecision(**vars(made)))
+        return {k: v.contiguous() for k, v in weights.items()} | {"losses": torch.tensor(found["losses"])}
+    finally:
+        torch.set_default_dtype(precision)
+
+
 def main() -> None:
-    """Under torchrun: train for twelve steps with everything switched on; process 0 writes what comes out."""
+    """Under torchrun: train by every setup; process 0 writes what comes out."""
     out = Path(os.environ["OUT"])
     torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
-    made = whole(os.environ["SETUP"], out, "work", steps=12)
-    made.store.clips = {clip: rows.astype(np.float64) for clip, rows in made.store.clips.items()}
-    weights, found = made.params.train(InDoublePrecision(**vars(made)))
-    if os.environ["RANK"] == "0":
-        losses = torch.tensor(found["losses"])
-        save_tensors({k: v.contiguous() for k, v in weights.items()} | {"losses": losses}, out / "weights.safetensors")
+    for setup in SETUPS:
+        tensors = twelve_steps(setup, out)
+        if os.environ["RANK"] == "0":
+            save_tensors(tensors, out / f"{setup}.safetensors")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """Shared by all tests: where the shared recordings are, and an empty project folder."""
 
 import os
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from filelock import FileLock
 from hypothesis import settings
 
 from asd.core.compute import ComputeParams, configure
@@ -13,13 +17,15 @@ settings.register_profile("asd", deadline=None)  # a busy machine is no failure
 settings.load_profile("asd")
 ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and a shell")
+ONE_THREAD = ComputeParams(threads=1)
 SHARED = Path(os.environ.get("ASD_SHARED", ROOT.parent / "shared"))
 
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     """Compute by one thread a process: tests share the cores."""
-    configure(ComputeParams(threads=1))
+    configure(ONE_THREAD)
+    torch.set_num_threads(1)  # which stages do, but not the functions below them
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +34,27 @@ def shared() -> Path:
     if not (SHARED / "README.md").is_file():
         pytest.skip(f"no real recordings at {SHARED}: set ASD_SHARED")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Make a folder once for all workers: ``made_once(name, make)``. Who writes into it takes a copy."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # of all workers, as pytest-xdist documents
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder, unfinished = base / name, base / f"{name}.part"
+        with FileLock(base / f"{name}.lock"):
+            if not folder.is_dir():
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                configure(ONE_THREAD)  # fixtures of a session come before those of a test
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return made
 
 
 @pytest.fixture

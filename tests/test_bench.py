@@ -1,13 +1,20 @@
 """The bench's table: ratios, floors, what is required, and that every file of rows is found."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from asd.classifiers.objectives.reconstruction import errors_of, gather, vectors
+from asd.encoders.architectures.dense import DenseAutoencoder
+from asd.features.extraction import extract
 from bench import __main__ as bench
-from bench import features
+from bench import features, organisers, peers
 from bench.harness import Row, as_json, as_markdown, in_turns
+from bench.organisers import file_to_vectors
 
 ROW = Row("work", "ms/clip", [2.0, 1.0, 3.0], "loop", [8.0, 9.0, 7.0], "bytes", [1.5, 1.4, 1.6], 4, 0.6)
 
@@ -64,6 +71,49 @@ def test_main_writes_both_and_fails_where_a_row_is_not_met(
     monkeypatch.setattr(features, "rows", lambda: [Row("a", "s", [2.0], "b", [1.0], min_ratio=2)])
     assert bench.main(["features"]) == 1
     assert bench.main(["none_such"]) == 2
+
+
+def test_options_reach_the_rows_that_take_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(bench, "OUT", tmp_path / "bench")
+    monkeypatch.setattr(features, "rows", lambda: [ROW])
+    monkeypatch.setattr(peers, "rows", lambda clips=1, epochs=2: given.extend((clips, epochs)) or [ROW])
+    assert bench.main(["features", "peers", "--clips", "7"]) == 0
+    assert given == [7, 2]
+
+
+def test_what_is_missing_is_said_and_the_rest_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "OUT", tmp_path / "bench")
+    monkeypatch.setattr(features, "rows", lambda: [ROW])
+    monkeypatch.setattr(peers, "import_module", lambda name: import_module(f"no_{name}"))
+    monkeypatch.setattr(peers, "rows", lambda: peers._peer("pyod.models.knn"))
+    assert bench.main(["peers", "features"]) == 1
+    said = capsys.readouterr()
+    assert "peers is not measured: pyod is missing: pip install" in said.err
+    assert len(said.out.splitlines()) == 3
+
+
+def test_the_organisers_baseline_sees_what_ours_does() -> None:
+    with peers._machine(10) as (train, _):
+        theirs = file_to_vectors(train[0])
+        frames, starts = vectors([extract(train[0], features.front_end_of(features.LOG_MEL))])
+    np.testing.assert_allclose(gather(frames, starts), theirs, atol=0.01)
+
+
+def test_the_organisers_scores_are_ours() -> None:
+    """One network and one clip's errors: the mean square, and the squared length of their mean."""
+    with peers._machine(2) as (_, test):
+        network = DenseAutoencoder(128).eval()
+        inverse = torch.eye(128) * torch.rand(128)
+        with torch.no_grad():
+            scores = organisers._scores(network, [2 * inverse, inverse], test[:1])
+        rows = extract(test[0], features.front_end_of(features.LOG_MEL))
+    errors = errors_of(network, rows, torch.device("cpu")).double()
+    mean = errors.mean(dim=(0, 1))
+    assert scores.mse[0] == pytest.approx(errors.square().mean().item(), rel=1e-4)
+    assert scores.mahalanobis[0] == pytest.approx((mean @ inverse.double() @ mean).item(), rel=1e-3)
 
 
 def test_memory_is_that_of_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

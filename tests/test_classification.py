@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from classifier_runs import CNN, SETUPS, clips, embedded, killed, supplements, task, train_params, whole
+from classifier_runs import CNN, SETUPS, clips, embedded, killed, supplements, task, train_params, twelve_steps, whole
 from conftest import posix
 
 from asd.classifiers.batches import Batches, epoch_order, gather
@@ -68,29 +68,24 @@ def test_killed_training_ends_with_the_same_bytes(setup, tmp_path, capsys):
     assert all(torch.equal(undisturbed[k], resumed[k]) for k in undisturbed)
 
 
-@pytest.mark.parametrize("setup", SETUPS)
-def test_two_processes_take_the_same_steps_as_one(setup, tmp_path):
+def test_two_processes_take_the_same_steps_as_one(tmp_path):
     """Under torchrun, gloo on the CPU, in float64: batch normalisation, exchanges and loss see the whole batch."""
     here = Path(__file__).parent
-    found = []
-    for processes in (1, 2):
-        out = tmp_path / str(processes)
-        environment = os.environ | {
-            "OUT": str(out),
-            "SETUP": setup,
-            "PYTHONPATH": f"{here.parent}:{here}",
-            "OMP_NUM_THREADS": "1",
-        }
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        done = subprocess.run(
-            [*command, str(here / "classifier_runs.py")], env=environment, capture_output=True, text=True, timeout=300
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        found.append(load_tensors(out / "weights.safetensors"))
-    one, two = found
-    assert one.keys() == two.keys()
-    for key, value in one.items():
-        torch.testing.assert_close(two[key], value, rtol=1e-7, atol=1e-9)
+    paths = {"OUT": str(tmp_path / "two"), "PYTHONPATH": f"{here.parent}:{here}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*command, str(here / "classifier_runs.py")],
+        env=os.environ | paths,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for setup in SETUPS:
+        one, two = twelve_steps(setup, tmp_path / "one"), load_tensors(tmp_path / "two" / f"{setup}.safetensors")
+        assert one.keys() == two.keys()
+        for key, value in one.items():
+            torch.testing.assert_close(two[key], value, rtol=1e-7, atol=1e-9)
 
 
 def named(**params):

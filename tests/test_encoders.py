@@ -18,8 +18,8 @@ from asd.encoders.architectures.dense import DenseParams
 from asd.encoders.architectures.dual_branch import DualBranchParams
 from asd.encoders.architectures.efficientat import EfficientAT
 from asd.encoders.architectures.mel_bands import MelBandsParams
+from asd.encoders.architectures.rows import RowsParams
 from asd.encoders.architectures.se_resnet import SEBasicBlock, SEResNet18Params
-from asd.encoders.architectures.texture import TextureParams
 from asd.encoders.architectures.vit import SmallParams, TinyParams, ViTEncoder, frequency_first, in_patches, positions
 from asd.encoders.embedding import by_length
 from asd.encoders.encoder import windows
@@ -33,7 +33,7 @@ from asd.features.front_end import FrontEnd
 from asd.params import check
 
 BLOCKS = {
-    "texture": TextureParams(architecture="texture", features="x"),
+    "rows": RowsParams(architecture="rows", features="x"),
     "mel_bands": MelBandsParams(architecture="mel_bands", features="x"),
     "dense": DenseParams(architecture="dense", features="x"),
     "se_resnet18": SEResNet18Params(architecture="se_resnet18", features="x", width=8),
@@ -113,7 +113,7 @@ def test_embeddings_have_bands_and_dims_and_ignore_the_batch(name, rows):
     x = noise(3, rows, BANDS)
     with torch.inference_mode():
         together, alone = network(x), network(x[1:2])
-    assert together.shape == (3, 2 if name == "texture" else 1, network.dims)
+    assert together.shape == (3, rows if name == "rows" else 1, network.dims)
     assert torch.isfinite(together).all()
     torch.testing.assert_close(together[1:2], alone, rtol=1e-5, atol=1e-5)
 
@@ -286,22 +286,6 @@ def test_se_resnet18_of_width_64_has_the_size_of_the_published_network():
     network = create_encoder(SEResNet18Params(architecture="se_resnet18", features="x"), 128)
     published = [*network.stem.parameters(), *network.stages.parameters()]  # the head is the task's
     assert sum(p.numel() for p in published) == pytest.approx(11.3e6, rel=0.01)
-
-
-def test_texture_is_mean_and_variogram():
-    x = noise(2, 100, BANDS)
-    mean, changes = create_encoder(BLOCKS["texture"], BANDS)(x).numpy().transpose(1, 0, 2)
-    np.testing.assert_allclose(mean[:, :BANDS], x.numpy().mean(axis=1), atol=1e-6)
-    assert not mean[:, BANDS:].any()
-    for i, lag in enumerate((1, 2, 4, 8, 16, 32, 64)):
-        pairs = [(x[:, t + lag] - x[:, t]).numpy() ** 2 for t in range(100 - lag)]
-        np.testing.assert_allclose(changes[:, i * BANDS : (i + 1) * BANDS], np.log(np.mean(pairs, axis=0)), atol=1e-4)
-    for number, banks in enumerate(("mean", "variogram")):
-        (alone,) = create_encoder(TextureParams(architecture="texture", features="x", banks=banks), BANDS)(x).transpose(
-            0, 1
-        )
-        both = (mean, changes)[number]
-        np.testing.assert_array_equal(alone.numpy(), both[:, : alone.shape[1]])
 
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 16), (5, 8)])

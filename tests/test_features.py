@@ -31,6 +31,7 @@ from asd.features.front_end import FRONT_ENDS, AnyFrontEnd, FrontEnd, FrontEndPa
 from asd.features.front_ends.envelope_spectrum import EnvelopeSpectrumParams
 from asd.features.front_ends.kaldi_fbank import KaldiFbankParams
 from asd.features.front_ends.log_mel import DashengMelParams, EfficientatMelParams, LogMelParams, log_mel
+from asd.features.front_ends.texture import FLOOR, LAGS, texture
 from asd.features.prepare import prepare_waveform
 from asd.features.store import FeatureStore
 from stages import features as stage
@@ -44,6 +45,16 @@ ENVELOPE |= {"resolution": 0.25, "f_max": 200}
 BLOCKS = [LOG_MEL, FBANK, ENVELOPE]
 BLOCKS += [{"kind": kind} for kind in ("dasheng_mel", "efficientat_mel", "beats_fbank")]
 BLOCKS += [{"kind": kind, "sample_rate": 16000} for kind in ("characteristic_frequencies", "waveform", "statistics")]
+TEXTURE = {
+    "kind": "texture",
+    "sample_rate": 16000,
+    "n_fft": 256,
+    "hop_length": 64,
+    "n_mels": 32,
+    "f_min": 0,
+    "f_max": 8000,
+}
+BLOCKS += [TEXTURE]
 
 
 def log_mel_params(**changes: Any) -> LogMelParams:
@@ -66,6 +77,30 @@ def signal(name: str, samples: int, sample_rate: int) -> np.ndarray:
 
 
 SIGNALS = ["noise", "tone", "clipped", "clipped noise", "silence", "click"]
+
+
+# --- texture
+
+
+def test_texture_is_mean_and_variogram_of_log_mel():
+    y = signal("noise", 16000, 16000)
+    x = log_mel(y, 16000, 256, 64, 32)
+    mean, changes = both = texture(y, 16000, 256, 64, 32)
+    np.testing.assert_allclose(mean[:32], x.mean(axis=0), rtol=1e-5)
+    assert not mean[32:].any()
+    for i, lag in enumerate(LAGS):
+        pairs = [(x[t + lag] - x[t]) ** 2 for t in range(len(x) - lag)]
+        np.testing.assert_allclose(changes[32 * i : 32 * (i + 1)], np.log(np.mean(pairs, axis=0)), atol=1e-4)
+    for row, bank in zip(both, ("mean", "variogram"), strict=True):
+        (alone,) = texture(y, 16000, 256, 64, 32, banks=bank)
+        np.testing.assert_array_equal(alone, row[: len(alone)])
+
+
+def test_texture_of_clips_shorter_than_a_lag():
+    _, one_frame = texture(np.ones(10, np.float32), 16000, 256, 64, 8)
+    np.testing.assert_allclose(one_frame, np.log(FLOOR), rtol=1e-6)
+    _, changes = texture(signal("noise", 256, 16000), 16000, 256, 64, 8)  # 5 frames
+    np.testing.assert_array_equal(changes[3 * 8 : 4 * 8], changes[2 * 8 : 3 * 8])
 
 
 # --- log-mel

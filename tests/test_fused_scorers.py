@@ -74,14 +74,15 @@ def test_calibrated_by_domain(assignment, pooling):
 
 
 def share(score, usual):
-    """Plotting positions i / (n + 1), linear in between, u / (1 + u) beyond."""
+    """Plotting positions i / (n + 1), of equal scores their middle, linear in between, u / (1 + u) beyond."""
     known, n = sorted(usual), len(usual)
     if score > known[-1]:
         u = (score - known[-1]) / (known[-1] - np.median(known))
         return n / (n + 1) + u / (1 + u) / (n + 1)
     if score < known[0]:
         return 1 / (n + 1) / (1 + (known[0] - score) / (np.median(known) - known[0]))
-    return np.interp(score, known, np.arange(1, n + 1) / (n + 1))
+    positions = {one: np.mean([i + 1 for i in range(n) if known[i] == one]) / (n + 1) for one in known}
+    return np.interp(score, list(positions), list(positions.values()))
 
 
 def test_calibration_lets_as_many_of_either_domain_pass():

@@ -41,7 +41,7 @@ def test_what_is_shipped_is_right():
         ("dataset.name", "dcase1999", "dataset.name is 'dcase1999'"),
         ("dataset.simulated.size", "huge", "dataset.simulated.size is 'huge'"),
         ("index.on_bad_clip", "ignore", "index.on_bad_clip is 'ignore'"),
-        ("features.log_mel_fine.n_mels", 0, "features.log_mel_fine.n_mels is 0"),
+        ("features.texture.n_mels", 0, "features.texture.n_mels is 0"),
         ("features.log_mel.f_max", 9000, "features.log_mel.f_max is 9000"),
         ("features.frequencies.candidates", 0, "features.frequencies.candidates is 0"),
         ("encoders.se_resnet18.width", 1.5, "encoders.se_resnet18.width is 1.5"),

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
+from asd.core.compute import ComputeParams
+from asd.pseudo_labels import trees
 from asd.pseudo_labels.auto import auto, choice_of, evidence, product
 from asd.pseudo_labels.counts import RULES, number_of_groups
 from asd.pseudo_labels.evidence import clip_stability, resamples, stability
@@ -267,3 +269,46 @@ def test_stable_embeddings_that_agree_with_nothing_do_not_count():
     known = evidence(found, SOURCE)
     assert known.stability["hierarchical"] > 0.9
     assert auto(found, known, PARAMS.auto).methods == ("frequency",)
+
+
+# --- more clips than are clustered
+
+
+@pytest.mark.parametrize("name", ["hierarchical", "spectrum", "gmm", "hdbscan"])
+def test_of_many_clips_a_sample_is_clustered_and_the_others_join(name, monkeypatch):
+    truth = np.random.default_rng(5).integers(4, size=400)
+    own = clips(truth, by_ear=truth, domain=np.where(np.arange(400) % 10, "source", "target"))
+    whole = groupings(own, PARAMS)[name].groups
+    monkeypatch.setattr(trees, "MOST", 60)
+    few = groupings(own, PARAMS)[name]
+    assert few.groups.min() == 0
+    assert adjusted_rand_score(whole, few.groups) > 0.95
+    assert all(len(tree.x) <= 60 for _, tree in few.trees.values())
+
+
+def test_a_sample_is_all_clips_or_as_many_as_are_clustered(monkeypatch):
+    assert trees.sample(0).tolist() == []
+    assert trees.sample(7).tolist() == list(range(7))
+    monkeypatch.setattr(trees, "MOST", 60)
+    rows = trees.sample(1000)
+    assert len(set(rows)) == 60
+    assert (rows[0], rows[-1]) == (0, 999)
+
+
+def test_metrics_say_that_a_sample_was_clustered(monkeypatch):
+    truth = np.random.default_rng(5).integers(4, size=80)
+    own = clips(truth, by_ear=truth)
+    assert "clustered" not in label(table(80), own, PARAMS).metrics["bearing"]["section_00"]["auto"]
+    monkeypatch.setattr(trees, "MOST", 60)
+    assert label(table(80), own, PARAMS).metrics["bearing"]["section_00"]["auto"]["clustered"] == 60
+
+
+def test_machines_are_labelled_alike_by_any_number_of_workers():
+    truth = np.random.default_rng(5).integers(4, size=80)
+    both = pd.concat([table(40, "fan"), table(40, "valve").assign(clip_id=lambda t: "v" + t["clip_id"])])
+    alone = label(both, clips(truth, by_ear=truth), PARAMS, ComputeParams(jobs=1))
+    for backend in ("threading", "loky"):
+        done = label(both, clips(truth, by_ear=truth), PARAMS, ComputeParams(jobs=2, backend=backend))
+        assert done.metrics == alone.metrics
+        for name, rows in (alone.tables | alone.figures).items():
+            pd.testing.assert_frame_equal((done.tables | done.figures)[name], rows, check_exact=True)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import soundfile
 from conftest import ROOT
-from test_end_to_end import list_recordings, prepare, project  # noqa: F401
+from test_end_to_end import finished  # noqa: F401
 
 import asd
 from asd.__main__ import main
@@ -23,17 +23,16 @@ RATE = 16000
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("trained")
+def trained(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    """A copy of the finished project, in which one system is not trained."""
+    home = tmp_path_factory.mktemp("trained")
+    shutil.copytree(finished, home, dirs_exist_ok=True)
+    shutil.rmtree(home / "data/models/domain_adapted")
+    return home
 
 
 @pytest.fixture
-def home(trained: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
-    """A project whose systems are trained, once."""
-    if not (trained / "data").exists():
-        list_recordings()
-        prepare(SYSTEMS)
-        shutil.copytree(project, trained, dirs_exist_ok=True)
+def home(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(trained)
     return trained
 

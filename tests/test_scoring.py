@@ -5,11 +5,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from conftest import ROOT
+from scipy.signal import lfilter
 
 from asd.core.compute import ComputeParams
 from asd.core.errors import UserError
-from asd.core.section import checked
+from asd.core.section import checked, read_params
+from asd.encoders.encoder_params import EncoderParams
+from asd.encoders.networks import create_encoder
 from asd.evaluation.trade_off import trade_off_table
+from asd.features.front_end import FrontEnd
 from asd.scoring.candidates import CANDIDATES, candidate_scores
 from asd.scoring.fusion import FUSIONS, averaged, comparably, compressed, fuse, normalised, ranked, standardised
 from asd.scoring.params import ThresholdParams
@@ -351,3 +357,23 @@ def test_trade_off_is_evaluated_as_a_system_is(workdir):
         normal, anomalous = (chosen["score"][chosen["anomaly"] == a].to_numpy() for a in (0, 1))
         expected.append(100 * np.mean(normal[:, None] < anomalous))
     assert row["auc_source"] == pytest.approx(2 / sum(1 / np.array(expected)), abs=0.006)
+
+
+def test_features_in_half_precision_move_scores_by_a_hundredth_of_their_spread():
+    """Of the system `frozen`, as shipped: rows of the front end, pooled embeddings, scores of new clips."""
+    params = read_params(ROOT / "params.yaml")
+    front_end = checked(FrontEnd, params["features"]["log_mel"]).root
+    assert front_end.precision == "float16"
+    encoder = create_encoder(checked(EncoderParams, params["encoders"]["mel_bands"]).root, front_end.n_features)
+    draw = np.random.default_rng(0)
+    waveforms = [lfilter([1], [1, -0.9 * tilt], draw.normal(0, 0.03, 32000)) for tilt in draw.random(60)]
+    scores = {}
+    for precision in ("float16", "float32"):
+        rows = [front_end.compute(y.astype(np.float32)).astype(precision).astype(np.float32) for y in waveforms]
+        with torch.inference_mode():
+            embeddings = encoder(torch.from_numpy(np.stack(rows))).numpy()  # (clips, bands, dims)
+        block = params["training_free"]["frozen"]["score"]
+        scorer = create_scorer(checked(ScoreParams, block).root).fit(embeddings[:40])
+        scores[precision] = scorer.anomaly_score(embeddings[40:])
+    moved = np.abs(scores["float16"] - scores["float32"]).max()
+    assert 0 < moved < 0.01 * scores["float32"].std()

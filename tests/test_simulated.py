@@ -1,6 +1,7 @@
 """The simulated factory as a data set: layout, sizes, streams, attributes, truth."""
 
 from collections import Counter
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,12 @@ HIDDEN = {"ToyTrain", "bearing", "slider"}
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("tiny")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        download(dataset(), home / "raw", home / "truth")
-    return home
+def tiny(made_once) -> Path:
+    def make(home: Path) -> None:
+        with chdir(ROOT):
+            download(dataset(), home / "raw", home / "truth")
+
+    return made_once("tiny", make)
 
 
 @pytest.fixture(scope="module")

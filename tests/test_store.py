@@ -9,11 +9,18 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asd.core.compute import ComputeParams
 from asd.core.errors import UserError
-from asd.features.store import FeatureStore, describe, is_whole, writer
+from asd.core.section import checked
+from asd.features.extraction import extract
+from asd.features.fitting import FittedFrontEnd
+from asd.features.front_end import FrontEnd
+from asd.features.recorded import all_recorded, recorded
+from asd.features.store import FeatureStore, describe, is_whole, write_recorded, writer
 
 
 def write(folder: Path, machine: str, clips: dict[str, np.ndarray], bands: int) -> None:
@@ -126,3 +133,73 @@ def test_readers_import_no_signal_processing() -> None:
     program = "import sys, asd.features.store; print({'torch', 'scipy', 'librosa', 'soundfile'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+# --- waveforms that recordings hold
+
+
+WAVEFORM = {"kind": "waveform", "sample_rate": 16000, "row": 320}
+
+
+def recording(path: Path, samples: int = 16000, rate: int = 16000, channels: int = 1, subtype: str = "PCM_16") -> str:
+    draw = np.random.default_rng(samples + channels)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.05 * draw.standard_normal((samples, channels)), rate, subtype)
+    return str(path)
+
+
+@pytest.mark.parametrize("level", ["keep", "normalise"])
+def test_a_waveform_that_the_recording_holds_is_read_from_it(tmp_path, level):
+    front_end = FittedFrontEnd(checked(FrontEnd, WAVEFORM | {"level": level}).root)
+    files = {name: recording(tmp_path / "raw" / f"{name}.wav", 16000 + 100 * i) for i, name in enumerate("abc")}
+    found = all_recorded(files, front_end.params, ComputeParams(jobs=1))
+    store_folder = tmp_path / "store"
+    places = {clip: (f"../raw/{clip}.wav", *place) for clip, place in found.items()}
+    write_recorded(store_folder, "fan", 320, places)
+    describe(store_folder, {"n_features": 320})
+    store = FeatureStore(store_folder)
+    for clip, path in files.items():
+        want = extract(path, front_end)
+        assert store.n_frames(clip) == len(want)
+        np.testing.assert_allclose(store[clip], want, rtol=1e-6, atol=0)
+    assert not list(store_folder.glob("*.npy"))
+
+
+@pytest.mark.parametrize(
+    ("made", "block"),
+    [
+        ({"channels": 2}, {}),
+        ({"rate": 48000}, {}),
+        ({"subtype": "FLOAT"}, {}),
+        ({"samples": 100}, {}),
+        ({}, {"high_pass": 100}),
+        ({}, {"loop_seconds": 2}),
+        ({}, {"trim_or_pad_seconds": 0.5}),
+    ],
+)
+def test_other_waveforms_are_stored(tmp_path, made, block):
+    params = checked(FrontEnd, WAVEFORM | block).root
+    files = {"a": recording(tmp_path / "a.wav"), "b": recording(tmp_path / "b.wav", **made)}
+    assert all_recorded(files, params, ComputeParams(jobs=1)) is None
+
+
+def test_a_recording_with_a_wrong_header_and_one_of_another_format_are_stored(tmp_path):
+    params = checked(FrontEnd, WAVEFORM).root
+    path = Path(recording(tmp_path / "a.wav"))
+    content = bytearray(path.read_bytes())
+    content[40:44] = (1000).to_bytes(4, "little")  # promises less than there is
+    path.write_bytes(content)
+    assert recorded(path, params) is None
+    assert recorded(recording(tmp_path / "a.flac"), params) is None
+
+
+def test_a_recording_that_has_gone_or_changed_is_named(tmp_path):
+    path = Path(recording(tmp_path / "a.wav"))
+    write_recorded(tmp_path, "fan", 320, {"a": ("a.wav", *recorded(path, checked(FrontEnd, WAVEFORM).root))})
+    describe(tmp_path, {"n_features": 320})
+    path.write_bytes(path.read_bytes()[:20000])
+    with pytest.raises(UserError, match=r"a\.wav is shorter than when it was read first"):
+        FeatureStore(tmp_path)["a"]
+    path.unlink()
+    with pytest.raises(UserError, match=r"a\.wav is missing"):
+        FeatureStore(tmp_path)["a"]

@@ -1,12 +1,12 @@
 """The blocks ``systems.<name>.train`` and the section ``train`` of params.yaml."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from asd.core.registry import Registry, chosen
-from asd.core.section import Section
+from asd.core.section import Section, checked
 
 if TYPE_CHECKING:  # torch takes a second to import
     import numpy as np
@@ -25,9 +25,20 @@ class Objective(Section):
 
     A new one is a file in ``asd/classifiers/objectives/``, a new loss of the classifiers a file in
     ``asd/classifiers/losses/``.
+
+    Attributes
+    ----------
+    divides_work : bool
+        Whether :meth:`train` itself keeps all processors busy.
     """
 
     objective: str
+
+    divides_work: ClassVar[bool] = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as a block of params.yaml: classes made for a loss can't be pickled."""
+        return _of_block, (self.model_dump(),)
 
     def train(self, task: "Task") -> Trained:
         """Train a network.
@@ -147,6 +158,12 @@ OBJECTIVES: Registry[type[Objective]] = Registry("asd.classifiers.objectives")
 
 class TrainParams(chosen("objective", OBJECTIVES)):  # type: ignore[misc]
     """One block ``systems.<name>.train``: its ``objective`` says which keys there are."""
+
+
+def _of_block(block: dict[str, Any]) -> Objective:
+    """Make an objective of its block."""
+    objective: Objective = checked(TrainParams, block).root
+    return objective
 
 
 class SeedsParams(Section):

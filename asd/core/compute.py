@@ -2,16 +2,17 @@
 
 import hashlib
 import os
+import re
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from asd.core.errors import UserError
 from asd.core.follow import follow
@@ -37,6 +38,23 @@ class ComputeParams(Section):
         default="auto",
         description="of the workers; auto: threads, or processes (loky) where much work holds Python's lock",
     )
+    address: str = Field(
+        default="",
+        description="of a Dask scheduler, tcp://host:8786; empty: backend dask starts compute.jobs workers here",
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _of_a_scheduler(cls, address: str) -> str:
+        if address and not re.fullmatch(r"((tcp|tls)://)?[^/\s]+:\d+", address):
+            raise ValueError("a scheduler's is tcp://host:8786")
+        return address
+
+    @model_validator(mode="after")
+    def _of_dask(self) -> "ComputeParams":
+        if self.address and self.backend != "dask":
+            raise ValueError(f"address is {self.address!r}: backend must be dask, or the address empty")
+        return self
 
 
 _configured = ComputeParams()
@@ -97,13 +115,18 @@ def torch_rng(*keys: int | str) -> "torch.Generator":
     return torch.Generator().manual_seed(int(rng(*keys).integers(2**63)))
 
 
+def spread() -> bool:
+    """Tell whether work that one process does by itself is sent to a Dask cluster: not by processes of ``torchrun``."""
+    return compute_params().backend == "dask" and "WORLD_SIZE" not in os.environ
+
+
 def parallel(
     function: Callable[[Any], Any],
     items: Iterable[Any],
     params: ComputeParams | None = None,
     locked: float = 0.0,
 ) -> Iterator[Any]:
-    """Map a function over items by ``compute.jobs`` workers; one worker is this process itself.
+    """Map a function over items by ``compute.jobs`` workers, or those of a Dask cluster; one is this process itself.
 
     Parameters
     ----------
@@ -125,49 +148,67 @@ def parallel(
     backend = params.backend
     if backend == "auto":
         backend = "loky" if locked > PAYS else "threading"
-    if params.jobs == 1:
+    if params.jobs == 1 and not params.address:
         done: Iterator[Any] = map(function, items)
     elif backend == "threading":
         done = _by_threads(function, items, params.jobs)
+    elif backend == "dask":
+        done = _by_dask(function, items, params)
     else:
-        done = _by_processes(function, items, params.jobs, backend)
+        done = _by_processes(function, items, params.jobs)
     return _one_thread_each(done)
 
 
 def _one_thread_each(done: Iterator[Any]) -> Iterator[Any]:
-    """Compute products of matrices by one thread a worker: faster, and the same bytes for any number of workers.
+    """Compute products of matrices by one thread a worker: faster, and the same bytes for any number of workers."""
+    with _one_thread():
+        yield from done
 
-    Those of dask are left as they are.
-    """
+
+def _one_thread() -> Any:
+    """Limit products of matrices to one thread, from now on or as a context."""
     import scipy.linalg  # noqa: F401 - its library of products is one of its own, and must be there to be limited
     from threadpoolctl import threadpool_limits
 
     keep_freed_memory()
-    with threadpool_limits(1, "blas"):
-        yield from done
+    return threadpool_limits(1, "blas")
+
+
+def _few_ahead(submit: Callable[[Any], Callable[[], Any]], items: Iterable[Any], ahead: int) -> Iterator[Any]:
+    """Stay a few items ahead of whoever takes the results, which bounds the memory.
+
+    Parameters
+    ----------
+    submit : callable
+        Hands an item out; gives a callable that waits for its result.
+    items : iterable
+    ahead : int
+        Items that are handed out at a time.
+    """
+    handed_out: deque[Callable[[], Any]] = deque()
+    for item in items:
+        handed_out.append(submit(item))
+        if len(handed_out) > ahead:
+            yield handed_out.popleft()()
+    while handed_out:
+        yield handed_out.popleft()()
 
 
 def _by_threads(function: Callable[[Any], Any], items: Iterable[Any], jobs: int) -> Iterator[Any]:
-    """Stay a few items ahead of whoever takes the results, which bounds the memory; joblib's threads would not."""
-    pool, ahead = ThreadPoolExecutor(jobs), deque[Future[Any]]()
+    """Use threads of this process; joblib's would run ahead of whoever takes the results."""
+    pool = ThreadPoolExecutor(jobs)
     try:
-        for item in items:
-            ahead.append(pool.submit(function, item))
-            if len(ahead) > AHEAD * jobs:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+        yield from _few_ahead(lambda item: pool.submit(function, item).result, items, AHEAD * jobs)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _by_processes(function: Callable[[Any], Any], items: Iterable[Any], jobs: int, backend: str) -> Iterator[Any]:
+def _by_processes(function: Callable[[Any], Any], items: Iterable[Any], jobs: int) -> Iterator[Any]:
     from joblib import Parallel, delayed, parallel_config
 
-    own = {"inner_max_num_threads": 1} if backend == "loky" else {}  # the workers are the threads
-    with parallel_config(backend, n_jobs=jobs, **own):
+    with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):  # the workers are the threads
         workers = Parallel(return_as="generator")
-    work = partial(_in_worker, os.getpid(), Path.cwd(), _configured, function) if backend == "loky" else function
+    work = partial(_in_worker, os.getpid(), Path.cwd(), _configured, function)
     done = workers(delayed(work)(item) for item in items)
     try:
         for one in done:  # noqa: UP028 - closed by "yield from", joblib warns of results that nobody took
@@ -177,8 +218,29 @@ def _by_processes(function: Callable[[Any], Any], items: Iterable[Any], jobs: in
             done.close()
 
 
-def _in_worker(starter: int, folder: Path, params: ComputeParams, function: Callable[[Any], Any], item: Any) -> Any:
-    follow(starter)
+def _by_dask(function: Callable[[Any], Any], items: Iterable[Any], params: ComputeParams) -> Iterator[Any]:
+    from asd.core import cluster
+
+    client = cluster.connected(params.address, params.jobs)
+    starter = None if params.address else os.getpid()
+    alone = _configured.model_copy(update={"jobs": 1, "backend": "auto", "address": ""})  # one worker has no others
+    work = partial(_in_dask_worker, starter, Path.cwd(), alone, function)
+    with cluster.sender(client, work) as send:
+        yield from _few_ahead(send, items, AHEAD * cluster.workers(client))
+
+
+def _in_dask_worker(
+    starter: int | None, folder: Path, params: ComputeParams, function: Callable[[Any], Any], item: Any
+) -> Any:
+    _one_thread()  # from now on
+    return _in_worker(starter, folder, params, function, item)
+
+
+def _in_worker(
+    starter: int | None, folder: Path, params: ComputeParams, function: Callable[[Any], Any], item: Any
+) -> Any:
+    if starter is not None:  # on this machine
+        follow(starter)
     os.chdir(folder)  # workers outlive a call: items may name files of this one's folder, an earlier one may be gone
     configure(params)
     keep_freed_memory()

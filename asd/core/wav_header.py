@@ -90,6 +90,15 @@ def mended(path: Path) -> Samples | None:
         return Samples(header, end, "" if broken_off or rest <= (end < size) else "unclear")
 
 
+def start_of_samples(path: Path) -> int | None:
+    """Find the first byte of a little-endian WAV file's samples; None in other files, and where the header is wrong."""
+    if mended(path):
+        return None
+    with open(path, "rb") as file:
+        header = _parsed(file)
+    return header.start if header and header.order == "<" else None
+
+
 def _parsed(file: BinaryIO) -> WavHeader | None:
     """Read the chunks up to the samples; None where the file is no WAV file or has no samples' format before them."""
     head = file.read(12)

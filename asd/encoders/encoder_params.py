@@ -89,6 +89,10 @@ class FrontEndLike(Protocol):
     def n_features(self) -> int:
         """Width of a row."""
 
+    @property
+    def n_rows(self) -> int | None:
+        """Rows of every clip; None where their number depends on the clip."""
+
 
 class EncoderBlock(Section):
     """The block of an encoder; every architecture's derives from it.

@@ -8,8 +8,9 @@ import numpy as np
 
 from asd.core.compute import ComputeParams, parallel
 from asd.core.errors import UserError
+from asd.datasets.audio import read
 from asd.features.fitting import FittedFrontEnd
-from asd.features.prepare import load_waveform
+from asd.features.prepare import checked_waveform
 
 TOGETHER = 16, 2**23  # [clips], [bytes of files] of one task: handing it out costs as much as a short clip
 
@@ -33,8 +34,27 @@ def extract(path: Path | str, front_end: FittedFrontEnd) -> np.ndarray:
     UserError
         Where the file can't be decoded, its rate is too low, it is shorter than one frame, or its values are too large.
     """
+    return features_of(*read(Path(path)), front_end, path)
+
+
+def features_of(samples: np.ndarray, sample_rate: int, front_end: FittedFrontEnd, path: Path | str) -> np.ndarray:
+    """Compute one front end of a recording that is decoded; see :func:`extract`.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(frames, channels), dtype=float32]
+    sample_rate : int
+        [Hz]
+    front_end : FittedFrontEnd
+    path : Path or str
+        Named in errors.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, n_features)]
+    """
     params = front_end.params
-    rows = params.compute(load_waveform(path, params, front_end.canceller))
+    rows = params.compute(checked_waveform(samples, sample_rate, params, front_end.canceller, path))
     if not len(rows):
         raise UserError(f"{path} is shorter than one frame of the {params.kind}: leave the file out")
     with np.errstate(over="ignore"):

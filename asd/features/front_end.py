@@ -72,6 +72,8 @@ class FrontEndParams(InputParams):
         ``function(y, sr, **keywords)`` -> rows ``(n_frames, n_features)``, float32.
     spectrogram : bool
         Whether its rows are frames of a spectrogram, which can be masked or exchanged band by band.
+    samples_in_order : bool
+        Whether its rows are the waveform, cut into pieces.
     encodable : bool
         Whether an encoder can take its rows as input.
     seconds_in_python : float
@@ -81,6 +83,7 @@ class FrontEndParams(InputParams):
     kind: str
     function: ClassVar[Callable[..., np.ndarray]]
     spectrogram: ClassVar[bool] = False
+    samples_in_order: ClassVar[bool] = False
     encodable: ClassVar[bool] = True
     seconds_in_python: ClassVar[float] = 0.0
     highest: ClassVar[str] = "f_max"
@@ -112,6 +115,11 @@ class FrontEndParams(InputParams):
     @property
     def frames_per_second(self) -> float | None:
         """Rows of one second of sound; None where a clip has one row, or rows of another meaning."""
+        return None
+
+    @property
+    def n_rows(self) -> int | None:
+        """Rows of every clip; None where their number depends on the clip."""
         return None
 
     @property

@@ -32,7 +32,37 @@ def load_waveform(path: Path | str, params: FrontEndParams, canceller: np.ndarra
     UserError
         Where the file can't be decoded, its rate is too low for the front end's frequencies, or it lacks the channel.
     """
-    samples, sample_rate = read(Path(path))
+    return checked_waveform(*read(Path(path)), params, canceller, path)
+
+
+def checked_waveform(
+    samples: np.ndarray,
+    sample_rate: int,
+    params: FrontEndParams,
+    canceller: np.ndarray | None = None,
+    path: Path | str = "",
+) -> np.ndarray:
+    """Prepare decoded samples for a front end as :func:`load_waveform` does; see :func:`prepare_waveform`.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(frames, channels), dtype=float32]
+    sample_rate : int
+        [Hz]
+    params : FrontEndParams
+    canceller : np.ndarray [shape=(bins, taps), dtype=complex], optional
+    path : Path or str
+        Named in errors.
+
+    Returns
+    -------
+    np.ndarray [shape=(samples,), dtype=float32]
+
+    Raises
+    ------
+    UserError
+        Where the rate is too low for the front end's frequencies, or the recording lacks the channel.
+    """
     if sample_rate < 2 * params.highest_frequency and params.low_rate != "resample":
         raise UserError(
             f"{path} has {sample_rate} Hz, too low for the {params.kind} up to {params.highest_frequency:g} Hz: "
@@ -87,8 +117,13 @@ def prepare_waveform(
 
 def at_level(waveform: np.ndarray) -> np.ndarray:
     """Scale a waveform ``(samples,)`` to a root mean square of :data:`LEVEL`; digital silence stays silent."""
+    return waveform * gain(waveform)
+
+
+def gain(waveform: np.ndarray) -> float:
+    """Compute the factor that brings a waveform ``(samples, ...)`` to :data:`LEVEL`; 1 for digital silence."""
     rms = float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))))
-    return waveform * (LEVEL / rms) if rms else waveform
+    return LEVEL / rms if rms else 1.0
 
 
 def _to_length(waveform: np.ndarray, params: InputParams) -> np.ndarray:

@@ -4,12 +4,14 @@
     (n_frames, n_features), the clips one after the other, memory-mapped on read.
 ``<machine>.csv``
     clip_id, start, n_frames; sorted by clip_id. Written after the array: where it is, the machine is whole.
+    Of waveforms that the recordings hold as they are there is no array: ``path`` names the recording (from the store's
+    folder, or absolute), ``start`` is in bytes, ``scale`` the factor of its 16-bit samples.
 ``front_end.json``
     The description, see :func:`asd.features.fitting.description_of`: the front end's block of params.yaml,
     ``n_features`` and ``frames_per_second`` (absent where a clip is one row), and by machine what was fitted to it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -79,6 +81,29 @@ def writer(
     write_csv(folder / f"{machine}.csv", pd.DataFrame(index, columns=["clip_id", "start", "n_frames"]))
 
 
+def write_recorded(
+    folder: Path | str, machine: str, n_features: int, recordings: Mapping[str, tuple[str, int, int, float]]
+) -> None:
+    """List waveforms of one machine that recordings hold, instead of storing them once more.
+
+    Parameters
+    ----------
+    folder : Path or str
+        The store.
+    machine : str
+    n_features : int
+        Width of every row.
+    recordings : mapping
+        By clip id: path (from the store's folder, or absolute), first byte, number of 16-bit samples, factor.
+    """
+    rows = [
+        (clip_id, start, n_samples // n_features, path, float(np.float32(scale)))
+        for clip_id, (path, start, n_samples, scale) in sorted(recordings.items())
+    ]
+    columns = ["clip_id", "start", "n_frames", "path", "scale"]
+    write_csv(Path(folder) / f"{machine}.csv", pd.DataFrame(rows, columns=columns))
+
+
 def _write_header(file: IO[bytes], n_frames: int, n_features: int, dtype: np.dtype) -> None:
     """Write an .npy header, which numpy pads so that it takes the same space for any number of frames."""
     header = {"descr": dtype.str, "fortran_order": False, "shape": (n_frames, n_features)}
@@ -118,10 +143,14 @@ class FeatureStore:
         self.n_features: int = self.description["n_features"]
         self.machines = sorted(table.stem for table in self.path.glob("*.csv"))
         self._positions: dict[str, tuple[str, int, int]] = {}
+        self._recordings: dict[str, tuple[Path, np.float32]] = {}  # where there is no array: path, scale
         for machine in self.machines:
             index = read_csv(self.path / f"{machine}.csv", ("clip_id",))
             for clip_id, start, n_frames in zip(index["clip_id"], index["start"], index["n_frames"], strict=True):
                 self._positions[clip_id] = machine, int(start), int(n_frames)
+            if "path" in index:
+                places = zip(index["clip_id"], index["path"], index["scale"], strict=True)
+                self._recordings |= {clip: (self.path / path, np.float32(scale)) for clip, path, scale in places}
         self.clip_ids = sorted(self._positions)
         self._arrays: dict[str, np.ndarray] = {}
 
@@ -132,8 +161,10 @@ class FeatureStore:
         return clip_id in self._positions
 
     def __getitem__(self, clip_id: str) -> np.ndarray:
-        """Map one clip into memory: (n_frames, n_features) float32, read-only; a float16 store is widened."""
+        """Map one clip into memory, or read it: (n_frames, n_features) float32; a float16 store is widened."""
         machine, start, n_frames = self._position(clip_id)
+        if clip_id in self._recordings:
+            return self._of_recording(clip_id, start, n_frames)
         if machine not in self._arrays:
             self._arrays[machine] = np.load(self.path / f"{machine}.npy", mmap_mode="r", allow_pickle=False)
         return self._arrays[machine][start : start + n_frames].astype(np.float32, copy=False)
@@ -152,6 +183,19 @@ class FeatureStore:
     def __getstate__(self) -> dict[str, Any]:
         """Travel to another process without the arrays, which are mapped there again."""
         return {**self.__dict__, "_arrays": {}}
+
+    def _of_recording(self, clip_id: str, start: int, n_frames: int) -> np.ndarray:
+        """Read the waveform that a recording holds."""
+        path, scale = self._recordings[clip_id]
+        n_samples = n_frames * self.n_features
+        try:
+            samples = np.fromfile(path, "<i2", n_samples, offset=start)
+        except OSError:
+            raise UserError(f"{path} is missing: its waveform is not stored; run dvc pull, or restore it") from None
+        if len(samples) < n_samples:
+            raise UserError(f"{path} is shorter than when it was read first: restore it, or run dvc repro")
+        rows = samples.reshape(n_frames, self.n_features)
+        return np.multiply(rows, scale, dtype=np.float32)
 
     def _position(self, clip_id: str) -> tuple[str, int, int]:
         try:

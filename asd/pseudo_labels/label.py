@@ -1,17 +1,21 @@
 """Labels of all machines by every labeller and by ``auto``, and the evidence for them."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from asd.core.clips import parse_attributes
+from asd.core.compute import ComputeParams, parallel
+from asd.pseudo_labels import trees
 from asd.pseudo_labels.auto import Choice, Evidence, auto, choice_of, evidence
 from asd.pseudo_labels.figures import clip_table, series_table, tree_table
 from asd.pseudo_labels.grouping import Clips, Grouping
 from asd.pseudo_labels.params import PseudoLabelParams
 
 PRODUCT = "product"  # of all attributes of a clip
+FIGURES = ("trees", "clips", "series")  # of asd.pseudo_labels.figures
 
 
 class Labels(NamedTuple):
@@ -23,7 +27,8 @@ class Labels(NamedTuple):
         Of each labeller and ``auto``: ``clip_id, machine, method, label, confidence``, sorted by ``clip_id``.
     metrics : dict
         By machine and section: of each labelling the number of groups, stability, mean confidence, agreement with
-        the other labellers and with given attributes; the choice of ``auto``.
+        the other labellers and with given attributes; the choice of ``auto``, with ``clustered`` where of a domain
+        no more clips than so many were clustered and the others joined the nearest group.
     figures : dict of str to pd.DataFrame
         ``trees``, ``clips`` and ``series`` of :mod:`asd.pseudo_labels.figures`.
     """
@@ -33,7 +38,7 @@ class Labels(NamedTuple):
     figures: dict[str, pd.DataFrame]
 
 
-def label(table: pd.DataFrame, clips: Clips, params: PseudoLabelParams) -> Labels:
+def label(table: pd.DataFrame, clips: Clips, params: PseudoLabelParams, compute: ComputeParams | None = None) -> Labels:
     """Label every normal training clip by every labeller.
 
     Parameters
@@ -43,30 +48,42 @@ def label(table: pd.DataFrame, clips: Clips, params: PseudoLabelParams) -> Label
     clips : Clips
         The same clips, in the same order.
     params : PseudoLabelParams
+    compute : ComputeParams, optional
+        Workers over machines; those that are configured by default.
 
     Returns
     -------
     Labels
-        The same for any order of rows.
+        The same for any order of rows and any number of workers.
     """
-    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in (*params.labellers(), "auto")}
-    metrics: dict[str, Any] = {}
-    figures: dict[str, list[pd.DataFrame]] = {"trees": [], "clips": [], "series": []}
     table = table.reset_index(drop=True).sort_values("clip_id")
-    for (machine, section), rows in table.groupby(["machine", "section"]):
-        own = Clips(*(values[rows.index] for values in clips))
-        grouped = groupings(own, params)
-        known = evidence(grouped, own.domain)
-        choices = {name: choice_of(grouped, known, (name,)) for name in grouped}
-        choices["auto"] = auto(grouped, known, params.auto)
-        for name, choice in choices.items():
-            tables[name].append(_labelled(rows, choice))
-        metrics.setdefault(str(machine), {})[f"section_{section}"] = _figures(rows["label"], choices, known)
-        figures["trees"].append(tree_table(rows, grouped))
-        figures["clips"].append(clip_table(rows, choices["auto"], own.embeddings))
-        figures["series"].append(series_table(rows, own.frequency, grouped["frequency"]))
-    whole = {name: pd.concat(parts).sort_values("clip_id", ignore_index=True) for name, parts in tables.items()}
-    return Labels(whole, metrics, {name: pd.concat(parts, ignore_index=True) for name, parts in figures.items()})
+    sections = [rows for _, rows in table.groupby(["machine", "section"])]
+    tasks = [(rows, Clips(*(values[rows.index] for values in clips))) for rows in sections]
+    done = list(parallel(partial(_label_section, params), tasks, compute))
+    metrics: dict[str, Any] = {}
+    for rows, own in zip(sections, done, strict=True):
+        machine, section = rows[["machine", "section"]].iloc[0]
+        metrics.setdefault(str(machine), {})[f"section_{section}"] = own.metrics
+    tables = {name: pd.concat([own.tables[name] for own in done]) for name in (*params.labellers(), "auto")}
+    figures = {name: pd.concat([own.figures[name] for own in done], ignore_index=True) for name in FIGURES}
+    whole = {name: rows.sort_values("clip_id", ignore_index=True) for name, rows in tables.items()}
+    return Labels(whole, metrics, figures)
+
+
+def _label_section(params: PseudoLabelParams, task: tuple[pd.DataFrame, Clips]) -> Labels:
+    """Label the clips of one machine's section."""
+    rows, clips = task
+    grouped = groupings(clips, params)
+    known = evidence(grouped, clips.domain)
+    choices = {name: choice_of(grouped, known, (name,)) for name in grouped}
+    choices["auto"] = auto(grouped, known, params.auto)
+    figures = {
+        "trees": tree_table(rows, grouped),
+        "clips": clip_table(rows, choices["auto"], clips.embeddings),
+        "series": series_table(rows, clips.frequency, grouped["frequency"]),
+    }
+    tables = {name: _labelled(rows, choice) for name, choice in choices.items()}
+    return Labels(tables, _figures(rows["label"], choices, known), figures)
 
 
 def groupings(clips: Clips, params: PseudoLabelParams) -> dict[str, Grouping]:
@@ -103,6 +120,8 @@ def _figures(labels: pd.Series, choices: dict[str, Choice], known: Evidence) -> 
         if given := agreement_with_given(labels, choice.groups):
             entry[name]["given"] = given
     entry["auto"]["takes"] = " x ".join(choices["auto"].methods)
+    if len(labels) > trees.MOST:
+        entry["auto"]["clustered"] = trees.MOST
     return entry
 
 

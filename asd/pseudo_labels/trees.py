@@ -7,6 +7,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
 Linkage = Literal["ward", "average", "complete"]
+MOST = 5000  # clips that are merged; time and memory grow by their square: a pair takes 8 bytes
 ALIKE = 1e-9  # of the largest value: distances below are rounding
 
 
@@ -33,6 +34,14 @@ class Merged(NamedTuple):
     def cuts(self, numbers: np.ndarray) -> list[np.ndarray]:
         """Cut into each number of groups."""
         return [cut(self, int(k)) for k in numbers]
+
+
+def sample(clips: int) -> np.ndarray:
+    """Choose the rows that are clustered: all, or :data:`MOST`, evenly spread; the others join the nearest group.
+
+    Clips are sorted by their ids, which are random, so rows evenly spread are a random sample.
+    """
+    return np.linspace(0, clips - 1, min(clips, MOST)).round().astype(int)
 
 
 def merged(x: np.ndarray, how: Linkage = "ward") -> Merged:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 import numpy as np
 
 BLOCK = 2**22  # numbers of one block: 32 MiB
+CACHED = 2**16  # numbers that stay in a processor's cache
 KEPT = 8 * BLOCK  # numbers that are kept for other scorers at most
 CLOSE = 1e-8  # of squared lengths: where two clips are nearer, their product has lost too many digits
 
@@ -26,7 +27,7 @@ def measured_once() -> Iterator[None]:
         _kept.reset(mark)
 
 
-def _once(name: Hashable, arrays: Arrays, measure: Callable[[], Arrays]) -> Arrays:
+def once(name: Hashable, arrays: Arrays, measure: Callable[[], Arrays]) -> Arrays:
     """Look up the result for arrays of this content, or compute it; results that are kept are read-only."""
     kept = _kept.get()
     if kept is None:
@@ -67,14 +68,14 @@ def distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
     np.ndarray [shape=(clips, others)]
         Read-only within :func:`measured_once`.
     """
-    return _once(metric, (x, y), lambda: (_distances(x, y, metric),))[0]
+    return once(metric, (x, y), lambda: (_distances(x, y, metric),))[0]
 
 
 def _distances(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
     x = x.astype(np.float64, copy=False)
     lengths = np.sqrt(_squares(x))
     result = np.empty((len(x), len(y)))
-    for here in _slices(len(y), y.shape[1]):
+    for here in slices(len(y), y.shape[1]):
         some = y[here].astype(np.float64, copy=False)
         result[:, here] = METRICS[metric](x, some, lengths, np.sqrt(_squares(some)))
     return result
@@ -100,64 +101,39 @@ def reduced(x: np.ndarray, reference: np.ndarray, metric: str, reduce: Reduction
 
 def _row_blocks(x: np.ndarray, reference: np.ndarray, metric: str) -> Iterator[tuple[slice, np.ndarray]]:
     """Measure some clips at a time against normal ones: their rows, their distances ``(some clips, normal clips)``."""
-    for here in _slices(len(x), max(len(reference), x.shape[1])):
+    for here in slices(len(x), max(len(reference), x.shape[1])):
         yield here, distances(x[here], reference, metric)
 
 
-def nearest_others(x: np.ndarray, count: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest other clips of every clip, itself left out (its duplicates are others).
+def measured_pairs(x: np.ndarray, y: np.ndarray, metric: str, clip: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Measure some pairs of clips.
 
     Parameters
     ----------
     x : np.ndarray [shape=(clips, dims)]
-    count : int
-        Number of others; all where there are fewer.
+    y : np.ndarray [shape=(others, dims)]
     metric : str
+        ``cosine`` or ``euclidean``; see :func:`distances`.
+    clip, other : np.ndarray [shape=(pairs,)], int
+        Their rows.
 
     Returns
     -------
-    np.ndarray, np.ndarray [shape=(clips, count)]
-        Distances, nearest first, and the rows of the others.
+    np.ndarray [shape=(pairs,)]
     """
-    count = min(count, len(x) - 1)
-    far, row = _once((metric, count), (x,), lambda: _nearest_others(x, count, metric))
-    return far, row
+    far = np.empty(len(clip))
+    for here in slices(len(clip), x.shape[1], CACHED):
+        one, another = x[clip[here]].astype(np.float64), y[other[here]].astype(np.float64)
+        if metric == "cosine":
+            one, another = (some / np.sqrt(_squares(some))[:, None] for some in (one, another))
+        one -= another
+        far[here] = _squares(one)
+    return far / 2 if metric == "cosine" else np.sqrt(far)
 
 
-def _nearest_others(x: np.ndarray, count: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    far, row = np.empty((len(x), count)), np.empty((len(x), count), dtype=np.intp)
-    for here, block in _row_blocks(x, x, metric):
-        block = block if block.flags.writeable else block.copy()  # distances kept for other scorers stay
-        block[np.arange(len(block)), np.arange(here.start, here.start + len(block))] = np.inf
-        row[here] = np.argsort(block, axis=1, kind="stable")[:, :count]
-        far[here] = np.take_along_axis(block, row[here], axis=1)
-    return far, row
-
-
-def nearest_mean(block: np.ndarray, count: int) -> np.ndarray:
-    """Average the smallest finite distances of each clip.
-
-    Parameters
-    ----------
-    block : np.ndarray [shape=(clips, others)]
-    count : int
-        Number of distances; all where there are fewer.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips,)]
-        Infinite where no distance is finite.
-    """
-    count = min(count, block.shape[1])
-    nearest = np.partition(block, count - 1, axis=1)[:, :count]
-    finite = np.isfinite(nearest)
-    total = np.where(finite, nearest, 0).sum(axis=1)
-    return np.where(finite.any(axis=1), total / np.maximum(finite.sum(axis=1), 1), np.inf)
-
-
-def _slices(count: int, width: int) -> Iterator[slice]:
-    """Cut ``count`` rows of ``width`` numbers into slices of at most :data:`BLOCK` numbers."""
-    rows = max(1, BLOCK // max(width, 1))
+def slices(count: int, width: int, block: int = BLOCK) -> Iterator[slice]:
+    """Cut ``count`` rows of ``width`` numbers into slices of at most ``block`` numbers."""
+    rows = max(1, block // max(width, 1))
     for start in range(0, count, rows):
         yield slice(start, min(start + rows, count))
 
@@ -184,7 +160,7 @@ def _euclidean(x: np.ndarray, y: np.ndarray, x_lengths: np.ndarray, y_lengths: n
 
 
 def _pairs(pairs: np.ndarray, dims: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for here in _slices(len(pairs), dims):
+    for here in slices(len(pairs), dims):
         yield pairs[here, 0], pairs[here, 1]
 
 

@@ -12,7 +12,7 @@ from asd.core.errors import UserError
 from asd.scoring.distances import measured_once
 from asd.scoring.params import ScorerBlock, ThresholdParams
 from asd.scoring.registry import create_scorer
-from asd.scoring.scorer import blocks
+from asd.scoring.scorer import Scorer, blocks
 from asd.scoring.thresholds import DOMAINS, Calibration, all_positive, location_and_scale, p_values, thresholds
 
 P_VALUES = {domain: f"p_{domain}" for domain in DOMAINS}
@@ -52,6 +52,46 @@ class MachineSection(NamedTuple):
     def position(self) -> np.ndarray:
         """The position of every reference clip, in the order of recording."""
         return self.clips["position"].to_numpy()[self.reference]
+
+
+class FittedScorer(NamedTuple):
+    """A scorer fitted on the reference clips of one machine's section.
+
+    Attributes
+    ----------
+    scorer : Scorer
+    clip_ids : np.ndarray [shape=(reference clips,)]
+    """
+
+    scorer: Scorer
+    clip_ids: np.ndarray
+
+    def score(self, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score clips ``(clips, ...)``, larger for the more anomalous, and name the reference clip that made each.
+
+        Returns
+        -------
+        np.ndarray [shape=(clips,)]
+        np.ndarray [shape=(clips,), dtype=str]
+            ``clip_id``, empty where the scorer has none.
+        """
+        with measured_once():  # the nearest clip by the distances of the score
+            scores = self.scorer.anomaly_score(embeddings)
+            return scores, np.append(self.clip_ids, "")[self.scorer.nearest(embeddings)]
+
+
+def fit_scorer(section: MachineSection, params: ScorerBlock, seed: int = 0) -> FittedScorer:
+    """Fit a scorer on the reference clips of one machine's section.
+
+    Parameters
+    ----------
+    section : MachineSection
+    params : ScorerBlock
+    seed : int
+        Of a scorer that is random.
+    """
+    scorer = create_scorer(params, seed).fit(section.embeddings[section.reference], section.domain)
+    return FittedScorer(scorer, section.clips["clip_id"].to_numpy()[section.reference])
 
 
 def sections(clips: pd.DataFrame, reference: set[str], embeddings: np.ndarray) -> list[MachineSection]:

@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.base import clone
 
 from asd.scoring.covariance import Covariance, principal_axes
-from asd.scoring.distances import nearest_others, reduced
+from asd.scoring.distances import reduced
+from asd.scoring.neighbours import nearest_others
 from asd.scoring.quantiles import DomainQuantiles
 from asd.scoring.scorer import Scorer, left_out
 

@@ -33,6 +33,8 @@ STEP = 0.01  # [s] of one training step on a CPU, about
 class Reconstruction(TrainedObjective):
     """The organisers' autoencoder, one for each machine."""
 
+    divides_work = True
+
     objective: Literal["reconstruction"]
     epochs: int = Field(ge=1)
     anneal: bool = Field(False, description="the rate rises at first and falls to 0; the baseline's is constant")
@@ -72,7 +74,7 @@ class Reconstruction(TrainedObjective):
     def _side_by_side(self, task: Task, machines: Mapping[str, pd.DataFrame]) -> Iterator[dict[str, Any]]:
         """Train machines by several processes where that pays, or one after the other; so on a GPU."""
         steps = self.epochs * sum(map(task.store.n_frames, task.clips["clip_id"])) / self.batch
-        alone = task.device.type != "cpu" or STEP * steps <= PAYS
+        alone = task.device.type != "cpu" or len(machines) == 1 or STEP * steps <= PAYS
         jobs = ComputeParams(jobs=1) if alone else None
         return parallel(partial(_trained, task, self), machines.items(), jobs, STEP * steps)
 

@@ -160,3 +160,8 @@ class StatisticsParams(FrontEndParams):
     def n_features(self) -> int:
         """Width of a row: the shape of the distribution, band energies, two harmonic series."""
         return 4 + self.cells + 2 * VALUES
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of every clip."""
+        return 1

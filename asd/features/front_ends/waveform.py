@@ -34,6 +34,7 @@ class WaveformParams(FrontEndParams):
     """Keywords of :func:`waveform_rows`."""
 
     function = waveform_rows
+    samples_in_order = True
 
     sample_rate: int = Field(16000, ge=100)
     row: int = Field(320, ge=1, description="[samples] of a row; those of one token of WavLM and HuBERT")

@@ -9,7 +9,7 @@ from pydantic import Field
 from asd.pseudo_labels.grouping import Clips, Grouping, group_finite
 from asd.pseudo_labels.params import LABELLERS, Labeller
 from asd.pseudo_labels.spaces import space
-from asd.pseudo_labels.trees import by_size, merged
+from asd.pseudo_labels.trees import by_size, merged, sample
 
 REGULAR = 1e-3  # of the mean variance, added to every variance
 ITERATIONS = 50
@@ -33,7 +33,8 @@ def mixture(x: np.ndarray, low: int, high: int) -> np.ndarray:
     """Group clips by a Gaussian mixture, after Fujimura et al.
 
     Number of components by the Bayesian information criterion. Ours: principal components stand for their UMAP,
-    covariances are diagonal there, and each mixture starts from the groups of a Ward tree, so that nothing is random.
+    covariances are diagonal there, and each mixture starts from the groups of a Ward tree, so that nothing is random;
+    it is fitted to a sample where there are more than :data:`asd.pseudo_labels.trees.MOST` clips.
 
     Parameters
     ----------
@@ -52,12 +53,13 @@ def mixture(x: np.ndarray, low: int, high: int) -> np.ndarray:
     Fujimura, Kuroyanagi, Toda, "Improvements of discriminative feature space training for anomalous sound detection
     in unlabeled conditions", ICASSP 2025.
     """
-    clips = merged(x)
-    starts = clips.cuts(np.arange(low, min(high, len(x) - 1) + 1))
+    some = x[sample(len(x))]
+    clips = merged(some)
+    starts = clips.cuts(np.arange(low, min(high, len(some) - 1) + 1))
     if clips.alike or not starts:
         return np.zeros(len(x), dtype=int)
-    best = min(starts, key=lambda groups: bic(x, groups))
-    return by_size(_fitted(x, best).predict(x))
+    best = min(starts, key=lambda groups: bic(some, groups))
+    return by_size(_fitted(some, best).predict(x))
 
 
 def bic(x: np.ndarray, groups: np.ndarray) -> float:

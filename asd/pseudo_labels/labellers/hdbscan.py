@@ -6,7 +6,7 @@ from pydantic import Field, FiniteFloat
 from asd.pseudo_labels.grouping import Clips, Grouping, group_finite, nearest
 from asd.pseudo_labels.params import LABELLERS, Labeller
 from asd.pseudo_labels.spaces import space
-from asd.pseudo_labels.trees import by_size
+from asd.pseudo_labels.trees import by_size, sample
 
 LEAST = 3  # clips of a group
 
@@ -27,6 +27,8 @@ class Density(Labeller):
 def density(x: np.ndarray, min_fraction: float) -> np.ndarray:
     """Group clips where they are dense; what HDBSCAN calls noise joins the group with the nearest mean.
 
+    So do clips that are in no sample, where there are more than :data:`asd.pseudo_labels.trees.MOST`.
+
     Parameters
     ----------
     x : np.ndarray [shape=(clips, components)]
@@ -45,7 +47,9 @@ def density(x: np.ndarray, min_fraction: float) -> np.ndarray:
     """
     from sklearn.cluster import HDBSCAN
 
-    least = max(LEAST, round(min_fraction * len(x)))
-    if len(x) < 2 * least:
+    few, groups = sample(len(x)), np.full(len(x), -1)
+    least = max(LEAST, round(min_fraction * len(few)))
+    if len(few) < 2 * least:
         return np.zeros(len(x), dtype=int)
-    return by_size(nearest(x, HDBSCAN(min_cluster_size=least, copy=True).fit_predict(x)))
+    groups[few] = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(x[few])
+    return by_size(nearest(x, groups))

@@ -10,7 +10,7 @@ from asd.pseudo_labels.counts import RULES, number_of_groups
 from asd.pseudo_labels.grouping import Clips, Grouping, group_finite, nearest
 from asd.pseudo_labels.params import LABELLERS, Labeller
 from asd.pseudo_labels.spaces import space
-from asd.pseudo_labels.trees import Linkage, Merged, cut, merged
+from asd.pseudo_labels.trees import Linkage, Merged, cut, merged, sample
 
 
 @LABELLERS.register("hierarchical")
@@ -57,7 +57,7 @@ class Clustering(NamedTuple):
     groups : np.ndarray [shape=(clips,)], int
         The source's from 0, the largest first; then the target's, where they are kept apart.
     trees : dict of str to (np.ndarray, Merged)
-        By domain: which clips were merged [shape=(points,)], and how.
+        By domain: which clips were merged [shape=(merged clips,)], and how.
     numbers : dict of str to int
         By domain: the number of groups that was chosen.
     """
@@ -74,7 +74,8 @@ def hierarchical(
 
     Source clips are merged (Ward: the merge of A and B costs ``|A||B| / (|A| + |B|) ||mu_A - mu_B||^2``) and the tree
     is cut where a rule says; target clips, too few to be clustered with them, join the group with the nearest mean or
-    are clustered by themselves. A reconstruction: how the paper cuts its tree is not known.
+    are clustered by themselves. A reconstruction: how the paper cuts its tree is not known. Of more clips than
+    :data:`asd.pseudo_labels.trees.MOST` a sample is merged, and the others join the nearest group of their domain.
 
     Parameters
     ----------
@@ -102,11 +103,14 @@ def hierarchical(
     parts = {"source": np.flatnonzero(~target)}
     if params.target_groups == "separate" and target.any():
         parts["target"] = np.flatnonzero(target)
-    trees = {name: (rows, merged(x[rows], params.linkage)) for name, rows in parts.items()}
+    few = {name: sample(len(rows)) for name, rows in parts.items()}
+    trees = {name: (rows[few[name]], merged(x[rows[few[name]]], params.linkage)) for name, rows in parts.items()}
     chosen = numbers or {name: number_of_groups(t, params.n_clusters_rule, low, high) for name, (_, t) in trees.items()}
     groups, offset = np.full(len(x), -1), 0
-    for name, (rows, tree) in trees.items():
+    for name, rows in parts.items():
         if len(rows):
-            groups[rows] = offset + cut(tree, min(chosen[name], len(rows)))
+            own, tree = np.full(len(rows), -1), trees[name][1]
+            own[few[name]] = cut(tree, min(chosen[name], len(tree.x)))
+            groups[rows] = offset + nearest(x[rows], own)
             offset = groups.max() + 1
     return Clustering(nearest(x, groups), trees, chosen)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from asd.scoring.distances import nearest_others
+from asd.scoring.neighbours import nearest_others
 from asd.scoring.params import Count, Metric
 from asd.scoring.registry import register
 from asd.scoring.scorer import MemoryBankScorer

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asd.scoring.distances import nearest_mean, reduced
+from asd.scoring.neighbours import nearest
 from asd.scoring.params import Count, Metric
 from asd.scoring.registry import register
 from asd.scoring.scorer import Scorer
@@ -49,15 +49,20 @@ class KNN(Scorer):
         self.in_domain_ = np.unique(domain)[:, None] == domain if self.per_domain else all_clips
 
     def _anomaly_score(self, x: np.ndarray) -> np.ndarray:
-        return reduced(x, self.memory_bank_, self.metric, lambda far: self._means(far).min(axis=0))
+        return np.min([far.mean(axis=1) for far, _ in self._neighbours(x)], axis=0)
 
     def _nearest(self, x: np.ndarray) -> np.ndarray:
-        return reduced(x, self.memory_bank_, self.metric, self._nearest_of_bank)
+        banks = self._neighbours(x)
+        bank = np.argmin([far.mean(axis=1) for far, _ in banks], axis=0)
+        return np.stack([row[:, 0] for _, row in banks])[bank, np.arange(len(x))]
 
-    def _means(self, far: np.ndarray) -> np.ndarray:
-        """Average distances ``(clips, normal clips)`` to the nearest clips of each bank: ``(banks, clips)``."""
-        return np.stack([nearest_mean(far[:, bank], self.n_neighbors) for bank in self.in_domain_])
-
-    def _nearest_of_bank(self, far: np.ndarray) -> np.ndarray:
-        bank = self._means(far).argmin(axis=0)
-        return np.where(self.in_domain_[bank], far, np.inf).argmin(axis=1)
+    def _neighbours(self, x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Find the nearest clips of each bank: distances and rows of the whole memory bank ``(clips, k)``."""
+        if self.n_neighbors == 1 or len(self.in_domain_) == 1:  # the nearest of all is that of its own bank
+            far, row = nearest(x, self.memory_bank_, self.n_neighbors, self.metric)
+            return [(far, row)]
+        found = []
+        for bank in self.in_domain_:
+            far, row = nearest(x, self.memory_bank_[bank], self.n_neighbors, self.metric)
+            found.append((far, np.flatnonzero(bank)[row]))
+        return found

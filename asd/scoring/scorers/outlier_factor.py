@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asd.scoring.distances import nearest_others, reduced
+from asd.scoring.neighbours import nearest, nearest_others
 from asd.scoring.params import Count, Metric
 from asd.scoring.registry import register
 from asd.scoring.scorer import Scorer
@@ -55,12 +55,13 @@ class LocalOutlierFactor(Scorer):
         return 1 / (np.maximum(far, self.reach_[row]).mean(axis=1) + TINY)
 
     def _anomaly_score(self, x: np.ndarray) -> np.ndarray:
-        return reduced(x, self.memory_bank_, self.metric, self._factor)
+        far, row = self._neighbours(x)
+        return self.density_[row].mean(axis=1) / self._density(far, row)
 
     def _nearest(self, x: np.ndarray) -> np.ndarray:
-        return reduced(x, self.memory_bank_, self.metric, lambda far: far.argmin(axis=1))
+        return self._neighbours(x)[1][:, 0]
 
-    def _factor(self, far: np.ndarray) -> np.ndarray:
+    def _neighbours(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         count = min(self.n_neighbors, max(1, len(self.memory_bank_) - 1))
-        row = np.argsort(far, axis=1, kind="stable")[:, :count]
-        return self.density_[row].mean(axis=1) / self._density(np.take_along_axis(far, row, axis=1), row)
+        far, row = nearest(x, self.memory_bank_, count, self.metric)
+        return far, row

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from asd.core.compute import rng
-from asd.scoring.distances import nearest_others
+from asd.scoring.neighbours import nearest_others
 from asd.scoring.params import Count, Metric
 from asd.scoring.registry import register
 from asd.scoring.scorer import Scorer
