@@ -63,8 +63,9 @@ class Commands:
     def add(self, name: str, study: Callable[[argparse.Namespace], object]) -> argparse.ArgumentParser:
         """Add a study, a function of the parsed options; give its parser. Its docstring is the command's help."""
         doc = study.__doc__ or ""
+        line = doc.splitlines()[0].replace("%", "%%")  # argparse formats it
         shown = argparse.RawDescriptionHelpFormatter
-        made = self.studies.add_parser(name, help=doc.splitlines()[0], description=doc, formatter_class=shown)
+        made = self.studies.add_parser(name, help=line, description=doc, formatter_class=shown)
         made.set_defaults(study=study)
         return made
 

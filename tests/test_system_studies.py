@@ -11,7 +11,7 @@ from asd.encoders.encoder_params import AdaptationModuleParams
 from asd.evaluation.sections import LabelledSection
 from asd.params import check
 from studies.costs import cost
-from studies.shared import with_budgets
+from studies.shared import Commands, with_budgets
 from studies.systems import better_baseline, score_blocks
 
 
@@ -99,3 +99,14 @@ def test_other_budgets_stand_beside_the_systems_that_train():
     assert (less["train"]["steps"], less["train"]["freeze_steps"]) == (50, 10)
     assert less["score"] == shipped["systems"]["noise_aware_ssl"]["score"]
     assert with_budgets(shipped, []) == shipped
+
+
+def test_a_studys_help_is_its_docstring_percent_signs_included(capsys):
+    def slower(_):
+        """Judge records that are 1.4 % slower."""
+
+    commands = Commands("Studies.")
+    commands.add("slower", slower)
+    with pytest.raises(SystemExit):
+        commands.run(["--help"])
+    assert "Judge records that are 1.4 % slower." in " ".join(capsys.readouterr().out.split())
