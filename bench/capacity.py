@@ -30,7 +30,7 @@ from asd.encoders.networks import create_encoder
 from asd.features.extraction import extract
 from asd.features.fitting import FittedFrontEnd
 from asd.features.front_end import FrontEndParams
-from asd.features.recorded import recorded
+from asd.features.recorded import all_recorded
 from asd.params import check
 from asd.scoring.scorers.knn import KNN
 from bench.pipeline import ROOT, project_params
@@ -154,7 +154,7 @@ def _front_end(name: str, block: FrontEndParams, paths: Sequence[Path], steps: l
     front_end = FittedFrontEnd(block)
     rows = [extract(path, front_end) for path in paths]
     seconds = _a_clip(lambda: [extract(path, front_end) for path in paths], len(paths))
-    held = block.samples_in_order and recorded(paths[0], block)  # by the recording itself
+    held = all_recorded({name: str(paths[0])}, block, ComputeParams(jobs=1))  # by the recording itself
     steps.append(Step(f"features@{name}", seconds, None, 0 if held else rows[0].nbytes, block.clips == "all"))
     return rows
 

@@ -30,10 +30,10 @@ import yaml
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from asd.core.artifacts import atomic, read_csv, write_json
-from asd.core.clips import read_clips, training
+from asd.core.clips import training
 from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
-from asd.core.project import CLIPS, FILES, TRAIN_CLIPS
+from asd.core.project import FILES, Project
 from asd.core.section import checked
 from asd.core.stage import TIMINGS
 from asd.datasets.dataset_params import DatasetParams, selected_machines
@@ -262,7 +262,7 @@ def _simulation(stage: Stage, params: dict[str, Any], root: Path) -> Work:
 def _front_end(stage: Stage, params: dict[str, Any], root: Path) -> Work:
     """Count the transforms of a front end on every so many clips, without what is fitted to a machine."""
     front_end = FittedFrontEnd(checked(FrontEnd, params["features"][stage.key], stage.name).root)
-    clips = read_clips(root / CLIPS).merge(read_csv(root / FILES, ("clip_id", "path")), on="clip_id")
+    clips = Project(root).clips().merge(read_csv(root / FILES, ("clip_id", "path")), on="clip_id")
     clips = clips if front_end.params.clips == "all" else training(clips)
     some = clips.iloc[::EVERY]
     files = {clip_id: str(root / path) for clip_id, path in zip(some["clip_id"], some["path"], strict=True)}
@@ -279,7 +279,7 @@ def _network(stage: Stage, params: dict[str, Any], root: Path) -> Work:
 
 def _training(stage: Stage, params: dict[str, Any], root: Path) -> Work:
     """Count two short trainings, and continue in a line to the whole one."""
-    block = params["adapt"][stage.key] if stage.kind == "adapt" else params["systems"][stage.key]["train"]
+    block = _training_block(params, stage)
     (unit,) = (unit for unit in LENGTHS if unit in block)
     whole = block[unit]
     counts = [_network(stage, _shortened(params, stage, unit, length), root).products for length in LENGTHS[unit]]
@@ -287,10 +287,18 @@ def _training(stage: Stage, params: dict[str, Any], root: Path) -> Work:
     return Work(products=counts[0] + (counts[1] - counts[0]) * (whole - short) / (longer - short))
 
 
+def _training_block(params: dict[str, Any], stage: Stage) -> dict[str, Any]:
+    """Find the block of params.yaml that says how a stage trains."""
+    block: dict[str, Any] = (
+        params["adapt"][stage.key] if stage.kind == "adapt" else params["systems"][stage.key]["train"]
+    )
+    return block
+
+
 def _shortened(params: dict[str, Any], stage: Stage, unit: str, length: int) -> dict[str, Any]:
     """Change the length of one training, and as much the part of it in which the encoder is frozen."""
     params = yaml.safe_load(yaml.safe_dump(params))
-    block = params["adapt"][stage.key] if stage.kind == "adapt" else params["systems"][stage.key]["train"]
+    block = _training_block(params, stage)
     if "freeze_steps" in block:
         block["freeze_steps"] = round(block["freeze_steps"] * length / block[unit])
     block[unit] = length
@@ -301,8 +309,9 @@ def _shortened(params: dict[str, Any], stage: Stage, unit: str, length: int) -> 
 
 def _distances(stage: Stage, params: dict[str, Any], root: Path) -> Work:
     """Count the distances of all clips to the training clips of their machine, once."""
-    clips, reference = read_clips(root / CLIPS), training(read_clips(root / TRAIN_CLIPS))
-    files = sorted((root / "data/embeddings" / stage.key).glob("seed_*.npy"))
+    project = Project(root)
+    clips, reference = project.clips(), training(project.train_clips())
+    files = sorted(project.embeddings(stage.key).glob("seed_*.npy"))
     dims = sum(int(np.prod(np.load(file, mmap_mode="r").shape[1:])) for file in files)
     pairs = clips["machine"].value_counts().mul(reference["machine"].value_counts(), fill_value=0).sum()
     return Work(products=2.0 * float(pairs) * dims)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -63,3 +64,14 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def run_by_two_processes(script: str, out: Path) -> None:
+    """Run a script of this folder under torchrun, by two processes of one thread; it writes to ``$OUT``."""
+    here = Path(__file__).parent
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    paths = {"OUT": str(out), "PYTHONPATH": f"{here.parent}:{here}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, str(here / script)], env=os.environ | paths, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,16 +1,12 @@
 """The loop: killed and resumed, divided over parts and processes, it takes the same steps."""
 
 import multiprocessing
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from adaptation_runs import PARAMS, adapted, killed, twenty_steps
-from conftest import posix
+from conftest import posix, run_by_two_processes
 
 from asd.adaptation import loop
 from asd.core.errors import UserError
@@ -53,17 +49,7 @@ def test_a_batch_in_parts_takes_the_same_steps(tmp_path, precision, most):
 
 def test_two_processes_take_the_same_steps_as_one(tmp_path):
     """20 steps under torchrun, gloo on the CPU: 1e-9 in float64, 1e-3 relative in float32."""
-    here = Path(__file__).parent
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    paths = {"OUT": str(tmp_path / "two"), "PYTHONPATH": f"{here.parent}:{here}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, str(here / "adaptation_runs.py")],
-        env=os.environ | paths,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_by_two_processes("adaptation_runs.py", tmp_path / "two")
     one = twenty_steps(tmp_path / "one")
     two = {precision: load_tensors(tmp_path / "two" / f"{precision}.safetensors") for precision in one}
     assert furthest(one["float64"], two["float64"]) <= 1e-9

@@ -1,19 +1,15 @@
 """Training to its end, after a kill, by two processes; classes of all kinds; few of them."""
 
 import multiprocessing
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from classifier_runs import CNN, SETUPS, clips, embedded, killed, supplements, task, train_params, twelve_steps, whole
-from conftest import posix
+from conftest import posix, run_by_two_processes
 
 from asd.classifiers.batches import Batches, epoch_order, gather
 from asd.classifiers.classes import class_targets, sound_classes
@@ -70,17 +66,7 @@ def test_killed_training_ends_with_the_same_bytes(setup, tmp_path, capsys):
 
 def test_two_processes_take_the_same_steps_as_one(tmp_path):
     """Under torchrun, gloo on the CPU, in float64: batch normalisation, exchanges and loss see the whole batch."""
-    here = Path(__file__).parent
-    paths = {"OUT": str(tmp_path / "two"), "PYTHONPATH": f"{here.parent}:{here}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, str(here / "classifier_runs.py")],
-        env=os.environ | paths,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_by_two_processes("classifier_runs.py", tmp_path / "two")
     for setup in SETUPS:
         one, two = twelve_steps(setup, tmp_path / "one"), load_tensors(tmp_path / "two" / f"{setup}.safetensors")
         assert one.keys() == two.keys()
