@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from asd.classifiers.task import embed
 from asd.core import compute
 from asd.core.artifacts import read_csv, read_json
-from asd.core.clips import content_id, training
+from asd.core.clips import training
 from asd.core.errors import UserError
 from asd.core.project import Project
-from asd.datasets import audio
 from asd.datasets.dcase import parse_name
 from asd.datasets.health import grouped
+from asd.datasets.index import decode_samples
 from asd.encoders.embedding import apply
 from asd.encoders.networks import load_tensors, read_encoder
 from asd.features.extraction import features_of
@@ -29,7 +29,7 @@ from asd.features.store import FeatureStore
 from asd.scoring.embeddings import read_embeddings
 from asd.scoring.params import ScorerBlock
 from asd.scoring.registry import ScoreParams
-from asd.scoring.table import FittedScorer, fit_scorer, sections
+from asd.scoring.table import FittedScorer, check_finite, fit_scorer, sections
 
 log = logging.getLogger(__name__)
 AT_ONCE = 128  # recordings whose features are held at a time
@@ -237,8 +237,8 @@ class Detector:
     def _score_section(self, task: tuple[tuple[str, str], dict[int, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
         """Score clips of one machine's section: means over the training seeds, and the nearest clips by the first."""
         (machine, section), values = task
-        if not all(np.isfinite(own).all() for own in values.values()):
-            raise UserError(f"{machine} section {section}: embeddings are not finite: look at its training")
+        for own in values.values():
+            check_finite(own, machine, section)
         scorers = self._scorers(machine, section)
         made = [scorers[seed].score(own) for seed, own in values.items()]
         return np.mean([score for score, _ in made], axis=0), made[0][1]
@@ -317,13 +317,11 @@ def _section_of(file: Path, known: list[str]) -> str:
 
 
 def _extract_features(recording: Recording, front_ends: dict[str, FittedFrontEnd]) -> Clip:
+    samples, decoded = decode_samples(recording.file)
+    if decoded.bad:
+        return Clip(error=decoded.message)
     try:
-        samples, sample_rate = audio.read(recording.file)
-        problems = audio.problems(samples)
-        if unfit := audio.unfit(problems):
-            return Clip(error=f"{recording.file} {problems[unfit]}")
-        features = features_of(samples, sample_rate, front_ends[recording.machine], recording.file)
+        features = features_of(samples, decoded.sample_rate, front_ends[recording.machine], recording.file)
     except UserError as error:
         return Clip(error=str(error))
-    notes = tuple((problems | audio.header_notes(recording.file)).items())
-    return Clip(content_id(samples, sample_rate), features.astype(np.float32, copy=False), notes=notes)
+    return Clip(decoded.content, features.astype(np.float32, copy=False), notes=decoded.notes)

@@ -67,7 +67,7 @@ def _write_missing(work: Path, project: Project, name: str, parts: Parts, fitted
             front_end = fitted[machine]
             if found := all_recorded(files, front_end.params, compute_params()):
                 folder = project.features(name, store)
-                places = {clip_id: (_seen_from(folder, files[clip_id]), *place) for clip_id, place in found.items()}
+                places = {clip_id: one._replace(path=_seen_from(folder, one.path)) for clip_id, one in found.items()}
                 write_recorded(work / store, machine, front_end.params.n_features, places)
                 bar.update(len(files))
             else:

@@ -1,5 +1,7 @@
 """Stage index: one anonymous row a clip; labels and hidden attributes apart, for evaluate alone."""
 
+from typing import Any
+
 import pandas as pd
 
 from asd.core.artifacts import write_csv, write_metrics
@@ -11,7 +13,6 @@ from asd.core.stage import run
 from asd.datasets.dataset import dataset
 from asd.datasets.dataset_params import DatasetParams, IndexParams
 from asd.datasets.index import make_index
-from asd.features.channels import survey
 from asd.simulation import auxiliary
 
 
@@ -32,10 +33,19 @@ def main() -> str:
     write_csv(project.root / FILES, index.files)
     write_csv(project.labels("given"), index.given)
     write_csv(project.root / TRUTH, index.ground_truth)
-    two_channels = survey(training(index.clips).merge(index.files, on="clip_id"))
+    two_channels = _two_channels(training(index.clips).merge(index.files, on="clip_id"))
     metrics = index.metrics | ({"two_channels": two_channels} if two_channels else {})
     write_metrics(project.metrics / "index.json", metrics)
     return f"{index.clips['machine'].nunique()} machines, {len(index.clips)} clips in {project.root / CLIPS}"
+
+
+def _two_channels(clips: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Compare the microphones of the machines that have two."""
+    if not (clips["channels"] > 1).any():
+        return {}
+    from asd.features.channels import survey  # scipy.signal takes a second to import
+
+    return survey(clips)
 
 
 if __name__ == "__main__":

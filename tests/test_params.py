@@ -1,6 +1,7 @@
 """params.yaml is checked whole, and what is wrong is said in one line with the key's full name."""
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -30,6 +31,16 @@ def test_what_is_shipped_is_right():
     assert set(params.training_free) == {"frozen", "statistics", "texture"}
     networks = {"attribute_cnn", "noise_aware_cnn", "noise_aware_ssl", "domain_adapted", "group_lora"}
     assert set(params.systems) == networks | {"autoencoder"}
+
+
+def test_sections_travel_to_other_processes():
+    """Those of a type that is made when params are read, too."""
+    params = check(shipped())
+    blocks = [block.train.root for block in params.systems.values()]
+    for own in (params.compute, params.pseudo_label, *blocks):
+        again = pickle.loads(pickle.dumps(own))
+        assert again == own
+        assert type(again) is type(own)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 import torch
 from classifier_runs import whole
 
+from asd.classifiers import side_by_side
 from asd.classifiers.side_by_side import train_all
+from asd.core import compute
 from asd.core.compute import ComputeParams
 from asd.core.errors import UserError
 
@@ -41,6 +43,23 @@ def test_threads_are_divided_and_given_back(tmp_path, monkeypatch):
     list(train_all([task, task], ComputeParams(threads=1, jobs=8)))
     assert seen == [4, 2, 2, 1, 1]
     assert torch.get_num_threads() == before
+
+
+def test_no_worker_knows_a_scheduler(tmp_path, monkeypatch):
+    """Networks train on this machine, and what one embeds meanwhile is not sent to a cluster by a worker."""
+    of_dask = ComputeParams(threads=2, jobs=2, backend="dask", address="tcp://scheduler:8786")
+    task, asked, seen = whole("cnn", tmp_path, "first", steps=0), [], []
+
+    def here(work, items, params):
+        asked.append(params)
+        return map(work, items)
+
+    monkeypatch.setattr(compute, "_configured", of_dask)
+    monkeypatch.setattr(side_by_side, "parallel", here)
+    monkeypatch.setattr(type(task.params), "train", lambda *_: seen.append(compute.compute_params()) or ({}, {}))
+    list(train_all([task, task], of_dask))
+    assert [(own.backend, own.jobs, own.address) for own in asked] == [("loky", 2, "")]
+    assert {(own.backend, own.jobs, own.address) for own in seen} == {("auto", 1, "")}
 
 
 def test_an_error_of_another_process_is_a_line(tmp_path):

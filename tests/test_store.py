@@ -19,6 +19,7 @@ from asd.core.section import checked
 from asd.features.extraction import extract
 from asd.features.fitting import FittedFrontEnd
 from asd.features.front_end import FrontEnd
+from asd.features.prepare import gain
 from asd.features.recorded import all_recorded, recorded
 from asd.features.store import FeatureStore, describe, is_whole, write_recorded, writer
 
@@ -154,7 +155,7 @@ def test_a_waveform_that_the_recording_holds_is_read_from_it(tmp_path, level):
     files = {name: recording(tmp_path / "raw" / f"{name}.wav", 16000 + 100 * i) for i, name in enumerate("abc")}
     found = all_recorded(files, front_end.params, ComputeParams(jobs=1))
     store_folder = tmp_path / "store"
-    places = {clip: (f"../raw/{clip}.wav", *place) for clip, place in found.items()}
+    places = {clip: place._replace(path=f"../raw/{clip}.wav") for clip, place in found.items()}
     write_recorded(store_folder, "fan", 320, places)
     describe(store_folder, {"n_features": 320})
     store = FeatureStore(store_folder)
@@ -191,11 +192,30 @@ def test_a_recording_with_a_wrong_header_and_one_of_another_format_are_stored(tm
     path.write_bytes(content)
     assert recorded(path, params) is None
     assert recorded(recording(tmp_path / "a.flac"), params) is None
+    assert recorded(tmp_path / "gone.wav", params) is None  # the reader names it
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU"])
+def test_samples_are_those_that_libsndfile_decodes(tmp_path, kind, subtype):
+    params, path = checked(FrontEnd, WAVEFORM | {"level": "normalise"}).root, tmp_path / "a.wav"
+    draw = np.random.default_rng(7).normal(0, 0.1, 1001)
+    for endian in ("LITTLE", "BIG"):
+        if not soundfile.check_format(kind, subtype, endian):
+            continue
+        soundfile.write(path, draw, 16000, subtype, endian, kind)
+        place = recorded(path, params)
+        assert (place is not None) == (kind in ("WAV", "WAVEX") and subtype == "PCM_16" and endian == "LITTLE")
+        if place:
+            held = np.fromfile(path, "<i2", place.n_samples, offset=place.start)
+            np.testing.assert_array_equal(held, soundfile.read(path, dtype="int16")[0])
+            assert place.scale == gain(soundfile.read(path, dtype="float32")[0]) / 32768
 
 
 def test_a_recording_that_has_gone_or_changed_is_named(tmp_path):
     path = Path(recording(tmp_path / "a.wav"))
-    write_recorded(tmp_path, "fan", 320, {"a": ("a.wav", *recorded(path, checked(FrontEnd, WAVEFORM).root))})
+    place = recorded(path, checked(FrontEnd, WAVEFORM).root)
+    write_recorded(tmp_path, "fan", 320, {"a": place._replace(path="a.wav")})
     describe(tmp_path, {"n_features": 320})
     path.write_bytes(path.read_bytes()[:20000])
     with pytest.raises(UserError, match=r"a\.wav is shorter than when it was read first"):

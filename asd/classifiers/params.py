@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from asd.core.registry import Registry, chosen
-from asd.core.section import Section, checked
+from asd.core.section import Section
 
 if TYPE_CHECKING:  # torch takes a second to import
     import numpy as np
@@ -36,9 +36,10 @@ class Objective(Section):
 
     divides_work: ClassVar[bool] = False
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to another process as a block of params.yaml: classes made for a loss can't be pickled."""
-        return _of_block, (self.model_dump(),)
+    @classmethod
+    def read_by(cls) -> "type[TrainParams]":
+        """Read a block by its ``objective``: there is a type made for each loss."""
+        return TrainParams
 
     def train(self, task: "Task") -> Trained:
         """Train a network.
@@ -158,12 +159,6 @@ OBJECTIVES: Registry[type[Objective]] = Registry("asd.classifiers.objectives")
 
 class TrainParams(chosen("objective", OBJECTIVES)):  # type: ignore[misc]
     """One block ``systems.<name>.train``: its ``objective`` says which keys there are."""
-
-
-def _of_block(block: dict[str, Any]) -> Objective:
-    """Make an objective of its block."""
-    objective: Objective = checked(TrainParams, block).root
-    return objective
 
 
 class SeedsParams(Section):

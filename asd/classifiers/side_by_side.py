@@ -8,7 +8,7 @@ import torch
 from asd.classifiers.params import Trained
 from asd.classifiers.task import Task
 from asd.core import processes
-from asd.core.compute import ComputeParams, parallel
+from asd.core.compute import ComputeParams, configure, parallel
 
 
 def train_all(tasks: Sequence[Task], compute: ComputeParams) -> Iterator[Trained]:
@@ -32,12 +32,18 @@ def train_all(tasks: Sequence[Task], compute: ComputeParams) -> Iterator[Trained
     first = tasks[0]
     apart = first.params.divides_work or first.device.type != "cpu" or processes.size() > 1
     at_once = 1 if apart else min(len(tasks), compute.threads)
-    work = partial(_train, compute.threads // at_once)
-    if min(at_once, compute.jobs) == 1:
-        yield from map(work, tasks)
+    threads, jobs = compute.threads // at_once, min(at_once, compute.jobs)
+    if jobs == 1:
+        yield from map(partial(_train, threads), tasks)
     else:
-        side_by_side = compute.model_copy(update={"jobs": min(at_once, compute.jobs), "backend": "loky"})
-        yield from parallel(work, tasks, side_by_side)
+        here = compute.model_copy(update={"jobs": jobs, "backend": "loky", "address": ""})
+        alone = compute.model_copy(update={"jobs": 1, "backend": "auto", "address": ""})  # a worker has no others
+        yield from parallel(partial(_train_in_worker, alone, threads), tasks, here)
+
+
+def _train_in_worker(compute: ComputeParams, threads: int, task: Task) -> Trained:
+    configure(compute)
+    return _train(threads, task)
 
 
 def _train(threads: int, task: Task) -> Trained:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from asd.core.errors import UserError
 
@@ -28,6 +28,16 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def read_by(cls) -> type[BaseModel] | None:
+        """Name the type that reads a block of this one, where types like it are made at run time; else None."""
+        return None
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Travel to another process as a block of params.yaml, where types made at run time, too, can't be pickled."""
+        reader = self.read_by()
+        return (_of_block, (reader, self.model_dump())) if reader else super().__reduce_ex__(protocol)
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -86,6 +96,13 @@ def checked(section: type[S], content: Any, name: str = "", path: Path = PARAMS)
         return section.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{path}: {explain(error, name, content)}") from None
+
+
+def _of_block(reader: type[BaseModel], block: dict[str, Any]) -> BaseModel:
+    """Make a section of its block; a variant that its block names is the ``root`` of what reads it."""
+    made = checked(reader, block)
+    root: BaseModel = made.root if isinstance(made, RootModel) else made
+    return root
 
 
 def explain(error: ValidationError, name: str, content: Any) -> str:

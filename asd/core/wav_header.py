@@ -15,6 +15,7 @@ ORDERS = {b"RIFF": "<", b"RIFX": ">", b"RF64": "<", b"BW64": "<"}
 UNKNOWN = 0x7FFF0000  # [bytes] sizes from here on stand in the headers of streams
 LONGEST = 0xFFFFFFFF  # [bytes] that a RIFF header can state
 FRAMED = (1, 3, 6, 7, 0xFFFE)  # formats whose frames are channels x bits: PCM, float, A-law, mu-law, extensible
+PCM = bytes.fromhex("0100000000001000800000aa00389b71")  # of the format extensible
 BEHIND = re.compile(  # chunks that editors and recorders write behind the samples
     rb"LIST|list|bext|BEXT|iXML|axml|aXML|_PMX|id3 |ID3 |cue |smpl|inst|plst|labl|note|DISP|PEAK|fact|acid|strc|cart"
     rb"|qlty|levl|link|umid|chna|dbmd|minf|elm1|regn|ovwf|afsp|PAD |JUNK|junk|FLLR|Fake|MD5 |SNDM|LGWV|ResU|data|RIFF"
@@ -41,6 +42,18 @@ class WavHeader(NamedTuple):
         """Bytes of all channels' samples at one time; 1 where the format has no such frames."""
         kind, channels, _, _, _, bits = struct.unpack(f"{self.order}HHIIHH", self.fmt[:16])
         return max(1, channels * ((bits + 7) // 8)) if kind in FRAMED else 1
+
+    @property
+    def sample_rate(self) -> int:
+        """[Hz]."""
+        return int(struct.unpack(f"{self.order}4xI", self.fmt[:8])[0])
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether samples are little-endian integers of 16 bits and one channel, stated in a header of 32 bits."""
+        kind, channels = struct.unpack(f"{self.order}HH", self.fmt[:4])
+        integers = kind == 1 or (kind == 0xFFFE and self.fmt[24:40] == PCM)
+        return self.order == "<" and not self.long and integers and channels == 1 and self.frame == 2
 
     @property
     def of_stream(self) -> bool:
@@ -74,29 +87,31 @@ def mended(path: Path) -> Samples | None:
     Samples or None
         None where the header is as it should be, or the file is no WAV file.
     """
+    return _held_against_length(path)[1]
+
+
+def right(path: Path) -> WavHeader | None:
+    """Read the header of a WAV file; None in other files, and where it is wrong, see :func:`mended`."""
+    header, wrong = _held_against_length(path)
+    return None if wrong else header
+
+
+def _held_against_length(path: Path) -> tuple[WavHeader | None, Samples | None]:
+    """Read a header, if the file has one, and find the samples where it is not to be used."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         header = _parsed(file)
         if header is None:
-            return None
+            return None, None
         stated = header.start + header.stated
         if stated <= size and _explained(file, stated, size, header):
-            return None if header.readable else Samples(header, stated)
+            return header, None if header.readable else Samples(header, stated)
         if stated > size and not header.of_stream and header.whole > size + 1:  # it was whole once, this is a part
-            return Samples(header, size, "truncated")
+            return header, Samples(header, size, "truncated")
         end = _end(file, size, header)
         broken_off = header.of_stream or stated > size  # where the last frame may be a part of one
         rest = (end - header.start) % header.frame
-        return Samples(header, end, "" if broken_off or rest <= (end < size) else "unclear")
-
-
-def start_of_samples(path: Path) -> int | None:
-    """Find the first byte of a little-endian WAV file's samples; None in other files, and where the header is wrong."""
-    if mended(path):
-        return None
-    with open(path, "rb") as file:
-        header = _parsed(file)
-    return header.start if header and header.order == "<" else None
+        return header, Samples(header, end, "" if broken_off or rest <= (end < size) else "unclear")
 
 
 def _parsed(file: BinaryIO) -> WavHeader | None:

@@ -94,18 +94,34 @@ def make_index(recordings: pd.DataFrame, on_bad_clip: str, compute: ComputeParam
 
 def decode(path: str) -> Decoded:
     """Decode one recording: its properties for the index."""
+    samples, decoded = decode_samples(path)
+    if decoded.bad:
+        return decoded
+    near = audio.heard(samples)
+    return decoded._replace(level=leaks.level_hash(near), landmarks=leaks.landmarks(near))
+
+
+def decode_samples(path: str) -> tuple[np.ndarray, Decoded]:
+    """Decode one recording: its samples, and its properties but for those by which leaks are found.
+
+    Returns
+    -------
+    samples : np.ndarray [shape=(frames, channels), dtype=float32]
+        Full scale 1; none where the recording can't be read.
+    decoded : Decoded
+        Without ``level`` and ``landmarks``.
+    """
     try:
         samples, sample_rate = audio.read(path)
     except audio.RecordingError as error:
-        return Decoded(bad=error.reason, message=str(error))
+        return np.zeros((0, 1), np.float32), Decoded(bad=error.reason, message=str(error))
     problems = audio.problems(samples)
     if unfit := audio.unfit(problems):
-        return Decoded(bad=unfit, message=f"{path} {problems[unfit]}")
+        return samples, Decoded(bad=unfit, message=f"{path} {problems[unfit]}")
     frames, channels = samples.shape
-    near = audio.heard(samples)
-    content, level, landmarks = content_id(samples, sample_rate), leaks.level_hash(near), leaks.landmarks(near)
-    clipped, notes = "clipped" in problems, tuple((problems | audio.header_notes(path)).items())
-    return Decoded(content, sample_rate, channels, frames, clipped, level, landmarks, notes=notes)
+    notes = tuple((problems | audio.header_notes(path)).items())
+    content, clipped = content_id(samples, sample_rate), "clipped" in problems
+    return samples, Decoded(content, sample_rate, channels, frames, clipped, notes=notes)
 
 
 def anonymous(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,23 +14,9 @@ LEVEL = 0.1  # root mean square of a clip at one level, full scale 1: 20 dB belo
 
 
 def load_waveform(path: Path | str, params: FrontEndParams, canceller: np.ndarray | None = None) -> np.ndarray:
-    """Decode a recording and prepare it for a front end; see :func:`prepare_waveform`.
+    """Decode a recording and prepare it for a front end.
 
-    Parameters
-    ----------
-    path : Path or str
-    params : FrontEndParams
-    canceller : np.ndarray [shape=(bins, taps), dtype=complex], optional
-
-    Returns
-    -------
-    np.ndarray [shape=(samples,), dtype=float32]
-        Full scale 1, at ``params.sample_rate``.
-
-    Raises
-    ------
-    UserError
-        Where the file can't be decoded, its rate is too low for the front end's frequencies, or it lacks the channel.
+    See :func:`checked_waveform` for parameters, result and errors; :func:`asd.datasets.audio.read` has errors besides.
     """
     return checked_waveform(*read(Path(path)), params, canceller, path)
 
@@ -42,7 +28,7 @@ def checked_waveform(
     canceller: np.ndarray | None = None,
     path: Path | str = "",
 ) -> np.ndarray:
-    """Prepare decoded samples for a front end as :func:`load_waveform` does; see :func:`prepare_waveform`.
+    """Prepare decoded samples for a front end by :func:`prepare_waveform`, with errors that name the recording.
 
     Parameters
     ----------
@@ -57,6 +43,7 @@ def checked_waveform(
     Returns
     -------
     np.ndarray [shape=(samples,), dtype=float32]
+        Full scale 1, at ``params.sample_rate``.
 
     Raises
     ------

@@ -3,33 +3,14 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-import soundfile
+import numpy as np
 
 from asd.core import wav_header
 from asd.core.compute import ComputeParams, parallel
-from asd.datasets.audio import read
 from asd.features.front_end import FrontEndParams
 from asd.features.prepare import gain
-
-
-class Recorded(NamedTuple):
-    """Where the samples of a prepared waveform stand.
-
-    Attributes
-    ----------
-    start : int
-        [bytes] In the recording's file.
-    n_samples : int
-        16-bit integers, little-endian.
-    scale : float
-        Factor from these to the waveform.
-    """
-
-    start: int
-    n_samples: int
-    scale: float
+from asd.features.store import Recorded
 
 
 def recorded(path: Path | str, params: FrontEndParams) -> Recorded | None:
@@ -43,27 +24,22 @@ def recorded(path: Path | str, params: FrontEndParams) -> Recorded | None:
     Returns
     -------
     Recorded or None
-        None where they are not: no WAV file of 16 bits, a header that is wrong, several channels, another rate, a
-        high-pass, another length.
-
-    Raises
-    ------
-    RecordingError
-        Where the file can't be decoded.
+        None where they are not: no file, no WAV file of 16 bits, a header that is wrong, several channels, another
+        rate, a high-pass, another length.
     """
-    if params.high_pass or params.loop_seconds or params.trim_or_pad_seconds:
+    file = Path(path)
+    if params.high_pass or params.loop_seconds or params.trim_or_pad_seconds or not file.is_file():
         return None
-    start = wav_header.start_of_samples(Path(path))
-    if start is None:
+    header = wav_header.right(file)
+    if header is None or not header.is_plain or header.sample_rate != params.sample_rate:
         return None
-    with soundfile.SoundFile(path) as file:
-        kind = file.format, file.subtype, file.channels, file.samplerate
-    if kind not in [(form, "PCM_16", 1, params.sample_rate) for form in ("WAV", "WAVEX")]:
+    n_samples = header.stated // 2
+    if n_samples < max(1, params.least_samples):  # a stated length of 0 is none, for whoever decodes
         return None
-    samples, _ = read(path)
-    if len(samples) < params.least_samples:
-        return None
-    return Recorded(start, len(samples), (gain(samples) if params.level == "normalise" else 1.0) / 32768)
+    scale = 1 / 32768
+    if params.level == "normalise":
+        scale *= gain(np.fromfile(file, "<i2", n_samples, offset=header.start) * np.float32(scale))
+    return Recorded(str(path), header.start, n_samples, scale)
 
 
 def all_recorded(

@@ -14,7 +14,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,27 @@ from asd.core.errors import UserError
 
 DESCRIPTION = "front_end.json"
 DTYPES: dict[str, np.dtype] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}
+
+
+class Recorded(NamedTuple):
+    """Where the samples of a prepared waveform stand.
+
+    Attributes
+    ----------
+    path : str
+        Of the recording; in a store, from its folder, or absolute.
+    start : int
+        [bytes] In the recording's file.
+    n_samples : int
+        16-bit integers, little-endian.
+    scale : float
+        Factor from these to the waveform.
+    """
+
+    path: str
+    start: int
+    n_samples: int
+    scale: float
 
 
 def describe(folder: Path | str, description: dict[str, Any]) -> None:
@@ -81,9 +102,7 @@ def writer(
     write_csv(folder / f"{machine}.csv", pd.DataFrame(index, columns=["clip_id", "start", "n_frames"]))
 
 
-def write_recorded(
-    folder: Path | str, machine: str, n_features: int, recordings: Mapping[str, tuple[str, int, int, float]]
-) -> None:
+def write_recorded(folder: Path | str, machine: str, n_features: int, recordings: Mapping[str, Recorded]) -> None:
     """List waveforms of one machine that recordings hold, instead of storing them once more.
 
     Parameters
@@ -94,11 +113,11 @@ def write_recorded(
     n_features : int
         Width of every row.
     recordings : mapping
-        By clip id: path (from the store's folder, or absolute), first byte, number of 16-bit samples, factor.
+        By clip id.
     """
     rows = [
-        (clip_id, start, n_samples // n_features, path, float(np.float32(scale)))
-        for clip_id, (path, start, n_samples, scale) in sorted(recordings.items())
+        (clip_id, one.start, one.n_samples // n_features, one.path, float(np.float32(one.scale)))
+        for clip_id, one in sorted(recordings.items())
     ]
     columns = ["clip_id", "start", "n_frames", "path", "scale"]
     write_csv(Path(folder) / f"{machine}.csv", pd.DataFrame(rows, columns=columns))

@@ -48,9 +48,10 @@ class PseudoLabelParams(Section):
     max_groups: int = Field(20, ge=2)
     auto: AutoParams
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to another process as a block of params.yaml: the type with all labellers can't be pickled."""
-        return PseudoLabelParams.model_validate, (self.model_dump(),)
+    @classmethod
+    def read_by(cls) -> "type[PseudoLabelParams]":
+        """Read a block by this type, which makes the one with all labellers."""
+        return PseudoLabelParams
 
     def labellers(self) -> dict[str, Any]:
         """Give the labellers that have a block, each a :class:`Labeller` with options of its own."""

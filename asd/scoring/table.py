@@ -90,8 +90,21 @@ def fit_scorer(section: MachineSection, params: ScorerBlock, seed: int = 0) -> F
     seed : int
         Of a scorer that is random.
     """
-    scorer = create_scorer(params, seed).fit(section.embeddings[section.reference], section.domain)
+    with measured_once():  # scorers of several parts share distances
+        scorer = create_scorer(params, seed).fit(section.embeddings[section.reference], section.domain)
     return FittedScorer(scorer, section.clips["clip_id"].to_numpy()[section.reference])
+
+
+def check_finite(embeddings: np.ndarray, machine: str, section: str) -> None:
+    """Refuse embeddings ``(clips, ...)`` of a machine's section that hold a value which is not finite.
+
+    Raises
+    ------
+    UserError
+        Where one does.
+    """
+    if not np.isfinite(embeddings).all():
+        raise UserError(f"{machine} section {section}: embeddings are not finite: look at its training")
 
 
 def sections(clips: pd.DataFrame, reference: set[str], embeddings: np.ndarray) -> list[MachineSection]:
@@ -118,8 +131,7 @@ def sections(clips: pd.DataFrame, reference: set[str], embeddings: np.ndarray) -
         of_section = embeddings[clips.index.get_indexer(rows.index)]
         if not (train & seen).any():
             raise UserError(f"{machine} section {section} has test clips but no normal training clip")
-        if not np.isfinite(of_section).all():
-            raise UserError(f"{machine} section {section}: embeddings are not finite: look at its training")
+        check_finite(of_section, str(machine), str(section))
         arranged.append(MachineSection(rows, of_section, train & seen, train & ~seen, ~train))
     return arranged
 
@@ -188,17 +200,13 @@ def _scored(params: ScorerBlock, task: tuple[MachineSection, int, int]) -> pd.Da
     section, training_seed, seed = task
     if len(section.domain) < 2 and not section.held_out.any():
         raise UserError(f"{section.clips['machine'].iloc[0]} has one normal training clip: its threshold needs two")
-    scorer = create_scorer(params, seed)
-    reference, others = section.embeddings[section.reference], ~section.reference
+    fitted, others = fit_scorer(section, params, seed), ~section.reference
     score, nearest = np.full(len(section.clips), np.nan), np.full(len(section.clips), "", dtype=object)
     if not section.held_out.any():
-        score[section.reference] = scorer.cross_val_anomaly_score(reference, section.domain, section.block)
-    with measured_once():  # the nearest clip by the distances of the score
-        scorer.fit(reference, section.domain)
-        score[others] = scorer.anomaly_score(section.embeddings[others])
-        row = scorer.nearest(section.embeddings[section.test])
-    names = np.append(section.clips["clip_id"].to_numpy()[section.reference], "")  # the last where no clip made it
-    nearest[section.test] = names[row]
+        reference = section.embeddings[section.reference]
+        score[section.reference] = fitted.scorer.cross_val_anomaly_score(reference, section.domain, section.block)
+    score[others], nearest[others] = fitted.score(section.embeddings[others])
+    nearest[section.held_out] = ""  # named for test clips alone
     table = section.clips[["clip_id", "machine", "section", "split", *CALIBRATING]]
     table = table.assign(seed=training_seed, score=score, nearest=nearest)
     return table[~np.isnan(score)]
