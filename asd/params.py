@@ -28,6 +28,7 @@ from asd.encoders.encoder_params import (
     TokenBlock,
     adaptable,
 )
+from asd.encoders.published import PUBLISHED
 from asd.evaluation.evaluate_params import EvaluateParams
 from asd.features.front_end import AnyFrontEnd
 from asd.pseudo_labels.params import PseudoLabelParams
@@ -123,6 +124,8 @@ def _missing(params: Params) -> Iterator[str]:
     """Find what is named and not there: files of weights, packages."""
     for name, encoder in params.encoders.items():
         weights = encoder.root.weights if isinstance(encoder.root, PublishedEncoder) else "random"
+        if weights == "published" and not PUBLISHED[encoder.root.architecture].file:
+            yield f"encoders.{name}.weights is 'published': {encoder.root.architecture} has none, say random or a file"
         if weights not in ("published", "random") and not Path(weights).is_file():
             yield f"encoders.{name}.weights is {weights!r}: published, random, or the path of a file, and there is none"
     if params.compute.device == "cuda" and not cuda.is_available():

@@ -17,12 +17,13 @@ from asd.encoders.architectures.dasheng import Dasheng
 from asd.encoders.architectures.dense import DenseParams
 from asd.encoders.architectures.dual_branch import DualBranchParams
 from asd.encoders.architectures.efficientat import EfficientAT
+from asd.encoders.architectures.machine import PARAMETERS, MachineEncoder
 from asd.encoders.architectures.mel_bands import MelBandsParams
 from asd.encoders.architectures.rows import RowsParams
 from asd.encoders.architectures.se_resnet import SEBasicBlock, SEResNet18Params
 from asd.encoders.architectures.vit import SmallParams, TinyParams, ViTEncoder, frequency_first, in_patches, positions
 from asd.encoders.embedding import by_length
-from asd.encoders.encoder import windows
+from asd.encoders.encoder import Encoder, windows
 from asd.encoders.encoder_params import ENCODERS, EncoderBlock, EncoderParams
 from asd.encoders.networks import create_encoder, load_tensors, read_encoder, write_encoder
 from asd.encoders.precision import at_precision
@@ -47,7 +48,13 @@ TOKENS = {  # encoders of tokens, small ones; of every network
     "beats": lambda: BEATs(BANDS, dims=48, depth=3, heads=2, frames=48),
     "dasheng": lambda: Dasheng(BANDS, dims=32, depth=3, heads=2, frames=48),
     "efficientat": lambda: EfficientAT(BANDS, width=0.1, frames=48),
+    "machine": lambda: MachineEncoder(384, dims=32, depth=3, heads=2, frames=48),
 }
+
+
+def width(encoder: Encoder) -> int:
+    """Columns of the encoder's input: two spectrograms of our own, of which one is of eight short frames a row."""
+    return 384 if isinstance(encoder, MachineEncoder) else BANDS
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -136,7 +143,7 @@ def test_weights_depend_on_the_seed_alone(name, tmp_path):
 
 @pytest.mark.parametrize("rows", [1, 16, 47, 48, 131])
 def test_tokens_are_a_grid_of_every_layer(encoder, rows):
-    x = noise(2, rows, BANDS)
+    x = noise(2, rows, width(encoder))
     with torch.inference_mode():
         grids = encoder.tokens(x, layers=range(1, encoder.depth + 1))
         (last,) = encoder.tokens(x)
@@ -149,7 +156,7 @@ def test_tokens_are_a_grid_of_every_layer(encoder, rows):
 @pytest.mark.parametrize("lengths", [[48, 20, 33, 16], [130, 48, 3, 77]], ids=["one window", "several windows"])
 def test_padding_and_neighbours_change_nothing(encoder, lengths):
     rows = torch.tensor(lengths)
-    x = noise(len(rows), int(rows.max()), BANDS)
+    x = noise(len(rows), int(rows.max()), width(encoder))
     x[torch.arange(x.shape[1]) >= rows[:, None]] = 1e4  # if anything looked at it, everything would change
     with torch.inference_mode():
         grids = encoder.tokens(x, rows, layers=(1, encoder.depth))
@@ -164,7 +171,7 @@ def test_padding_and_neighbours_change_nothing(encoder, lengths):
 
 @pytest.mark.parametrize(("precision", "most"), [("float32", 0.0), ("bfloat16", 0.03), ("int8", 0.1)])
 def test_a_lower_precision_changes_embeddings_a_little(encoder, precision, most):
-    x = noise(4, 48, BANDS)
+    x = noise(4, 48, width(encoder))
     with torch.inference_mode():
         exact, rough = encoder(x), at_precision(encoder, precision)(x)
         again = encoder(x)
@@ -176,9 +183,9 @@ def test_a_lower_precision_changes_embeddings_a_little(encoder, precision, most)
 def test_several_layers_stand_side_by_side(encoder):
     encoder.chosen = (encoder.depth, encoder.depth)
     with torch.inference_mode():
-        twice = encoder(noise(2, 48, BANDS))
+        twice = encoder(noise(2, 48, width(encoder)))
         encoder.chosen = ()
-        once = encoder(noise(2, 48, BANDS))
+        once = encoder(noise(2, 48, width(encoder)))
     assert torch.equal(twice, torch.cat([once, once], dim=2))
 
 
@@ -195,6 +202,23 @@ def test_published_encoders_are_what_the_table_says(name):
     )
     with pytest.raises(UserError, match=f"{name} takes {entry.n_features} features, not 7"):
         create_encoder(name, 7)
+
+
+def test_machine_small_gives_tokens_or_parameters():
+    """Ten numbers a clip, of the mean of each band's tokens, whatever the pooling."""
+    block = {"architecture": "machine_tiny", "features": "x", "weights": "random"}
+    tokens, parameters = (
+        create_encoder(checked(EncoderParams, block | {"output": output}).root, seed=1)
+        for output in ("tokens", "parameters")
+    )
+    x = noise(2, 80, 384)
+    with torch.inference_mode():
+        embedded = parameters(x)
+        means = tokens.tokens(x)[0].values.mean(dim=1).flatten(1)
+        assert embedded.shape == (2, 1, len(PARAMETERS))
+        torch.testing.assert_close(embedded[:, 0], tokens.known(means))
+        assert tokens(x).shape == (2, 1, 80)
+    assert not any(p.requires_grad for p in parameters.known.parameters())  # they learn in pre-training alone
 
 
 MORE = {"kaldi_fbank": {"sample_rate": 16000, "n_mels": 128, "frame_shift": 10, "mean": -4.268, "std": 4.569}}

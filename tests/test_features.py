@@ -43,7 +43,7 @@ FBANK |= {"mean": -4.268, "std": 4.569}
 ENVELOPE = {"kind": "envelope_spectrum", "sample_rate": 16000, "band_low": 1000, "band_high": 4000}
 ENVELOPE |= {"resolution": 0.25, "f_max": 200}
 BLOCKS = [LOG_MEL, FBANK, ENVELOPE]
-BLOCKS += [{"kind": kind} for kind in ("dasheng_mel", "efficientat_mel", "beats_fbank")]
+BLOCKS += [{"kind": kind} for kind in ("dasheng_mel", "efficientat_mel", "beats_fbank", "log_mel_two_scales")]
 BLOCKS += [{"kind": kind, "sample_rate": 16000} for kind in ("characteristic_frequencies", "waveform", "statistics")]
 TEXTURE = {
     "kind": "texture",

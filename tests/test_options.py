@@ -80,6 +80,14 @@ def test_files_of_weights_and_names_of_systems():
         check(content)
     content["encoders"]["eat"]["weights"] = "published"
     check(content)
+    content["features"]["two"] = {"kind": "log_mel_two_scales"}
+    content["encoders"]["ours"] = {"architecture": "machine_base", "features": "two"}
+    with pytest.raises(
+        UserError, match=r"encoders\.ours\.weights is 'published': machine_base has none, say random or"
+    ):
+        check(content)
+    content["encoders"]["ours"]["architecture"] = "machine_small"
+    check(content)
     content["systems"]["ensemble"] = content["systems"].pop("net")
     content["ensemble"]["members"] = ["free"]
     with pytest.raises(UserError, match=r"systems\.ensemble: that is the fused system's name"):

@@ -18,7 +18,7 @@ from asd.core.errors import UserError
 from asd.core.fetch import digest_of
 from asd.encoders import weights
 from asd.encoders.architectures.efficientat import EfficientATParams
-from asd.encoders.networks import create_encoder
+from asd.encoders.networks import create_encoder, save_tensors
 from asd.encoders.published import PUBLISHED
 
 FILE = "mn04_as_mAP_432.pt"
@@ -215,6 +215,33 @@ def test_check_and_list_say_what_is_there(published, capsys):
     assert set(PUBLISHED) <= set(rows)
     assert " yes " in rows["mn04"]
     assert " no " in rows["eat_base"]
+
+
+def test_our_own_weights_come_with_the_package(capsys, monkeypatch, tmp_path):
+    """Verified, found without a download, and those of the network in the table."""
+    file = weights.get("machine_small")
+    assert file.parent.name == "pretrained"
+    assert file.stat().st_size == PUBLISHED["machine_small"].size <= 5 * 2**20
+    network = create_encoder("machine_small", weights=file)
+    assert not torch.equal(network.modulation, create_encoder("machine_small").modulation)
+    assert main(["weights", "list"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert " yes " in rows["machine_small"]
+    assert " no " in rows["machine_tiny"]
+    other = tmp_path / file.name
+    other.write_bytes(file.read_bytes()[:-4] + bytes(4))
+    monkeypatch.setattr(weights, "OWN_FOLDER", tmp_path)
+    with pytest.raises(UserError, match="is not machine_small: its sha256 is"):
+        weights.get("machine_small")
+
+
+def test_a_size_of_ours_that_is_not_trained_is_random_or_a_file(tmp_path):
+    with pytest.raises(UserError, match=r"machine_tiny has no trained weights: say weights: random; .*: machine_small"):
+        weights.get("machine_tiny")
+    with pytest.raises(UserError, match=r"nowhere\.safetensors is missing: give the path of weights of machine_tiny"):
+        weights.get("machine_tiny", tmp_path / "nowhere.safetensors")
+    save_tensors(create_encoder("machine_tiny", seed=7).state_dict(), tmp_path / "mine.safetensors")
+    assert weights.get("machine_tiny", tmp_path / "mine.safetensors") == tmp_path / "mine.safetensors"
 
 
 def test_the_real_file_is_known(shared, capsys):

@@ -35,7 +35,7 @@ def _list() -> int:
         size = f"{entry.size / 1e6:.1f}" if entry.size else "?"
         here = "yes" if is_here(name) else "no"
         known = entry.sha256[:12] if entry.sha256 else "not known"
-        address = f"{entry.addresses[0]}/{entry.file}"
+        address = f"{entry.addresses[0]}/{entry.file}" if entry.file else "not trained"
         network = ENCODERS[name].network.__name__
         rows.append((name, network, str(entry.dims), entry.front_end, entry.licence, size, known, here, address))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

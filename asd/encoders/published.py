@@ -7,6 +7,7 @@ from typing import Any
 from asd.core.registry import Registry
 
 HUB = "https://huggingface.co"
+OWN = "asd/encoders/pretrained"  # in this repository and in the package: weights that pretraining/ makes
 
 
 def as_they_are(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,9 +31,9 @@ class Published:
     """Size of an embedding."""
     licence: str
     file: str
-    """Name of the weights."""
+    """Name of the weights; empty where there are none."""
     addresses: tuple[str, ...]
-    """Folders that offer the file; the first that answers is taken."""
+    """Folders that offer the file; the first that answers is taken. :data:`OWN`: it comes with the package."""
     own_names: Callable[[Mapping[str, Any]], dict[str, Any]] = as_they_are
     """From the content of the published file to tensors with the network's names; nothing is left out silently."""
     size: int | None = None

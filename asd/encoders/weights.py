@@ -14,8 +14,9 @@ from asd.core.errors import UserError
 from asd.core.fetch import digest_of, fetch
 from asd.encoders.encoder_params import EncoderBlock, PublishedEncoder
 from asd.encoders.networks import check_fit, create_encoder, save_tensors
-from asd.encoders.published import PUBLISHED, Published
+from asd.encoders.published import OWN, PUBLISHED, Published
 
+OWN_FOLDER = Path(__file__).parent / "pretrained"
 CONVERTED, RECORD = "weights.safetensors", "record.json"
 
 
@@ -26,7 +27,9 @@ def home(name: str) -> Path:
 
 
 def is_here(name: str) -> bool:
-    """Tell whether an encoder's weights were downloaded and converted."""
+    """Tell whether an encoder's weights come with the package, or were downloaded and converted."""
+    if is_own(name):
+        return bool(PUBLISHED[name].file) and (OWN_FOLDER / PUBLISHED[name].file).is_file()
     return (home(name) / RECORD).is_file() and (home(name) / CONVERTED).is_file()
 
 
@@ -51,6 +54,8 @@ def get(name: str, given: Path | None = None) -> Path:
         Where no address answers, or the file is another one, changed, cut off, or carries code.
     """
     entry, folder = known(name), home(name)
+    if is_own(name):
+        return _own(name, given)
     if given is None and is_here(name):
         return _trusted(name, folder)
     file = Path(given) if given else _downloaded(name, entry, folder / entry.file)
@@ -61,6 +66,25 @@ def get(name: str, given: Path | None = None) -> Path:
     if not given:
         file.unlink()
     return folder / CONVERTED
+
+
+def is_own(name: str) -> bool:
+    """Tell whether an encoder is ours: its weights have the network's own names, and come with the package."""
+    return OWN in PUBLISHED[name].addresses
+
+
+def _own(name: str, given: Path | None) -> Path:
+    """Give the weights of one of our encoders: those of the package, verified, or any file of its network."""
+    if given is not None:
+        if not given.is_file():
+            raise UserError(f"{given} is missing: give the path of weights of {name}, or random")
+        return given
+    if not is_here(name):
+        trained = sorted(other for other in PUBLISHED if is_own(other) and is_here(other))
+        raise UserError(f"{name} has no trained weights: say weights: random; those have some: {', '.join(trained)}")
+    file = OWN_FOLDER / PUBLISHED[name].file
+    verify(name, file)
+    return file
 
 
 def weights_of(params: EncoderBlock) -> Path | None:
