@@ -46,7 +46,7 @@ FRONT_ENDS = {  # where params.yaml has none of the name
 OURS = {"features": "log_mel_two_scales", "weights": "published", "pooling": MEAN}
 MN04 = {"architecture": "mn04", "features": "efficientat_mel", "weights": "published"}
 ENCODERS: dict[str, dict[str, Any]] = {  # the same
-    **{name: OURS | {"architecture": name} for name in ("machine_tiny", "machine_small", "machine_base")},
+    **{f"machine_{size}": OURS | {"architecture": f"machine_{size}"} for size in ("tiny", "small", "base")},
     "machine_small_parameters": OURS | {"architecture": "machine_small", "output": "parameters"},
     "mean_log_mel": {"architecture": "mel_bands", "features": "log_mel", "tokens": 8, "pooling": MEAN},
     "mn04": MN04 | {"pooling": MEAN},
