@@ -229,7 +229,13 @@ def test_without_workers_there_is_one_line_and_with_one_it_goes_on(own, monkeypa
         list(parallel(abs, [1], own.params()))
     own.add()
     monkeypatch.setattr(cluster, "PATIENCE", 60.0)
-    done = parallel(time.sleep, [0.0, 60.0], own.params())
+
+    def items():
+        yield 0.0
+        time.sleep(0.5)  # what is sent within a tenth of a second is taken in any order: the minute could come first
+        yield 60.0
+
+    done = parallel(time.sleep, items(), own.params())
     assert next(done) is None
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
     own.workers[0].kill()
