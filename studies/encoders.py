@@ -6,7 +6,8 @@
 
 ``--help`` after the name of a study says what it measures. A frozen encoder is a block of ``training_free:`` for each
 scorer, made here; those of params.yaml and presets (``-S``) are known by their names, too, ``NAME_drawn`` is an encoder
-with random weights instead of published ones, ``adapted/NAME`` the same adapted to the training clips as ``tiny`` is.
+with random weights instead of published ones, ``NAME_any=FILE`` with those of a file (variants of one encoder beside
+each other), ``adapted/NAME`` the same adapted to the training clips as ``tiny`` is.
 """
 
 import argparse
@@ -68,7 +69,8 @@ def with_encoders(params: dict[str, Any], names: Sequence[str], files: dict[str,
     known, encoders, adapt = ENCODERS | params["encoders"], dict(params["encoders"]), dict(params["adapt"])
     for folder in names:
         name = folder.removeprefix("adapted/")
-        block = known.get(name) or known.get(name.removesuffix(DRAWN))
+        of = max((of for of in known if f"{name}_".startswith(f"{of}_")), key=len, default="")
+        block = known.get(of)
         if not block or (name not in known and "weights" not in block):
             raise UserError(f"{name!r} is no encoder: choose among {', '.join(known)}, with {DRAWN} if it is published")
         weights = files.get(name) or (None if name in known else "random")

@@ -16,7 +16,7 @@ def log_mel_two_scales(
     hop_length: int = 512,
     n_mels: int = 128,
     f_min: float = 0.0,
-    f_max: float | None = None,
+    f_max: float = 8000.0,
     *,
     n_fft_short: int = 256,
     steps: int = 8,
@@ -35,7 +35,7 @@ def log_mel_two_scales(
     n_mels : int
         Mel bands of the long frames.
     f_min, f_max : float
-        [Hz] Edges of the mel bands; ``f_max`` None: half the sample rate.
+        [Hz] Edges of the mel bands.
     n_fft_short : int
         [samples] Length of a short frame.
     steps : int
