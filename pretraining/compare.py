@@ -1,8 +1,9 @@
 """Objectives and kinds of sound compared at equal cost: ``python -m pretraining.compare [VARIANT ...] [--seeds 0 1]``.
 
 Each variant is params.yaml with other objectives or kinds, trained for as long as the others: one whose step costs more
-takes fewer steps. Variants of the same kinds train on the same recordings. The weights are left in
-``WORK/VARIANT-SEED/weights.safetensors``: for ``python -m pretraining.probe``, and for ``python -m studies.encoders``.
+takes fewer steps. Variants of the same kinds, and all seeds, train on the same recordings; a seed is of first weights,
+batches and crops. The weights are left in ``WORK/VARIANT-SEED/weights.safetensors``: for ``python -m
+pretraining.probe``, and for ``python -m studies.encoders``.
 """
 
 import argparse
@@ -66,7 +67,7 @@ def compare(names: list[str], seeds: list[int], steps: int, work: Path) -> pd.Da
             weights, settings = folder / "weights.safetensors", folder / "params.yaml"
             text = yaml.safe_dump(params.model_dump(), sort_keys=False)
             if not settings.is_file() or settings.read_text() != text:
-                train(params, folder, work / "blocks" / f"{'-'.join(params.sounds.kinds)}-{seed}")
+                train(params, folder, work / "blocks" / "-".join(params.sounds.kinds))
                 write_with(settings, lambda part, text=text: part.write_text(text))  # type: ignore[misc]
             losses = pd.read_csv(folder / "losses.csv").drop(columns="step").tail(50).mean()
             rows.append({"variant": name, "seed": seed, "steps": params.train.steps, **losses, "weights": weights})
@@ -78,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m pretraining.compare", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("variants", nargs="*", choices=[[], *VARIANTS], default=[], metavar="VARIANT", help="all")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--steps", type=int, default=240, help="of the shipped settings; others take as long")
+    parser.add_argument("--steps", type=int, default=192, help="of the shipped settings; others take as long")
     parser.add_argument("--work", type=Path, default=HERE / "work" / "compare")
     args = parser.parse_args()
     found = compare(args.variants or list(VARIANTS), args.seeds, args.steps, args.work)

@@ -92,10 +92,10 @@ class Pretraining(nn.Module):
             grid = self.encoder.tokens(batch.x)[0].values  # (clips, time, bands, dims)
             bands = grid.mean(dim=1)  # (clips, bands, dims)
             pooled = bands.flatten(1)
-            z = F.normalize(self.project(pooled), dim=1)
-            alike = {"changes": batch.sound, "doppelgangers": self._like(batch)}
-            for name in wanted.keys() & alike.keys():
-                losses[name] = contrastive(z, alike[name], self.params.temperature)
+            for name, alike in (("changes", batch.sound), ("doppelgangers", self._like(batch))):
+                if name in wanted:
+                    z = F.normalize(self.project(pooled), dim=1)
+                    losses[name] = contrastive(z, alike, self.params.temperature)
             if "parameters" in wanted:
                 losses["parameters"] = known_error(
                     self.encoder.known(pooled), (batch.targets - self.target_mean) / self.target_std

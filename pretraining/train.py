@@ -33,6 +33,7 @@ from pretraining.settings import PretrainingParams, read
 HERE = Path(__file__).parent
 EVERY = 100  # steps between checkpoints
 CHECKPOINT = "checkpoint.pt"
+TEACHER_DECAY = 0.999  # of EAT's
 History = list[dict[str, float]]  # figures of each step
 
 
@@ -73,7 +74,7 @@ def train(params: PretrainingParams, work: Path, blocks: Path | None = None) -> 
         torch.nn.utils.clip_grad_norm_(model.parameters(), 4.0)
         optimiser.step()
         if model.masked is not None:
-            model.masked.follow(0.999)
+            model.masked.follow(TEACHER_DECAY)
         follow(average, model.encoder, min(params.train.ema_decay, (step + 1) / (step + 10)))
         seconds = time.monotonic() - start
         history.append({"step": step, "seconds": seconds} | {name: value.item() for name, value in losses.items()})

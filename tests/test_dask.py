@@ -243,6 +243,28 @@ def test_without_workers_there_is_one_line_and_with_one_it_goes_on(own, monkeypa
         list(done)
 
 
+def test_a_result_whose_worker_dies_before_it_is_taken_is_one_line(own, monkeypatch):
+    own.add()
+    own.client.wait_for_workers(1, timeout=60)
+    with cluster.sender(own.client, abs) as send:
+        result = send(-1)
+        assert send(-2)() == 2  # so the worker is there, and next to nothing remains to be done
+        time.sleep(0.5)
+        own.workers[0].kill()
+        own.workers[0].wait()
+        monkeypatch.setattr(cluster, "PATIENCE", 1.0)
+        with pytest.raises(UserError, match="has no workers"):
+            result()
+
+
+def test_a_timeout_of_the_work_itself_is_raised(of_two):
+    def late(item):
+        raise TimeoutError(f"{item} is late")
+
+    with pytest.raises(TimeoutError, match="3 is late"):
+        list(parallel(late, [3], of_two.params()))
+
+
 def test_a_scheduler_that_goes_is_one_line(own, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
     own.add()

@@ -136,13 +136,15 @@ def _result(client: "Client", future: "Future") -> Any:
     from distributed import KilledWorker, wait
 
     try:
-        while not future.done():
+        while True:
             try:
                 with client.as_current():
                     wait(future, timeout=PATIENCE)
+                return future.result(timeout=PATIENCE)  # a worker may die between its result and this
             except TimeoutError:
+                if future.status == "error":  # the work's own
+                    raise
                 workers(client)
-        return future.result()
     except (ImportError, RuntimeError) as error:
         missing = error.__cause__ or error  # the scheduler, which unpickles too, raises it from the cause
         if not isinstance(missing, ImportError):
