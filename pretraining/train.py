@@ -7,6 +7,7 @@ alone, so a run that was broken off ends with the same bytes. The weights that a
 
 import argparse
 import copy
+import os
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
@@ -23,6 +24,7 @@ from asd.adaptation.batches import band_gain
 from asd.core import checkpoints
 from asd.core.artifacts import write_csv
 from asd.core.compute import rng
+from asd.core.follow import follow as end_after
 from asd.encoders.architectures.machine import PARAMETERS, SHORT_BANDS, STEPS
 from asd.encoders.networks import create_encoder, save_tensors
 from asd.encoders.training import crop
@@ -100,7 +102,7 @@ class Blocks:
         self.folder = folder
         self.make = partial(block, params.sounds, params.seed, folder=folder)
         self.workers, self.last = params.train.workers, (params.train.steps - 1) // params.steps_of_block
-        self.pool = ProcessPoolExecutor(params.train.workers, get_context("spawn"), _one_thread)
+        self.pool = ProcessPoolExecutor(params.train.workers, get_context("spawn"), _worker, (os.getpid(),))
         self.asked: dict[int, Future[Block]] = {}
         self.current: tuple[int, Block] | None = None
 
@@ -118,8 +120,9 @@ class Blocks:
             self.asked[number] = self.pool.submit(self.make, number)
 
 
-def _one_thread() -> None:
+def _worker(trainer: int) -> None:
     torch.set_num_threads(1)
+    end_after(trainer)
 
 
 def create(params: PretrainingParams) -> Pretraining:
