@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import ROOT
@@ -18,6 +19,7 @@ from asd.features.front_ends.log_mel import log_mel
 from asd.features.front_ends.two_scales import log_mel_two_scales
 from pretraining import train as training
 from pretraining.blocks import Block, block, fitted
+from pretraining.compare import VARIANTS, compare, variant
 from pretraining.objectives import Batch, Pretraining, contrastive, known_error
 from pretraining.settings import PretrainingParams, read
 from pretraining.sounds.kinds import KINDS
@@ -193,3 +195,23 @@ def test_it_is_a_project_of_its_own():
 def test_the_kinds_of_params_are_those_that_there_are():
     assert set(read(SHIPPED).sounds.kinds) == set(KINDS)
     assert Path(SHIPPED).is_file()
+
+
+def test_variants_take_equal_time_and_each_trains_once(tmp_path, monkeypatch):
+    steps = {name: variant(name, 0, 192).train.steps for name in VARIANTS}
+    assert [steps[name] for name in ("parameters", "eat", "sum", "machines")] == [192, 96, 64, 192]
+    assert variant("machines", 0, 192).sounds.kinds == ["machines"]
+    trained = []
+
+    def train(params, folder, blocks):
+        if not (folder / "losses.csv").is_file():
+            trained.append((list(params.train.objectives), params.seed, blocks.name))
+            pd.DataFrame({"step": [0, 1], "dry": [1.0, 0.5]}).to_csv(folder / "losses.csv")
+
+    monkeypatch.setattr("pretraining.compare.train", train)
+    table = compare(["dry"], [0, 1], 2, tmp_path)
+    pd.testing.assert_frame_equal(compare(["dry"], [0, 1], 2, tmp_path), table)
+    assert trained == [(["dry"], seed, "machines-synthesizers-textures") for seed in (0, 1)]
+    assert list(table["dry"]) == [0.75, 0.75]
+    compare(["dry"], [1], 3, tmp_path)
+    assert len(trained) == 3, "other steps are another training, from the first step"
