@@ -5,7 +5,7 @@ TORCH  := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
 CPU    := $(shell [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null && echo --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: repro test test-all bench lint table lock
+.PHONY: repro test test-all bench lint table lock docs
 
 repro: $(VENV)/.ready  ## rebuild everything, print the result table
 	dvc repro
@@ -29,6 +29,10 @@ lint: $(VENV)/.ready  ## linters and type checker
 table: $(VENV)/.ready  ## one line an experiment, official scores only
 	dvc exp show --drop '.*' --keep 'Experiment|.*\.official$$|.*\.score_one_domain$$'
 
+docs: $(VENV)/.ready $(VENV)/docs/.ready  ## the documentation as a site, links checked: site/index.html
+	python docs/params.py
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build
+
 lock:  ## pin anew what requirements*.txt ask for, torch left out; needs uv
 	echo "torch; python_version < '3'" > $(VENV)/no_torch.txt
 	grep -hv -e '^torch==' -e '^#' requirements.txt requirements-dev.txt | uv pip compile --quiet --universal \
@@ -43,4 +47,10 @@ $(VENV)/.ready: requirements.lock pyproject.toml Makefile
 	pip install -q --no-deps --require-hashes -r requirements.lock
 	python -c 'import torch' 2>/dev/null || pip install -q $(CPU) $(TORCH)
 	pip install -q --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The site's generator has an environment of its own: nothing of the project needs it.
+$(VENV)/docs/.ready: docs/requirements.txt
+	$(PYTHON) -m venv $(VENV)/docs
+	$(VENV)/docs/bin/pip install -q -r $<
 	@touch $@

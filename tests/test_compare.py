@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from copy import deepcopy
 from pathlib import Path
 
 import pandas as pd
@@ -87,6 +88,20 @@ def test_revisions_are_told_apart_by_their_stored_scores(repository, capsys):
     assert set(table) == {"frozen"}
     assert table["frozen"]["verdict"] == "not resolved"
     assert "frozen: retrained" in said
+
+
+def test_what_is_not_trained_needs_no_seeds(repository, capsys):
+    pipeline = deepcopy(PIPELINE)
+    pipeline["stages"]["training_free"] = pipeline["stages"].pop("train")
+    pipeline["stages"]["training_free"]["do"]["deps"] = ["data/encoders/${item}"]
+    for encoder, basis, verdict in (("initial", "not trained", "real"), ("adapted", "unknown", "not resolved")):
+        Path("dvc.yaml").write_text(yaml.safe_dump(pipeline).replace("encoders/", f"encoders/{encoder}/"))
+        for name, shift in (("before", 0.0), ("better_scorer", 2.0)):
+            Path(f"data/encoders/{encoder}").mkdir(parents=True, exist_ok=True)
+            Path(f"data/encoders/{encoder}/frozen").write_text(name)
+            commit(f"{encoder}_{name}", shift=shift, each=30)
+        table, _ = compared(capsys, f"{encoder}_before", f"{encoder}_better_scorer", "--markdown")
+        assert (table["frozen"]["training seeds"], table["frozen"]["verdict"]) == (basis, verdict)
 
 
 def test_seeds_on_each_side_or_the_stored_deviation(repository, capsys):

@@ -76,6 +76,8 @@ def differences(
         ours, theirs = values[f"head {name}"], values[f"base {name}"]
         same = len(ours) == len(theirs) and base.models.get(name) == head.models.get(name, "")
         seeds = seed_error(ours, theirs, stored_deviation(name, base, head), same)
+        if same and not head.models[name]:
+            seeds = seeds._replace(basis="not trained")
         paired = resampled[f"head {name}"] - resampled[f"base {name}"]
         compared[name] = difference(ours.mean() - theirs.mean(), paired, seeds)
     return score, compared

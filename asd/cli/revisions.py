@@ -15,6 +15,7 @@ WORKSPACE = "workspace"
 METRICS = "metrics/evaluate.json"
 LOCK = "dvc.lock"
 SCORES = "data/evaluation/scores.csv"
+LEARNT = {"train": ("outs", "data/models/"), "training_free": ("deps", "data/encoders/adapted/")}  # by kind of stage
 TEXT = ("system", "clip_id", "machine", "section", "domain", "attributes", "recording")
 
 
@@ -30,7 +31,7 @@ class Revision(NamedTuple):
     scores : pd.DataFrame
         Labelled scores; see :data:`asd.evaluation.labelled_scores.LABELLED`.
     models : dict of str
-        By system, the hash of its trained models.
+        By system, the hash of its trained models; empty where nothing is trained.
     """
 
     name: str
@@ -88,12 +89,11 @@ def _reader(revision: str) -> Callable[[str, str], str]:
 
 
 def _models(lock: dict[str, Any]) -> dict[str, str]:
-    """Find the hash of each system's trained models; the ensemble's is that of all."""
-    models = {
-        stage.removeprefix("train@"): out["md5"]
-        for stage, content in lock["stages"].items()
-        if stage.startswith("train@")
-        for out in content["outs"]
-        if out["path"].startswith("data/models/")
-    }
+    """Find the hash of what each system has learnt, empty where nothing is trained; the ensemble's is that of all."""
+    models: dict[str, str] = {}
+    for stage, content in lock["stages"].items():
+        kind, _, name = stage.partition("@")
+        if kind in LEARNT:
+            part, folder = LEARNT[kind]
+            models[name] = " ".join(file["md5"] for file in content[part] if file["path"].startswith(folder))
     return models | {"ensemble": " ".join(md5 for _, md5 in sorted(models.items()))}
