@@ -5,6 +5,8 @@ import io
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 from asd.core.errors import UserError
 
@@ -14,26 +16,54 @@ COMMANDS = {
     "ensemble": "fuse folders of score files, of any code base",
     "evaluate": "compute a year's official metric of any folder of score files",
     "frequencies": "find the characteristic frequencies of a recording",
+    "init": "make a project outside of the source tree",
     "manifest": "write the manifest of a folder of own recordings",
     "results": "print the result table of the last run",
+    "run": "go from a folder of recordings to decisions and the report",
     "score": "score recordings with a trained system",
     "select": "say which system is best on several runs, by no label",
+    "stage": "run one stage of the pipeline",
     "submission": "make the challenge's package of one system",
     "table": "tabulate stored scores of several years, each by its own metric",
     "weights": "list, get and check the weights of published encoders",
 }
+SHELLS = ("bash", "zsh", "tcsh")
+
+
+class Completion(argparse.Action):
+    """Prints a shell's completion script of the command ``asd``, with the options of all commands."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Print the script and exit."""
+        import shtab  # which DVC brings
+
+        whole = argparse.ArgumentParser(prog="asd")
+        commands = whole.add_subparsers()
+        for name, says in COMMANDS.items():
+            command = commands.add_parser(name, help=says)
+            import_module(f"asd.cli.{name}").add_arguments(command)
+            for action in command._actions:
+                if action.type is Path:
+                    action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(whole, values))
+        parser.exit()
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; exit status 0, or 2 with one line on what the user can mend."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m asd", description="Anomalous sound detection for machines.")
+    parser.add_argument("--completion", action=Completion, choices=SHELLS, help="print the script of a shell, and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, says in COMMANDS.items():
         commands.add_parser(name, help=says, add_help=False)
     chosen, rest = parser.parse_known_args(arguments)
     module = import_module(f"asd.cli.{chosen.command}")
-    command = argparse.ArgumentParser(prog=f"python -m asd {chosen.command}", description=COMMANDS[chosen.command])
+    command = argparse.ArgumentParser(
+        prog=f"python -m asd {chosen.command}",
+        description=COMMANDS[chosen.command],
+        epilog=f"example: {module.EXAMPLE}",
+    )
     module.add_arguments(command)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks the letters of a machine's name gets escapes
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -13,7 +13,8 @@ import pandas as pd
 from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
 from asd.core.project import FILES, Project
-from asd.detector import Detector, load_detector
+from asd.detector import load_detector
+from asd.systems import Detector
 from bench.harness import Row, in_turns
 
 ONE, MANY = 3.0, 6.0  # [s] at most from a cold start: one clip, and a hundred

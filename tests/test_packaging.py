@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SHIPPED = ("dvc.yaml", "params.yaml", ".gitignore", ".dvc/config")  # besides folders, for asd init
 
 
 def pins(name: str) -> dict[str, str]:
@@ -39,7 +40,9 @@ def test_the_wheel_has_all_files_and_the_command(tmp_path: Path):
     pytest.importorskip("setuptools", minversion="77", reason="the wheel is built without network")
     project, ignored = tmp_path / "project", lambda _, names: [name for name in names if name == "__pycache__"]
     copytree(ROOT / "asd", project / "asd", ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("stages", "presets", ".dvc/plots"):
+        copytree(ROOT / name, project / name, ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE", *SHIPPED):
         (project / name).write_bytes((ROOT / name).read_bytes())
     build = "from setuptools.build_meta import build_wheel; build_wheel('.')"
     subprocess.run([sys.executable, "-c", build], cwd=project, check=True, capture_output=True)
@@ -50,3 +53,10 @@ def test_the_wheel_has_all_files_and_the_command(tmp_path: Path):
         assert "asd = asd.__main__:main" in archive.read(scripts).decode()
     files = {file.relative_to(project).as_posix() for file in (project / "asd").rglob("*") if file.is_file()}
     assert files <= names
+    pipeline = [f for name in (*SHIPPED, "stages", "presets", ".dvc/plots") for f in _files(project / name)]
+    assert {f"asd/project/{file.relative_to(project).as_posix()}" for file in pipeline} <= names
+    assert {name.split("/")[0] for name in names} == {"asd", scripts.split("/")[0]}
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]

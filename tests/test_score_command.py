@@ -11,13 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import yaml
 from conftest import ROOT
-from test_end_to_end import finished  # noqa: F401
+from test_end_to_end import again, finished  # noqa: F401
 
 import asd
 from asd.__main__ import main
+from asd.core.errors import UserError
+from stages import ensemble, score
+from studies.shared import embed_clips
 
-SYSTEMS = ("autoencoder", "frozen", "attribute_cnn", "group_lora")
+SYSTEMS = ("autoencoder", "frozen", "attribute_cnn", "group_lora", "ensemble")
+OF_UNTRAINED = 2e-3  # networks of two steps: scores vary by 5e-6, rounding is 2e-8, and fusion divides
 KEYS = ["file", "machine", "score", "threshold", "decision", "nearest"]
 RATE = 16000
 
@@ -50,12 +55,63 @@ def test_the_pipelines_clips_get_the_pipelines_numbers(system: str, home: Path, 
     files = pd.read_csv("data/files.csv").set_index("path")["clip_id"]
     table = scored(capsys, "--system", system, "recordings")
     assert len(table) == len(files) == 40
-    known = pd.read_csv(f"data/scores/{system}/scores.csv", keep_default_na=False).set_index("clip_id")
+    made = Path("data/ensemble" if system == "ensemble" else f"data/scores/{system}")
+    known = pd.read_csv(made / "scores.csv", keep_default_na=False).set_index("clip_id")
     known = known.loc[files[table["file"]]]
+    within = OF_UNTRAINED if system == "ensemble" else 1e-6
     for column in ("score", "threshold"):
-        np.testing.assert_allclose(table[column], known[column], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(table[column], known[column], rtol=0, atol=within)
     for column in ("machine", "decision", "nearest"):
         assert table[column].to_list() == known[column].to_list()
+
+
+CHOICES = [  # of members, scorers and weights
+    {"members": "auto", "scorers": "auto", "weights": "forward", "fusion": "rank"},
+    {"members": ["frozen", "texture"], "scorers": "own", "weights": {"frozen": 1, "texture": 3}, "fusion": "mean"},
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=["chosen", "named"])
+def test_an_ensemble_of_other_members_scorers_weights_and_seeds(choice: dict, again: Path):  # noqa: F811
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["ensemble"] = choice
+    if choice["members"] != "auto":  # of two seeds, by a scorer that is random
+        params["train"]["seeds"] = [0, 1]
+        params["training_free"]["frozen"]["score"] = {"scorer": "kmeans", "n_clusters": 2}
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    for system in choice["members"] if choice["members"] != "auto" else ():
+        embed_clips(system)
+        score.main(system)
+    with pytest.raises(UserError, match="asks for another ensemble than was made: run dvc repro"):
+        asd.load_detector("", "ensemble")
+    ensemble.main()
+    files = pd.read_csv("data/files.csv")
+    known = pd.read_csv("data/ensemble/scores.csv").groupby("clip_id")[["score", "threshold"]].mean()
+    table = asd.load_detector("", "ensemble").score(files["path"])
+    within = OF_UNTRAINED if choice["members"] == "auto" else 1e-6
+    np.testing.assert_allclose(table[["score", "threshold"]], known.loc[files["clip_id"]], rtol=0, atol=within)
+    assert (table["decision"] == (known["score"] > known["threshold"]).loc[files["clip_id"]].to_numpy()).all()
+
+
+def test_the_same_sound_in_another_file_has_the_same_score_by_the_ensemble(home: Path):
+    detector = asd.load_detector(home, "ensemble")
+    samples, rate = soundfile.read("recordings/pump/abnormal/00.wav")
+    soundfile.write("other.flac", samples, rate, subtype="PCM_16")
+    both = detector.score(["recordings/pump/abnormal/00.wav", "other.flac"], machine="pump")
+    np.testing.assert_allclose(both["score"][0], both["score"][1], rtol=0, atol=1e-6)
+    assert both["decision"].to_list() == [1, 1]
+    assert both["nearest"].to_list() == ["", ""]
+
+
+def test_without_a_system_the_recommended_one_scores(again: Path, capsys: pytest.CaptureFixture[str]):  # noqa: F811
+    file = "recordings/pump/abnormal/00.wav"
+    assert main(["score", file]) == 0
+    assert capsys.readouterr().err == "asd: by ensemble, which is recommended (--system NAME chooses another)\n"
+    shutil.rmtree("data/ensemble")
+    assert main(["score", file]) == 0
+    assert capsys.readouterr().err.startswith("asd: by texture, which")
+    assert main(["score", file, "--system", "ensemble"]) == 2
+    assert capsys.readouterr().err.strip().endswith("scores.csv is missing: run dvc repro ensemble")
 
 
 def test_recordings_of_any_kind(home: Path, capsys: pytest.CaptureFixture[str]):
@@ -67,8 +123,8 @@ def test_recordings_of_any_kind(home: Path, capsys: pytest.CaptureFixture[str]):
     assert table["file"].to_list() == list(kinds)
     assert np.isfinite(table[["score", "threshold"]]).all().all()
     assert set(table["decision"]) <= {0, 1}
-    again = scored(capsys, "--system", "attribute_cnn", "--machine", "fan", *reversed(kinds))
-    np.testing.assert_allclose(again["score"][::-1], table["score"], rtol=0, atol=1e-6)
+    backwards = scored(capsys, "--system", "attribute_cnn", "--machine", "fan", *reversed(kinds))
+    np.testing.assert_allclose(backwards["score"][::-1], table["score"], rtol=0, atol=1e-6)
 
 
 def test_a_table_is_printed_and_written(home: Path, capsys: pytest.CaptureFixture[str]):

@@ -21,9 +21,9 @@ from asd.datasets.folder import read_manifest
 from asd.datasets.folder_layouts import read_layout
 from asd.datasets.machine_names import names_of, sanitised
 from asd.datasets.trees import read_tree
-from asd.detector import _machine_of
 from asd.evaluation.official_files import FILE, section_stem
 from asd.features.store import FeatureStore
+from asd.recordings import machine_of
 from stages import download, features, index
 
 
@@ -197,7 +197,7 @@ def test_names_are_composed_and_files_found_in_either_form(workdir: Path):
     table = read_manifest(Path("m.csv"))
     assert table["machine"].to_list() == [composed]
     assert Path(table["path"][0]).is_file()
-    assert _machine_of(Path(f"new/{parted}/1.wav"), ["fan", composed]) == composed
+    assert machine_of(Path(f"new/{parted}/1.wav"), ["fan", composed]) == composed
 
 
 def test_two_forms_of_a_name_are_two_machines(workdir: Path):
@@ -238,7 +238,7 @@ def test_links_are_read_once_and_circles_end(workdir: Path, capsys):
     assert command("own") == 0
     assert len(read_manifest(Path("data/manifest.csv"))) == 4
     assert len(_files(Path("own"))) == 4
-    assert _machine_of(Path("own/fan/normal/0.wav"), ["fan", "pump"]) == "fan"
+    assert machine_of(Path("own/fan/normal/0.wav"), ["fan", "pump"]) == "fan"
 
 
 @posix

@@ -18,6 +18,7 @@ from asd.datasets.trees import check_names, is_recording
 
 NAMED = 30  # findings that are printed
 TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods")  # read as manifests, or refused with how to save them
+EXAMPLE = "python -m asd check recordings/fan"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +42,16 @@ def main(args: argparse.Namespace) -> int:
         rows = table.astype(object).where(table.notna(), None).to_dict("records")
         print(json.dumps({"findings": found, "recordings": rows}, indent=2))
     else:
-        print(health_table(table).to_string())
-        print(*found[:NAMED], sep="\n", end="\n" if found else "")
-        more = f", {len(found) - NAMED} more in --json" if len(found) > NAMED else ""
-        print(f"{len(table)} recordings, {len(found)} findings{more}")
+        print_health(table, found, "--json")
     return 1 if found else 0
+
+
+def print_health(table: pd.DataFrame, found: list[str], all_in: str) -> None:
+    """Print the summary of measured recordings and the first findings, and where all of them are."""
+    print(health_table(table).to_string())
+    print(*found[:NAMED], sep="\n", end="\n" if found else "")
+    more = f", {len(found) - NAMED} more in {all_in}" if len(found) > NAMED else ""
+    print(f"{len(table)} recordings, {len(found)} findings{more}")
 
 
 def _listed(path: Path) -> pd.DataFrame:

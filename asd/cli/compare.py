@@ -1,6 +1,7 @@
 """``python -m asd compare``: the paired difference of two revisions or experiments, with interval and verdict."""
 
 import argparse
+import json
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from asd.evaluation.sections import LabelledSection
 
 RESAMPLES = 2000
 SAME = ("name", "split", "size", "seed", "clips", "digest")  # of metrics' data: what must not differ
+EXAMPLE = "python -m asd compare main --markdown"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("head", metavar="REV_OR_EXP", nargs="?", default=WORKSPACE, help="default: the workspace")
     parser.add_argument("--system", action="append", help="only this system (may be given several times)")
     parser.add_argument("--markdown", action="store_true", help="as for a pull request")
+    parser.add_argument("--json", action="store_true", help="an object a system, of scores from 0 to 1")
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap (default: %(default)s)")
 
 
@@ -34,6 +37,10 @@ def main(args: argparse.Namespace) -> int:
     """Print a row a system: both scores, their difference, the basis of its seed error, the verdict."""
     base, head = read_revision(args.base), read_revision(args.head)
     score, compared = differences(base, head, args.system, args.resamples)
+    if args.json:
+        found = {name: gain._asdict() | {"verdict": gain.verdict} for name, gain in compared.items()}
+        print(json.dumps({"score": score, "differences": found}, indent=2))
+        return 0
     lines = difference_rows(base, head, score, compared)
     print("\n".join(markdown(lines) if args.markdown else plain(lines)))
     print("\n" * args.markdown + legend(score, base, head, compared))

@@ -12,6 +12,7 @@ from asd.evaluation.official_files import FILE, read_official
 from asd.scoring.fusion import FUSIONS, averaged
 
 CLIP = ["seed", "machine", "section", "clip_id"]
+EXAMPLE = "python -m asd ensemble first/scores second/scores --out fused --fusion rank"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

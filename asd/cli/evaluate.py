@@ -22,6 +22,7 @@ from asd.evaluation.system_figures import measure_means
 
 RESAMPLES = 1000
 ROWS = {"official": "official", "auc": "AUC", "pauc": "pAUC"}
+EXAMPLE = "python -m asd evaluate --year 2025 --labels eval_data_list_2025.csv --scores scores --json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

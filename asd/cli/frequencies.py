@@ -22,6 +22,7 @@ DEFECT_HEADINGS = ("defect", "expected [Hz]", "found [Hz]", "harmonics", "side b
 UNITS = {"": 1.0, "hz": 1.0, "rpm": 1 / 60, "r/min": 1 / 60, "1/min": 1 / 60, "min-1": 1 / 60}  # [Hz]
 FASTEST = 120.0  # [Hz] beyond which a number without a unit may well be meant in rpm: 7,200 rpm
 NONE = "none"  # verdict where no evidence is strong
+EXAMPLE = "python -m asd frequencies bearing.wav --speed 1482rpm --geometry n=8,d=7.94,D=39.04,phi=0"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

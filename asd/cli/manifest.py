@@ -9,13 +9,14 @@ import pandas as pd
 
 from asd.core.artifacts import write_csv
 from asd.core.errors import UserError
-from asd.datasets.folder_layouts import read_layout, split_normals
+from asd.datasets.folder_layouts import Layout, read_layout, split_normals
 from asd.datasets.machine_names import ALLOWED, is_fit
 from asd.datasets.trees import SUFFIXES, shown
 
 ALWAYS = ["path", "machine", "split", "anomaly"]  # columns; others are written where anything stands in them
 NAMED = 20  # of a kind that are named
 FIRST = 5  # lines of the manifest that are printed
+EXAMPLE = "python -m asd manifest recordings/fan --out data/manifest.csv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,23 +47,53 @@ def main(args: argparse.Namespace) -> int:
         Where there is no folder, no recording or no normal one, or a manifest that would be lost.
     """
     _check(args)
-    table, unplaced, taken, notes = read_layout(args.dir, args.machine)
-    if table.empty:
-        print(*(f"asd: note: {note}" for note in notes), sep="\n", end="\n" if notes else "", file=sys.stderr)
-        raise UserError(f"{args.dir} holds no recordings ({', '.join(sorted(SUFFIXES))}): name another folder")
-    usual = 0.5 if (table["layout"] == "normal / abnormal").any() else 0.0
-    table = split_normals(table, usual if args.test_fraction is None else args.test_fraction, args.dir)
-    start = Path() if args.dir.is_absolute() else args.out.parent
+    layout = understand(args.dir, args.machine, args.test_fraction)
+    write_manifest(layout, args.dir, args.out)
+    print(f"{len(layout.table)} recordings in {args.out}: dvc exp run -S dataset.name=folder", end="")
+    print("" if args.out == Path("data/manifest.csv") else f" -S dataset.folder.manifest={args.out}")
+    return 0
+
+
+def understand(
+    folder: Path, machine: str | None = None, test_fraction: float | None = None, of_normals_alone: float = 0.0
+) -> Layout:
+    """Read a folder's layout and split the normal recordings that it leaves open.
+
+    Parameters
+    ----------
+    folder : Path
+    machine : str, optional
+        The name of all.
+    test_fraction : float, optional
+        Of the normals; by default 0.5 where folders say what is normal, else ``of_normals_alone``.
+    of_normals_alone : float
+
+    Raises
+    ------
+    UserError
+        Where there is no recording or no normal one.
+    """
+    layout = read_layout(folder, machine)
+    if layout.table.empty:
+        print(
+            *(f"asd: note: {note}" for note in layout.notes), sep="\n", end="\n" * bool(layout.notes), file=sys.stderr
+        )
+        raise UserError(f"{folder} holds no recordings ({', '.join(sorted(SUFFIXES))}): name another folder")
+    usual = 0.5 if (layout.table["layout"] == "normal / abnormal").any() else of_normals_alone
+    return layout._replace(table=split_normals(layout.table, usual if test_fraction is None else test_fraction, folder))
+
+
+def write_manifest(layout: Layout, folder: Path, out: Path) -> None:
+    """Write the manifest of what was understood of a folder, and print what that is."""
+    table, unplaced, taken, notes = layout
+    start = Path() if folder.is_absolute() else out.parent
     listed = table.assign(path=[_seen_from(start, Path(file)) for file in table["path"]]).sort_values("path")
     listed = listed[[name for name in listed if name in ALWAYS or _has_values(listed, str(name))]]
-    write_csv(args.out, listed)
+    write_csv(out, listed)
     print(*_named(taken, "more names"), *_named(notes, "more notes"), sep="\n")
     print(manifest_table(table).to_string())
     unfit = _named([f"fits no layout: {shown(file)}" for file in unplaced], "more files fit no layout")
-    print(*unfit, f"first lines of {args.out}:", listed.head(FIRST).to_csv(index=False), sep="\n", end="")
-    print(f"{len(table)} recordings in {args.out}: dvc exp run -S dataset.name=folder", end="")
-    print("" if args.out == Path("data/manifest.csv") else f" -S dataset.folder.manifest={args.out}")
-    return 0
+    print(*unfit, f"first lines of {out}:", listed.head(FIRST).to_csv(index=False), sep="\n", end="")
 
 
 def _check(args: argparse.Namespace) -> None:

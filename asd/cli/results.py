@@ -20,11 +20,13 @@ COLUMNS = {  # heading -> key
     "pAUC": "pauc",
     "false alarms": "false_alarm_rate",
 }
+EXAMPLE = "python -m asd results --markdown"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("--markdown", action="store_true", help="as a markdown table, as in the README")
+    parser.add_argument("--json", action="store_true", help="all figures, as in metrics/evaluate.json")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -33,6 +35,9 @@ def main(arguments: argparse.Namespace) -> int:
     if not (project.root / METRICS).is_file():
         raise UserError(f"{METRICS} is missing: run dvc repro")
     metrics = read_json(project.root / METRICS)
+    if arguments.json:
+        print(json.dumps(metrics, indent=2))
+        return 0
     rows = result_table(metrics, papers(project.params))
     print("\n".join(markdown(rows) if arguments.markdown else plain(rows)))
     if not arguments.markdown:

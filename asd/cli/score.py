@@ -10,7 +10,9 @@ from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
 from asd.core.project import Project
 from asd.datasets.trees import check_names, read_tree
-from asd.detector import load_detector
+from asd.detector import load_detector, recommended
+
+EXAMPLE = "python -m asd score new/fan --machine fan --csv scores.csv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the most similar normal clip (data/files.csv says where it is). Recordings that can't be scored are named on "
         "stderr, and the exit status is 2 then."
     )
-    parser.add_argument("--system", required=True, metavar="NAME", help="of params.yaml")
+    parser.add_argument("--system", metavar="NAME", help="of params.yaml, or ensemble (default: the recommended one)")
     parser.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_DIR", help="recordings, or folders of them")
     parser.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="default: the current folder")
     parser.add_argument(
@@ -36,7 +38,10 @@ def main(args: argparse.Namespace) -> int:
     project = Project(args.project)
     configure(project.section(ComputeParams, "compute"))
     files = [file for path in args.paths for file in _files(path)]
-    scored = load_detector(project, args.system).score(files, args.machine, args.section)
+    system = args.system or recommended(project)
+    if not args.system:
+        print(f"asd: by {system}, which is recommended (--system NAME chooses another)", file=sys.stderr)
+    scored = load_detector(project, system).score(files, args.machine, args.section)
     complaints = scored.loc[scored["error"] != "", "error"]
     for complaint in complaints:
         print(f"asd: {complaint}", file=sys.stderr)

@@ -15,6 +15,7 @@ from asd.selection.criteria import CRITERIA
 from asd.selection.trial_scores import OWN
 
 METRICS = PurePosixPath("metrics/ensemble.json")
+EXAMPLE = "python -m asd select . other-project --by worst"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scorers", action="store_true", help="of every system by every scorer, as far as stored")
     parser.add_argument("--by", choices=("mean", "worst"), default="mean", help="over the runs (default: %(default)s)")
     parser.add_argument("--markdown", action="store_true", help="as a markdown table")
+    parser.add_argument("--json", action="store_true", help="an object a system")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -34,6 +36,9 @@ def main(args: argparse.Namespace) -> int:
     runs = {run: stored(run) for run in args.runs}
     title = CRITERIA[criterion(runs)].title
     found = table({run: read(run, metrics) for run, metrics in runs.items()}, args.scorers, args.by)
+    if args.json:
+        print(json.dumps({"criterion": title, "by": args.by, "systems": found.to_dict("index")}, indent=2))
+        return 0
     rows = [["system", "mean", "worst", *args.runs]]
     rows += [
         [str(name), *(f"{value:.2f}" for value in row)] for name, row in zip(found.index, found.to_numpy(), strict=True)

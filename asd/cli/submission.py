@@ -25,6 +25,7 @@ AUGMENTATIONS = {  # key of systems.<name>.train -> what system descriptions of 
     "spec_augment": "SpecAugment",
     "noise_mix": "noise mixing",
 }
+EXAMPLE = "python -m asd submission --system ensemble --out package --label Doe_XYZ_task2_1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

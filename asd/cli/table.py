@@ -16,6 +16,7 @@ from asd.evaluation.published_scores import MODES, published_scores
 METRICS = Path("metrics/evaluate.json")
 REFS = ("refs/heads", "refs/tags", "refs/exps")
 Stored = dict[tuple[int, str], dict[str, Any]]
+EXAMPLE = "python -m asd table --years 2023-2025 --markdown"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--years", default=f"{min(YEARS)}-{max(YEARS)}", help="2025, 2020-2025 or 2020,2025")
     parser.add_argument("--markdown", action="store_true", help="as a markdown table")
+    parser.add_argument("--json", action="store_true", help="all figures of each year and split, as stored")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -35,6 +37,9 @@ def main(args: argparse.Namespace) -> int:
     if not metrics:
         names = f"dcase{min(years)} to dcase{max(years)}" if len(years) > 1 else f"dcase{years[0]}"
         raise UserError(f"no stored metrics of {names}: dvc exp run with dataset.name=dcase{max(years)}")
+    if args.json:
+        print(json.dumps({f"{year} {split}": metrics[year, split] for year, split in sorted(metrics)}, indent=2))
+        return 0
     rows = year_table(metrics)
     print("\n".join(markdown(rows) if args.markdown else plain(rows)))
     return 0

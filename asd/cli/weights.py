@@ -1,16 +1,20 @@
 """``python -m asd weights list | get NAME | check FILE``: the weights of published encoders."""
 
 import argparse
+import json
 from pathlib import Path
 
 from asd.core.errors import UserError
 from asd.encoders.published import PUBLISHED
 
+EXAMPLE = "python -m asd weights get beats_iter3"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="list | get | check")
-    actions.add_parser("list", help="list the published encoders, and which weights are here")
+    listing = actions.add_parser("list", help="list the published encoders, and which weights are here")
+    listing.add_argument("--json", action="store_true", help="an object an encoder")
     getting = actions.add_parser("get", help="download, verify and convert")
     getting.add_argument("name", metavar="NAME")
     getting.add_argument("--from", dest="file", type=Path, metavar="FILE", help="the published file, if here already")
@@ -22,11 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """List, get or check."""
     if arguments.action == "list":
-        return _list()
+        return _list(arguments.json)
     return _get(arguments.name, arguments.file) if arguments.action == "get" else _check(arguments)
 
 
-def _list() -> int:
+def _list(as_json: bool) -> int:
     from asd.encoders.encoder_params import ENCODERS
     from asd.encoders.weights import home, is_here
 
@@ -38,6 +42,9 @@ def _list() -> int:
         address = f"{entry.addresses[0]}/{entry.file}" if entry.file else "not trained"
         network = ENCODERS[name].network.__name__
         rows.append((name, network, str(entry.dims), entry.front_end, entry.licence, size, known, here, address))
+    if as_json:
+        print(json.dumps([dict(zip(rows[0], row, strict=True)) for row in rows[1:]], indent=2))
+        return 0
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
