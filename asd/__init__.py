@@ -19,6 +19,7 @@ from typing import Any
 
 PUBLIC = {  # name -> module
     "load_detector": "asd.detector",
+    "explain": "asd.explanation",
     "Project": "asd.core.project",
     # front ends
     "log_mel": "asd.features.front_ends.log_mel",

@@ -15,6 +15,8 @@ COMMANDS = {
     "compare": "say whether two revisions or experiments really differ",
     "ensemble": "fuse folders of score files, of any code base",
     "evaluate": "compute a year's official metric of any folder of score files",
+    "explain": "say which bands and times of a recording made its score",
+    "export": "write a trained system as one ONNX graph",
     "frequencies": "find the characteristic frequencies of a recording",
     "init": "make a project outside of the source tree",
     "manifest": "write the manifest of a folder of own recordings",

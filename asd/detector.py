@@ -97,7 +97,7 @@ def _load_ensemble(project: Project) -> Ensemble:
     choice = decide(params, systems, evidence)
     members = {name: _load_system(project, name, scorer) for name, scorer in choice.scorers.items()}
     first = next(iter(members.values()))
-    made = Ensemble(ENSEMBLE, first.clips, scores, members, params.fusion, choice.weights)
+    made = Ensemble(ENSEMBLE, first.clips, scores, project.root, members, params.fusion, choice.weights)
     again = made.fused({})
     if len(again) != len(scores) or not np.allclose(again["score"], scores["score"]):
         raise UserError(f"{project.root / 'params.yaml'} asks for another ensemble than was made: run dvc repro")
@@ -120,6 +120,7 @@ def _load_system(project: Project, system: str, scorer: str = OWN) -> System:
         name=system,
         clips=training(made.clips).reset_index(drop=True),
         scores=_training_scores(table, f"score@{system}"),
+        root=project.root,
         folder=folder,
         trained="train" in systems[system],
         front_end=front_end,

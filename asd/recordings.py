@@ -93,11 +93,20 @@ def read_recording(recording: Recording, front_ends: dict[str, dict[str, FittedF
     samples, decoded = decode_samples(recording.file)
     if decoded.bad:
         return Clip(error=decoded.message)
-    features = {}
     try:
-        for name, fitted in front_ends.items():
-            rows = features_of(samples, decoded.sample_rate, fitted[recording.machine], recording.file)
-            features[name] = rows.astype(np.float32, copy=False)
+        features = features_by_name(samples, decoded.sample_rate, front_ends, recording)
     except UserError as error:
         return Clip(error=str(error))
     return Clip(decoded.content, features, notes=decoded.notes)
+
+
+def features_by_name(
+    samples: np.ndarray, sample_rate: int, front_ends: dict[str, dict[str, FittedFrontEnd]], recording: Recording
+) -> dict[str, np.ndarray]:
+    """Compute the features of a waveform ``(frames, channels)`` of a rate [Hz] by every front end."""
+    return {
+        name: features_of(samples, sample_rate, fitted[recording.machine], recording.file).astype(
+            np.float32, copy=False
+        )
+        for name, fitted in front_ends.items()
+    }

@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from asd.encoders.embedding import apply
 from asd.encoders.networks import load_tensors, read_encoder
 from asd.features.fitting import FittedFrontEnd
 from asd.features.store import FeatureStore
-from asd.recordings import NewClips, Recording, machine_of, read_recording, section_of
+from asd.recordings import NewClips, Recording, features_by_name, machine_of, read_recording, section_of
 from asd.scoring.params import ScorerBlock
 from asd.scoring.table import FittedScorer, check_finite, fit_scorer, sections
 
@@ -42,11 +42,14 @@ class Detector(ABC):
         Normal training clips.
     scores : pd.DataFrame
         The pipeline's scores of them: ``clip_id, machine, section, split, seed, score, threshold``.
+    root : Path
+        The project's folder.
     """
 
     name: str
     clips: pd.DataFrame
     scores: pd.DataFrame
+    root: Path
 
     @property
     @abstractmethod
@@ -104,6 +107,47 @@ class Detector(ABC):
         parts = [self._some(recordings[start : start + AT_ONCE]) for start in range(0, len(recordings), AT_ONCE)]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
+    @property
+    def sample_rate(self) -> int:
+        """Rate [Hz] that recordings are brought to; the highest, where front ends have several."""
+        return max(int(store.description["sample_rate"]) for store in self.stores.values())
+
+    def score_samples(
+        self, clips: Iterable[np.ndarray], sample_rate: int, file: Path | str, machine: str = "", section: str = ""
+    ) -> pd.DataFrame:
+        """Score waveforms in memory, such as a recording that was changed.
+
+        Parameters
+        ----------
+        clips : iterable of np.ndarray [shape=(frames, channels), dtype=float32]
+            Full scale 1.
+        sample_rate : int
+            [Hz]
+        file : Path or str
+            Of which they are, named in errors.
+        machine, section : str
+            See :meth:`score`.
+
+        Returns
+        -------
+        pd.DataFrame
+            ``machine, section, score, threshold, decision, nearest`` of each, as :meth:`score` has them.
+
+        Raises
+        ------
+        UserError
+            Where it is not known whose recording it is, or the front end can't take it.
+        """
+        whose = self._recording(Path(file), self.sections, machine, section)
+        front_ends = self._front_ends({whose.machine})
+        of = partial(features_by_name, sample_rate=sample_rate, front_ends=front_ends, recording=whose)
+        made = dict(enumerate(compute.parallel(of, clips)))
+        ids = {number: f"new-{number:06d}" for number in made}
+        new = pd.DataFrame({"clip_id": ids.values()}).assign(machine=whose.machine, section=whose.section)
+        features = {name: {ids[number]: rows[name] for number, rows in made.items()} for name in front_ends}
+        figures = self._decided(new, *self.judge(new, features), list(ids.values()))
+        return pd.concat([new[["machine", "section"]], figures], axis=1)
+
     def _recording(self, file: Path, known: dict[str, list[str]], machine: str, section: str) -> Recording:
         machine = machine or machine_of(file, list(known))
         if machine not in known:
@@ -114,11 +158,7 @@ class Detector(ABC):
         return Recording(str(file), machine, section)
 
     def _some(self, recordings: Sequence[Recording]) -> pd.DataFrame:
-        machines = {one.machine for one in recordings}
-        front_ends = {
-            name: {machine: FittedFrontEnd.from_description(store.description, machine) for machine in machines}
-            for name, store in self.stores.items()
-        }
+        front_ends = self._front_ends({one.machine for one in recordings})
         read = list(compute.parallel(partial(read_recording, front_ends=front_ends), recordings))
         table = pd.DataFrame([one._asdict() for one in recordings])
         both = zip(recordings, read, strict=True)
@@ -138,6 +178,13 @@ class Detector(ABC):
         }
         figures = self._decided(clips, *self.judge(clips, features), [clip.clip_id for clip in readable])
         return table.join(figures.set_index(good.index))[list(COLUMNS)]
+
+    def _front_ends(self, machines: set[str]) -> dict[str, dict[str, FittedFrontEnd]]:
+        """Make the front ends as they were fitted, by name and machine."""
+        return {
+            name: {machine: FittedFrontEnd.from_description(store.description, machine) for machine in machines}
+            for name, store in self.stores.items()
+        }
 
     def _decided(self, new: pd.DataFrame, made: BySeed, nearest: np.ndarray, clip_ids: list[str]) -> pd.DataFrame:
         """Average over training seeds and decide; what the pipeline gave its training clips stands for them."""

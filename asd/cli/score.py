@@ -11,6 +11,7 @@ from asd.core.errors import UserError
 from asd.core.project import Project
 from asd.datasets.trees import check_names, read_tree
 from asd.detector import load_detector, recommended
+from asd.systems import Detector
 
 EXAMPLE = "python -m asd score new/fan --machine fan --csv scores.csv"
 
@@ -38,10 +39,7 @@ def main(args: argparse.Namespace) -> int:
     project = Project(args.project)
     configure(project.section(ComputeParams, "compute"))
     files = [file for path in args.paths for file in _files(path)]
-    system = args.system or recommended(project)
-    if not args.system:
-        print(f"asd: by {system}, which is recommended (--system NAME chooses another)", file=sys.stderr)
-    scored = load_detector(project, system).score(files, args.machine, args.section)
+    scored = load(project, args.system).score(files, args.machine, args.section)
     complaints = scored.loc[scored["error"] != "", "error"]
     for complaint in complaints:
         print(f"asd: {complaint}", file=sys.stderr)
@@ -53,6 +51,14 @@ def main(args: argparse.Namespace) -> int:
     elif len(table):
         print(table.to_string(index=False))
     return 2 if len(complaints) else 0
+
+
+def load(project: Project, system: str | None) -> Detector:
+    """Load a system, or the recommended one where none is named, and say which that is."""
+    name = system or recommended(project)
+    if not system:
+        print(f"asd: by {name}, which is recommended (--system NAME chooses another)", file=sys.stderr)
+    return load_detector(project, name)
 
 
 def _files(path: Path) -> list[Path]:

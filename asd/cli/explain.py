@@ -1,0 +1,56 @@
+"""``python -m asd explain``: which bands and which times of a recording made its score."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from asd.cli.score import load
+from asd.core.artifacts import write_csv
+from asd.core.compute import ComputeParams, configure
+from asd.core.errors import UserError
+from asd.core.project import Project
+from asd.explanation import explain
+
+EXAMPLE = "python -m asd explain --system texture fan/one.wav"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Say how much of a recording's score each frequency band [Hz] and each time interval [s] makes: what the score "
+        "falls by where that band or interval becomes the nearest normal clip's. Recordings that can't be explained "
+        "are named on stderr, and the exit status is 2 then."
+    )
+    parser.add_argument("--system", metavar="NAME", help="of params.yaml, or ensemble (default: the recommended one)")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
+    parser.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="default: the current folder")
+    parser.add_argument(
+        "--machine", default="", help="whose recordings they are (default: named by a folder, or the only one)"
+    )
+    parser.add_argument("--section", default="", help="of that machine (default: named by the file, or the only one)")
+    parser.add_argument("--json", action="store_true", help="a list of objects")
+    parser.add_argument("--csv", type=Path, metavar="OUT", help="write the table there")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print one line a band and one line an interval of each recording."""
+    project = Project(args.project)
+    configure(project.section(ComputeParams, "compute"))
+    detector, tables, complaints = load(project, args.system), [], 0
+    for file in args.files:
+        try:
+            tables.append(explain(detector, file, args.machine, args.section))
+        except UserError as error:
+            print(f"asd: {error}", file=sys.stderr)
+            complaints += 1
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    if args.csv and tables:
+        write_csv(args.csv, table)
+    if args.json:
+        print(json.dumps(table.to_dict("records"), indent=2))
+    elif tables:
+        print(table.to_string(index=False, float_format="{:.4g}".format))
+    return 2 if complaints else 0
