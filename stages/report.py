@@ -1,5 +1,8 @@
-"""Write the report: one self-contained HTML page."""
+"""Write the report: an HTML page with sounds and pictures beside it."""
 
+import shutil
+
+from asd.core.artifacts import publish
 from asd.core.project import Project
 from asd.core.stage import run
 from asd.report.embeddings import before_and_after
@@ -9,10 +12,12 @@ from asd.report.page import write_report
 def main() -> str:
     """Show what all systems achieved."""
     project = Project()
-    blocks, data, output = project.systems, project.data, project.data / "report" / "index.html"
-    trained = before_and_after(blocks, project.params["embed"]["encoder"], data)
-    write_report(output, list(blocks), project.metrics, data / "evaluation", data / "pseudo_labels", trained)
-    return f"{len(blocks) + 1} systems in {output}"
+    blocks, work, output = project.systems, project.work / "report" / "page", project.data / "report"
+    shutil.rmtree(work, ignore_errors=True)
+    trained = before_and_after(blocks, project.params["embed"]["encoder"], project.data)
+    clips = write_report(work, project, trained)
+    publish(work, output)
+    return f"{len(blocks) + 1} systems, {clips} clips to hear in {output / 'index.html'}"
 
 
 if __name__ == "__main__":

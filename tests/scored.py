@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import soundfile
 
 from asd.core.artifacts import write_json
 from asd.core.clips import COLUMNS
@@ -12,9 +13,12 @@ from asd.core.section import read_params
 from asd.report.embeddings import shown
 
 DOMAINS = ("source", "target")
+NAMES_NEIGHBOURS = "frozen"  # the system that gives every test clip its nearest normal clip
 
 
-def made_clips(machines=("fan", "pump"), each=6, domains=DOMAINS, anomalies=True, labelled=True):
+def made_clips(
+    machines=("fan", "pump"), each=6, domains=DOMAINS, anomalies=True, labelled=True, attribute="speed", file="clip"
+):
     """A clip table, its file names and its truth: ``each`` test clips a cell, twice as many training clips."""
     rows = []
     for machine in machines:
@@ -24,8 +28,8 @@ def made_clips(machines=("fan", "pump"), each=6, domains=DOMAINS, anomalies=True
                 rows += [(machine, split, domain, anomaly, number) for number in range(count)]
     table = pd.DataFrame(rows, columns=["machine", "split", "domain", "anomaly", "number"])
     table["clip_id"] = [f"{(7919 * i + 13) % 104729:016x}" for i in range(len(table))]
-    table["attributes"] = [f"speed={number % 2}" for number in table["number"]]
-    table["path"] = [f"raw/{r.machine}/{r.split}/clip_{i:04d}.wav" for i, r in enumerate(table.itertuples())]
+    table["attributes"] = [f"{attribute}={number % 2}" for number in table["number"]]
+    table["path"] = [f"raw/{r.machine}/{r.split}/{file}_{i:04d}.wav" for i, r in enumerate(table.itertuples())]
     table = table.sort_values("clip_id", ignore_index=True)
     truth = table[["clip_id", "anomaly", "domain", "attributes"]].copy()
     if not labelled:
@@ -47,10 +51,25 @@ def made_scores(clips, truth, system, seeds=(0,), gain=1.0):
         own["score"] = 5 + draws + gain * pd.to_numeric(truth["anomaly"]).fillna(0).to_numpy()
         own["threshold"] = 6.5
         own["decision"] = (own["score"] > own["threshold"]).astype(int)
-        own["nearest"] = ""
+        own["nearest"] = neighbours(clips) if system == NAMES_NEIGHBOURS else ""
         blocks.append(own)
     order = ["clip_id", "machine", "section", "split", "seed", "score", "threshold", "decision", "nearest"]
     return pd.concat(blocks, ignore_index=True)[order]
+
+
+def neighbours(clips):
+    """The first training clip of the machine for every test clip."""
+    first = clips[clips["split"] == "train"].groupby("machine")["clip_id"].first()
+    return clips["machine"].map(first).where(clips["split"] == "test", "").to_numpy()
+
+
+def write_recordings(files, truth):
+    """A fifth of a second each: noise, with a tone where it is anomalous."""
+    rng, time = np.random.default_rng(0), np.arange(1600) / 8000
+    for path, anomaly in zip(files["path"], pd.to_numeric(truth["anomaly"]).fillna(0), strict=True):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        wave = 0.02 * rng.normal(size=len(time)) + 0.1 * anomaly * np.sin(2 * np.pi * 900 * time)
+        soundfile.write(path, wave, 8000, subtype="PCM_16")
 
 
 def write_project(seeds=(0,), **how):
@@ -62,6 +81,7 @@ def write_project(seeds=(0,), **how):
         Path(folder).mkdir(parents=True, exist_ok=True)
     clips.to_csv("data/clips.csv", index=False)
     files.to_csv("data/files.csv", index=False)
+    write_recordings(files, truth)
     truth.to_csv("data/ground_truth.csv", index=False)
     for place, system in enumerate(systems):
         scores = made_scores(clips, truth, system, seeds, gain=place)
@@ -84,7 +104,9 @@ def write_embeddings(clips, seeds=(0,), dims=5):
     params, rng = read_params(), np.random.default_rng(0)
     trained = shown(systems_of(params), params["embed"]["encoder"])
     places = {f"data/embed/{params['embed']['encoder']}": (train, ["embeddings"])}
-    places |= {f"data/embeddings/{name}": (clips, [f"seed_{seed}" for seed in seeds]) for name in trained}
+    places |= {
+        f"data/embeddings/{name}": (clips, [f"seed_{seed}" for seed in seeds]) for name in [*trained, NAMES_NEIGHBOURS]
+    }
     for folder, (rows, arrays) in places.items():
         Path(folder).mkdir(parents=True, exist_ok=True)
         rows[["clip_id"]].to_csv(f"{folder}/clips.csv", index=False)

@@ -123,9 +123,10 @@ def test_truth_is_read_by_index_and_evaluate_alone():
     assert readers("data/evaluation") == {"report"}  # scores beside truth: nothing that scores may see it
 
 
-def test_only_index_and_features_open_audio():
+def test_only_index_features_and_the_report_open_audio():
     assert readers("data/raw") == {"index"}
-    assert readers("data/files.csv") == {"features", "evaluate"}  # evaluate: names in official files
+    assert readers("data/files.csv") == {"features", "evaluate", "report"}  # evaluate: names in official files
+    assert not readers("data/report"), "nothing that learns or judges comes behind the sounds of the report"
 
 
 def test_nothing_that_learns_sees_a_test_clip():

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from factories import digests
 from scored import write_figures, write_project
 
 from asd.core.artifacts import read_json, write_json
 from asd.report import selection, tables
 from stages import evaluate, report
 
-VOID = {"meta"}
+VOID = {"meta", "img", "input"}
 
 
 class Balance(HTMLParser):
@@ -20,10 +21,11 @@ class Balance(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.text, self.attributes = [], [], []
+        self.open, self.text, self.attributes, self.elements = [], [], [], []
 
     def handle_starttag(self, tag, attributes):
         self.attributes += [(tag, name, value or "") for name, value in attributes]
+        self.elements.append((tag, attributes))
         if tag not in VOID:
             self.open.append(tag)
 
@@ -79,11 +81,15 @@ def test_report_shows_every_system_and_machine(workdir):
 
 def test_report_stands_alone_and_names_no_path_of_this_machine(workdir):
     page, parser, _ = made_report()
-    assert "<script" not in page
+    scripts = [dict(own) for tag, own in parser.elements if tag == "script"]
+    assert scripts == [{"type": "application/json", "id": "thresholds"}, {}], "both inlined"
     assert not re.search(r"https?://|@import|url\((?!#)", page)
     ids = [value for _, name, value in parser.attributes if name == "id"]
     assert len(ids) == len(set(ids))
-    assert {value for _, name, value in parser.attributes if name in ("src", "href")} <= {f"#{name}" for name in ids}
+    assert {value for _, name, value in parser.attributes if name == "href"} <= {f"#{name}" for name in ids}
+    beside = {value for _, name, value in parser.attributes if name == "src"}
+    made = {file.relative_to("data/report").as_posix() for file in Path("data/report").rglob("*") if file.is_file()}
+    assert made == beside | {"index.html"}
     assert str(workdir) not in page
     assert not re.search(r"/(home|root|tmp|work)/", page)
 
@@ -111,16 +117,18 @@ def test_report_says_what_was_chosen_and_on_which_evidence(workdir):
     assert "<td>99.50</td>" in page
     metrics = read_json("metrics/ensemble.json")
     rows = selection.evidence(metrics, systems).rows
-    assert [row[0] for row in rows] == systems[:0:-1]
-    assert [row[1] for row in rows[-2:]] == ["0.75", "0.25"]
+    assert [row[0] for row in rows] == systems[1:], "as everywhere else"
+    assert [row[1] for row in rows[:2]] == ["0.25", "0.75"]
     nothing = metrics | {"evidence": {}, "scorers": {}}
     assert selection.evidence(nothing, systems) is selection.scorers(nothing, systems) is None
 
 
 def test_same_results_same_bytes(workdir):
-    page, _, _ = made_report()
+    made_report()
+    before = digests(Path("data/report"))
     report.main()
-    assert Path("data/report/index.html").read_text() == page
+    assert digests(Path("data/report")) == before
+    assert sum(name.endswith(".mp3") for name in before) >= 10
 
 
 @pytest.mark.parametrize("how", [{"anomalies": False}, {"labelled": False}])
@@ -132,7 +140,7 @@ def test_report_without_labels_says_so_and_shows_the_decisions(workdir, how):
     assert "<h2>ROC curves" not in page
     assert "Decided anomalous" in text
     assert ("no labels" if "labelled" in how else "no anomalous test clips") in text
-    labels = set(re.findall(r"\d+ (normal|anomalous|unlabelled)\b", text))
+    labels = set(re.findall(r">\d+ (normal|anomalous|unlabelled)</text>", page))
     assert labels == ({"unlabelled"} if "labelled" in how else {"normal"})
 
 
@@ -145,6 +153,30 @@ def test_report_of_one_domain_and_several_seeds(workdir):
     assert "Source against target" not in text
     assert "first training seed" in text
     assert "(sd " in text
+
+
+def test_systems_stand_in_one_order_and_colour_everywhere_the_best_first(workdir):
+    page, _, systems = made_report()
+    metrics = read_json("metrics/evaluate.json")
+    order = sorted([*systems, "ensemble"], key=lambda name: -metrics[name]["official"])
+    assert re.findall(r"<summary>(\w+)</summary>", page)[: len(order)] == order
+    tables_of_systems = re.findall(r'<th scope="col">System</th>.*?</table>', page, re.DOTALL)
+    assert len(tables_of_systems) >= 4
+    for table in tables_of_systems:
+        rows = re.findall(r'<i class="dot( ring)?" style="--own:var\(--c(\d)\)"></i><bdi>(\w+)</bdi></th>', table)
+        places = [order.index(name) for _, _, name in rows]
+        assert places == sorted(places)
+        assert [(ring != "", int(colour)) for ring, colour, _ in rows] == [(i > 7, i % 8) for i in places]
+    legend = re.search(r"ROC curves of all systems.*?</svg>", page, re.DOTALL)[0]
+    assert [name for name in re.findall(r">(\w+)</text>", legend) if name in order] == order
+
+
+def test_every_table_has_a_caption_and_a_container_that_scrolls_by_keyboard(workdir):
+    page, parser, _ = made_report()
+    regions = re.findall(r'<div class="wide" role="region" aria-label="[^"]+" tabindex="0">', page)
+    assert page.count("<table>") == page.count("<caption>") <= len(regions)
+    targets = {value for _, name, value in parser.attributes if name == "href" and value.startswith("#")}
+    assert {"#main", "#results", "#systems"} <= targets
 
 
 def test_names_are_escaped(workdir):

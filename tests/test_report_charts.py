@@ -70,7 +70,7 @@ def test_histogram_of_equal_or_far_scores_counts_every_clip(values):
 
 def test_roc_curves_have_the_points_of_the_table():
     table = pd.DataFrame({"system": ["a"] * 3, "false_positive_rate": [0, 0.1, 1], "true_positive_rate": [0, 0.8, 1]})
-    curve = axes_of(charts.roc_curves, table).lines[-1]
+    curve = axes_of(charts.roc_curves, table, ["a"]).lines[-1]
     assert curve.get_label() == "a"
     assert curve.get_xydata().tolist() == [[0, 0], [0.1, 0.8], [1, 1]]
 

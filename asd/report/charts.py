@@ -123,7 +123,7 @@ def score_limits(values: np.ndarray, threshold: float) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def roc_curves(axes: Axes, table: pd.DataFrame) -> None:
+def roc_curves(axes: Axes, table: pd.DataFrame, systems: list[str]) -> None:
     """Draw each system's ROC curve, and shade the false-positive rates that pAUC integrates over.
 
     Parameters
@@ -131,13 +131,15 @@ def roc_curves(axes: Axes, table: pd.DataFrame) -> None:
     axes : Axes
     table : pd.DataFrame
         ``system, false_positive_rate, true_positive_rate``.
+    systems : list of str
+        In the order of colours.
     """
     axes.axvspan(0, PAUC_FPR, color=RULE, alpha=0.5, linewidth=0)
     axes.plot([0, 1], [0, 1], color=RULE, linewidth=1)
-    for i, (system, curve) in enumerate(table.groupby("system", sort=False)):
-        style = "-" if i < len(CYCLE) else "--"
+    for i, system in enumerate(systems):
+        curve, style = table[table["system"] == system], "-" if i < len(CYCLE) else "--"
         x, y = curve["false_positive_rate"], curve["true_positive_rate"]
-        axes.plot(x, y, style, color=CYCLE[i % len(CYCLE)], label=str(system))
+        axes.plot(x, y, style, color=CYCLE[i % len(CYCLE)], label=system)
     axes.set(xlabel="false-positive rate", ylabel="true-positive rate", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 

@@ -1,4 +1,4 @@
-"""One HTML page of everything: no script, nothing fetched, the same bytes for the same results."""
+"""One HTML page of everything, sounds and pictures beside it: nothing fetched, the same bytes for the same results."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -10,9 +10,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from asd.core.artifacts import atomic, read_csv, read_json
+from asd.core.clips import training
+from asd.core.project import FILES, Project
 from asd.report import charts, selection, tables
 from asd.report.charts import SQUARE, inline_svg
+from asd.report.clip_map import clip_maps
+from asd.report.clips import EACH, Section, clips_that_matter, nearest_clips
 from asd.report.embeddings import Trained
+from asd.report.sounds import SECONDS
+from asd.report.tables import RECOMMENDED
 
 TEXT = {
     "scores": ("system", "clip_id", "machine", "section", "domain", "attributes"),
@@ -42,30 +48,110 @@ class Grouping:
     embeddings: Markup
 
 
-def write_report(
-    output: Path, systems: list[str], metrics: Path, evaluation: Path, pseudo: Path, trained: list[Trained]
-) -> None:
-    """Write the page.
+def write_report(folder: Path, project: Project, trained: list[Trained]) -> int:
+    """Write the page ``index.html`` and the files beside it.
 
     Parameters
     ----------
-    output : Path
-        ``index.html``.
-    systems : list of str
-        All there are; ``ensemble`` is added.
-    metrics, evaluation, pseudo : Path
-        The folders of the metric files and of what the stages ``evaluate`` and ``pseudo_label`` made.
+    folder : Path
+        Empty or not there.
+    project : Project
     trained : list of Trained
         Charts of embeddings before and after training.
+
+    Returns
+    -------
+    int
+        Number of test clips that can be heard.
     """
-    figures = {name: read_json(metrics / f"{name}.json") for name in METRICS}
-    results = {name: read_csv(evaluation / f"{name}.csv", text) for name, text in TEXT.items()}
-    groupings = {name: read_csv(pseudo / f"{name}.csv", text) for name, text in FOUND.items()}
-    shown = content([*systems, "ensemble"], figures, results) | {"trained": trained}
+    figures = {name: read_json(project.metrics / f"{name}.json") for name in METRICS}
+    results = {name: read_csv(project.data / "evaluation" / f"{name}.csv", text) for name, text in TEXT.items()}
+    groupings = {name: read_csv(project.data / "pseudo_labels" / f"{name}.csv", text) for name, text in FOUND.items()}
+    systems = tables.ordered(figures["evaluate"], [*project.systems, RECOMMENDED])
+    shown = content(systems, figures, results) | {"trained": trained}
     shown |= {"groups": grouping_charts(figures["pseudo_label"], groupings)}
+    shown |= clips_shown(project, systems, figures["ensemble"]["weights"], first_seed(results["scores"]), folder)
     page = _environment().get_template("report.html").render(shown)
-    with atomic(output, "w") as file:
+    with atomic(folder / "index.html", "w") as file:
         file.write(page)
+    return sum(len(section.clips) for section in shown["sections"])
+
+
+def clips_shown(
+    project: Project, systems: list[str], weights: dict[str, float], scores: pd.DataFrame, folder: Path
+) -> dict[str, Any]:
+    """Collect what the template shows of single clips; their sounds and pictures are written to the folder.
+
+    Parameters
+    ----------
+    project : Project
+    systems : list of str
+        In the order of the page.
+    weights : dict of float
+        Of the ensemble's members.
+    scores : pd.DataFrame
+        Labelled test scores of one training seed.
+    folder : Path
+        Of the page.
+    """
+    normal, files = training(project.train_clips()), read_csv(project.root / FILES, ("clip_id", "path"))
+    paths = {clip: project.root / path for clip, path in zip(files["clip_id"], files["path"], strict=True)}
+    nearest = nearest_clips(project.data, weights, list(project.systems))
+    ordered = pd.concat([scores[scores["system"] == system] for system in systems])
+    sections = clips_that_matter(ordered, normal, paths, nearest, folder / "clips")
+    names, recommended = {clip: path.name for clip, path in paths.items()}, scores[scores["system"] == RECOMMENDED]
+    maps = clip_maps(recommended, normal, names, sections, project.data, nearest.system)
+    said = {"each": EACH, "seconds": f"{SECONDS:g}", "nearest_by": nearest.system, "recommended": RECOMMENDED}
+    data = {"thresholds": threshold_data(ordered, systems), "choices": choices(sections)}
+    return said | data | {"sections": sections, "maps": maps}
+
+
+def choices(sections: list[Section]) -> dict[str, list[str]]:
+    """List the values that clips can be filtered by: machine, domain, attribute, decision."""
+    clips = [clip for section in sections for clip in section.clips]
+    return {
+        "machine": [section.title for section in sections],
+        "domain": sorted({clip.domain for clip in clips}),
+        "attribute": sorted({part for clip in clips for part in clip.attributes}),
+        "decision": sorted({clip.outcome for clip in clips}),
+    }
+
+
+def threshold_data(scores: pd.DataFrame, systems: list[str]) -> list[dict[str, Any]]:
+    """Arrange scores for the threshold slider: by section, all systems' in the order of clips.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        Labelled test scores of one training seed.
+    systems : list of str
+
+    Returns
+    -------
+    list of dict
+        ``title``, ``anomaly`` (0, 1 or None of each clip) and ``systems``: name, threshold and scores.
+    """
+    several, sections = tables.several_sections(scores), []
+    for (machine, section), rows in scores.sort_values("clip_id").groupby(["machine", "section"]):
+        by_system = {system: rows[rows["system"] == system] for system in systems}
+        anomaly = [None if pd.isna(one) else int(one) for one in by_system[RECOMMENDED]["anomaly"]]
+        own = [
+            {"name": name, "threshold": _short(some["threshold"].iloc[0]), "scores": some["score"].map(_short).tolist()}
+            for name, some in by_system.items()
+        ]
+        title = tables.section_title(str(machine), f"section_{section}", several)
+        sections.append({"title": title, "anomaly": anomaly, "systems": own})
+    return sections
+
+
+def _short(score: float) -> float:
+    """Round to nine digits, which tell 32-bit numbers apart."""
+    return float(f"{score:.9g}")
+
+
+def first_seed(scores: pd.DataFrame) -> pd.DataFrame:
+    """Choose each system's scores of its first training seed."""
+    return scores[scores["seed"] == scores.groupby("system")["seed"].transform("min")]
 
 
 def content(systems: list[str], figures: dict[str, Any], results: dict[str, pd.DataFrame]) -> dict[str, Any]:
@@ -74,23 +160,25 @@ def content(systems: list[str], figures: dict[str, Any], results: dict[str, pd.D
     Parameters
     ----------
     systems : list of str
+        In the order of the page.
     figures : dict
         The content of each metric file in :data:`METRICS`.
     results : dict of pd.DataFrame
         The tables in :data:`TEXT`.
     """
-    metrics, machines = figures["evaluate"], results["machines"]
-    scores = results["scores"]
-    first = scores[scores["seed"] == scores.groupby("system")["seed"].transform("min")]
+    metrics, machines, scores = figures["evaluate"], results["machines"], results["scores"]
+    first = first_seed(scores)
+    roc = partial(charts.roc_curves, table=results["roc"], systems=systems)
     return {
         "data": metrics["data"],
         "index": figures["index"],
         "recordings": tables.recordings(figures["index"]),
+        "colours": {system: place for place, system in enumerate(systems)},
+        "headline": tables.headline(metrics, systems),
         "results": tables.results(metrics, systems),
+        "beside": tables.beside(metrics, systems),
         "by_machine": tables.by_machine(machines, systems),
-        "roc": inline_svg(partial(charts.roc_curves, table=results["roc"]), "ROC curves of all systems", WIDE)
-        if len(results["roc"])
-        else None,
+        "roc": inline_svg(roc, "ROC curves of all systems", WIDE) if len(results["roc"]) else None,
         "trade_off": trade_off_chart(results["trade_off"], systems, metrics),
         "systems": [
             _system(system, machines, first[first["system"] == system], results["attributes"], results["trade_off"])

@@ -30,6 +30,7 @@ def evidence(metrics: dict[str, Any], systems: list[str]) -> Table | None:
     ----------
     metrics : dict
     systems : list of str
+        In their order.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def evidence(metrics: dict[str, Any], systems: list[str]) -> Table | None:
     kinds = sorted({kind for of_kinds in figures.values() for kind in of_kinds} - {whole})
     rows = [
         [name, f"{metrics['weights'].get(name, 0):.3g}", *(number(of_kinds.get(key)) for key in (whole, *kinds))]
-        for name, of_kinds in sorted(figures.items(), key=lambda item: -item[1][whole])
+        for name, of_kinds in figures.items()
     ]
     return Table(["System", "Weight", CRITERIA[whole], *kinds], rows) if rows else None
 

@@ -20,6 +20,7 @@ BESIDE = {
 }
 WORST = 10  # attribute values shown of a system
 BASELINE = "autoencoder"
+RECOMMENDED = "ensemble"
 NONE = "-"
 
 
@@ -48,14 +49,23 @@ def score_key(metrics: dict[str, Any], systems: list[str]) -> str | None:
     return next((name for name in SCORES for system in systems if name in metrics[system]), None)
 
 
+def ordered(metrics: dict[str, Any], systems: list[str]) -> list[str]:
+    """Order systems as the whole page shows them: best first; as given, the last first, where nothing is labelled."""
+    score = score_key(metrics, systems)
+    if score is None:
+        return [*systems[-1:], *systems[:-1]]
+    return sorted(systems, key=lambda system: -metrics[system].get(score, 0.0))
+
+
 def results(metrics: dict[str, Any], systems: list[str]) -> Table | None:
-    """Tabulate systems, best first, with intervals and the difference to the baseline; None without labels.
+    """Tabulate scores with intervals and the difference to the baseline; None without labels.
 
     Parameters
     ----------
     metrics : dict
         Content of ``metrics/evaluate.json``.
     systems : list of str
+        Best first.
 
     Returns
     -------
@@ -64,18 +74,35 @@ def results(metrics: dict[str, Any], systems: list[str]) -> Table | None:
     score = score_key(metrics, systems)
     if score is None:
         return None
-    ordered = sorted(systems, key=lambda system: -metrics[system].get(score, 0.0))
-    columns, beside = (
-        {key: name for key, name in names.items() if any(key in metrics[s] for s in systems)}
-        for names in (RANKED, BESIDE)
-    )
+    columns = _known(RANKED, metrics, systems)
     header = ["System", SCORES[score], "Interval", "Seeds", *columns.values(), f"Against {BASELINE}"]
     rows = []
-    for figures in (metrics[system] for system in ordered):
-        before = [number(figures.get(score)), interval(figures, score), seeds(figures)]
-        rows.append([*before, *_numbers(figures, columns), difference(figures), *_numbers(figures, beside)])
-    named = [[system, *row] for system, row in zip(ordered, rows, strict=True)]
-    return Table([*header, *beside.values()], named, best=0)
+    for system in systems:
+        own = metrics[system]
+        before = [system, number(own.get(score)), interval(own, score), seeds(own)]
+        rows.append([*before, *_numbers(own, columns), difference(own)])
+    return Table(header, rows, best=0)
+
+
+def beside(metrics: dict[str, Any], systems: list[str]) -> Table | None:
+    """Tabulate false alarms, F1 and the AUCs within a domain; None where there are none. See :func:`results`."""
+    columns = _known(BESIDE, metrics, systems)
+    rows = [[system, *_numbers(metrics[system], columns)] for system in systems]
+    return Table(["System", *columns.values()], rows) if columns else None
+
+
+def headline(metrics: dict[str, Any], systems: list[str]) -> str:
+    """Write in a sentence what the recommended system reaches and which one is best; empty without labels."""
+    score = score_key(metrics, systems)
+    if score is None or score not in metrics[RECOMMENDED]:
+        return ""
+    said = [f"{system}, {number(metrics[system][score])} % ({interval(metrics[system], score)})" for system in systems]
+    reached = f"{SCORES[score]} of the recommended system: {said[systems.index(RECOMMENDED)]}"
+    return f"{reached}; it is the best." if systems[0] == RECOMMENDED else f"{reached}. Best: {said[0]}."
+
+
+def _known(names: dict[str, str], metrics: dict[str, Any], systems: list[str]) -> dict[str, str]:
+    return {key: name for key, name in names.items() if any(key in metrics[system] for system in systems)}
 
 
 def _numbers(figures: dict[str, Any], keys: Iterable[str]) -> list[str]:
