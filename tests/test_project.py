@@ -113,3 +113,10 @@ def test_without_git_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_stage_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]):
     assert main(["stage", "sing"]) == 2
     assert capsys.readouterr().err.startswith("asd: stage is 'sing': choose among code, adapt, check")
+
+
+def test_every_file_of_the_package_counts_as_code():
+    suffixes = {file.suffix for file in (ROOT / "asd").rglob("*") if file.is_file() and file.name != "py.typed"}
+    assert suffixes - {".pyc"} == set(pipeline.CODE)
+    ignored = (ROOT / ".dvcignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!/asd/**/*{suffix}" for suffix in pipeline.CODE} <= set(ignored), "a change of it makes stages stale"

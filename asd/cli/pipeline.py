@@ -17,7 +17,7 @@ from asd.core.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 HOME = PACKAGE / "project" if (PACKAGE / "project").is_dir() else PACKAGE.parent  # has dvc.yaml, stages/, presets/
-CODE = (".py", ".yaml", ".html", ".safetensors")  # what counts as code, as in the source tree's .dvcignore
+CODE = (".py", ".yaml", ".html", ".css", ".js", ".safetensors")  # what counts as code: see .dvcignore of the source
 COPIED = ("params.yaml", ".gitignore", ".dvc/config", ".dvc/plots/*.json", "presets/*.txt")
 DIGESTS = Path("data/code")
 WRITTEN = {
