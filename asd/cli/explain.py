@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asd.cli.score import load
+from asd.cli.score import add_options, load
 from asd.core.artifacts import write_csv
 from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
@@ -24,15 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "falls by where that band or interval becomes the nearest normal clip's. Recordings that can't be explained "
         "are named on stderr, and the exit status is 2 then."
     )
-    parser.add_argument("--system", metavar="NAME", help="of params.yaml, or ensemble (default: the recommended one)")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
-    parser.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="default: the current folder")
-    parser.add_argument(
-        "--machine", default="", help="whose recordings they are (default: named by a folder, or the only one)"
-    )
-    parser.add_argument("--section", default="", help="of that machine (default: named by the file, or the only one)")
-    parser.add_argument("--json", action="store_true", help="a list of objects")
-    parser.add_argument("--csv", type=Path, metavar="OUT", help="write the table there")
+    add_options(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -23,8 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the most similar normal clip (data/files.csv says where it is). Recordings that can't be scored are named on "
         "stderr, and the exit status is 2 then."
     )
-    parser.add_argument("--system", metavar="NAME", help="of params.yaml, or ensemble (default: the recommended one)")
     parser.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_DIR", help="recordings, or folders of them")
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare whose recordings are looked at by which system, and where the table goes."""
+    parser.add_argument("--system", metavar="NAME", help="of params.yaml, or ensemble (default: the recommended one)")
     parser.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="default: the current folder")
     parser.add_argument(
         "--machine", default="", help="whose recordings they are (default: named by a folder, or the only one)"
