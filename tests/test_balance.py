@@ -200,7 +200,7 @@ def test_the_report_names_the_criterion():
     metrics = {"evidence": evidence, "scorers": {"a": {"own": 60.0, "gmm": 65.0}}, "scorer": {"a": "own", "b": "own"}}
     metrics |= {"weights": {"a": 0.5, "b": 0.5}, "fusion": "log", "chosen_by": "domain balance", "domain_balance": 66.0}
     table = shown.evidence(metrics, ["a", "b"])
-    assert (table.header, [row[0] for row in table.rows]) == (["System", "Weight", "domain balance"], ["b", "a"])
+    assert (table.header, [row[0] for row in table.rows]) == (["System", "Weight", "domain balance"], ["a", "b"])
     assert shown.scorers(metrics, ["a", "b"]).header[-1] == "Its domain balance"
     assert shown.chosen(metrics).endswith("chosen by domain balance; fused 66.00 %")
     assert set(shown.CRITERIA) == set(CRITERIA)
