@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.fft import irfft, rfft
 
-from asd.core.artifacts import read_csv
 from asd.core.errors import UserError
-from asd.core.project import FILES
 from asd.datasets.audio import heard, read
 from asd.datasets.index import decode_samples
+from asd.recordings import recording_paths
 from asd.systems import Detector
 
 BANDS, TIMES = 10, 8
@@ -139,15 +138,15 @@ def _normal_clip(detector: Detector, scored: pd.Series, samples: np.ndarray, sam
 
     The mean absolute difference of levels in bands: a fault in one of them hardly changes which clip is nearest.
     """
-    files = read_csv(detector.root / FILES, ("clip_id", "path")).set_index("clip_id")["path"]
+    paths = recording_paths(detector.root)
     if scored["nearest"]:
-        return detector.root / files[scored["nearest"]]
+        return Path(paths[scored["nearest"]])
     whose = (detector.clips["machine"] == scored["machine"]) & (detector.clips["section"] == scored["section"])
     own = detector.clips.loc[whose, "clip_id"]
     some = own.iloc[np.unique(np.linspace(0, len(own) - 1, MOST_CLIPS).astype(int))]
-    paths, highest = [detector.root / path for path in files[some]], min(sample_rate, detector.sample_rate)
+    highest = min(sample_rate, detector.sample_rate)
     levels = _levels(samples, sample_rate, band_edges(highest))
-    return min(paths, key=lambda path: np.abs(_levels_of(path, highest) - levels).mean())
+    return min(paths[some], key=lambda path: np.abs(_levels_of(path, highest) - levels).mean())
 
 
 @lru_cache(maxsize=1024)

@@ -8,9 +8,10 @@ import pandas as pd
 
 from asd.cli.results import REPORT, plain, result_table
 from asd.core.artifacts import read_csv, read_json
-from asd.core.project import FILES, Project
+from asd.core.project import Project
 from asd.core.section import checked
 from asd.evaluation.labelled_scores import average_seeds
+from asd.recordings import recording_paths
 from asd.scoring.params import EnsembleParams
 
 MOST = 10  # files that are named
@@ -59,8 +60,7 @@ def _most_anomalous(project: Project, test: pd.DataFrame) -> list[dict[Any, Any]
     """List the test clips furthest above their thresholds, or nearest to them."""
     over = (test["score"] - test["threshold"]).sort_values(ascending=False, kind="stable")
     first = test.loc[over.index[:MOST]]
-    paths = read_csv(project.root / FILES, ("clip_id", "path")).set_index("clip_id")["path"]
-    files = [Path(os.path.relpath(project.root / paths[clip])).as_posix() for clip in first["clip_id"]]
+    files = [Path(os.path.relpath(path)).as_posix() for path in recording_paths(project.root)[first["clip_id"]]]
     return first.assign(file=files)[["file", "machine", "score", "threshold", "decision"]].to_dict("records")
 
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from asd.classifiers.params import FineTuneParams
 from asd.classifiers.tuning.groups import GroupAdapter
 from asd.classifiers.tuning.tuned import restore
-from asd.core.artifacts import read_csv, write_json, write_with
+from asd.core.artifacts import write_json, write_with
 from asd.core.errors import UserError
-from asd.core.project import FILES, Project
+from asd.core.project import Project
 from asd.core.section import PARAMS
 from asd.datasets.audio import read
 from asd.encoders.architectures.dense import FRAMES
@@ -31,6 +31,7 @@ from asd.export.scorers import scorer_module
 from asd.features.channels import one_channel
 from asd.features.extraction import features_of
 from asd.features.fitting import FittedFrontEnd
+from asd.recordings import recording_paths
 from asd.systems import System
 
 CHECKED = 50  # recordings whose scores are compared
@@ -119,6 +120,7 @@ def export(detector: System, machine: str, section: str, out: Path) -> Exported:
         is written then.
     """
     _check_installed()
+    thresholds = _thresholds(detector)
     front_end = FittedFrontEnd.from_description(detector.store.description, machine)
     scorers = [scorer_module(fitted.scorer) for fitted in detector._scorers(machine, section).values()]
     begin, why = _beginning(front_end)
@@ -133,8 +135,8 @@ def export(detector: System, machine: str, section: str, out: Path) -> Exported:
             "input": _described(file, front_end, why),
             "machine": machine,
             "section": section,
-            "threshold": _thresholds(detector)[machine][section],
-            "thresholds": _thresholds(detector),
+            "threshold": thresholds[machine][section],
+            "thresholds": thresholds,
             "sample_rate": detector.sample_rate,
             "front_end": detector.store.description | {"machines": {}} | front_end.params.model_dump(),
             "scorer": detector.scorer.model_dump(),
@@ -169,12 +171,10 @@ def _beginning(front_end: FittedFrontEnd) -> tuple[nn.Module, str]:
 
 def _recordings(detector: System, machine: str, section: str) -> list[Path]:
     """List recordings of a machine's section to compare scores of, test clips and training clips."""
-    project = Project(detector.root)
-    clips = project.clips()
+    clips = Project(detector.root).clips()
     own = clips[(clips["machine"] == machine) & (clips["section"] == section) & (clips["kind"] == "machine")]
     some = own.iloc[np.unique(np.linspace(0, len(own) - 1, CHECKED).astype(int))]["clip_id"]
-    files = read_csv(project.root / FILES, ("clip_id", "path")).set_index("clip_id")["path"]
-    return [project.root / path for path in files[some]]
+    return list(recording_paths(detector.root)[some])
 
 
 def _input(path: Path, front_end: FittedFrontEnd, whole: bool) -> np.ndarray:
