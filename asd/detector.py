@@ -10,7 +10,7 @@ import pandas as pd
 from asd.core.artifacts import read_csv
 from asd.core.clips import training
 from asd.core.errors import UserError
-from asd.core.project import Project
+from asd.core.project import ENSEMBLE, Project
 from asd.core.section import checked
 from asd.features.store import FeatureStore
 from asd.scoring.candidates import CANDIDATES, FURTHER
@@ -23,8 +23,6 @@ from asd.selection.choice import decide
 from asd.selection.evidence import read_evidence
 from asd.selection.trial_scores import OWN
 from asd.systems import BySeed, Detector, System
-
-ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True)

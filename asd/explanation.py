@@ -12,10 +12,11 @@ from scipy.fft import irfft, rfft
 from asd.core.errors import UserError
 from asd.datasets.audio import heard, read
 from asd.datasets.index import decode_samples
-from asd.recordings import recording_paths
+from asd.features.mel import SCALES
 from asd.systems import Detector
 
 BANDS, TIMES = 10, 8
+TO_MEL, TO_HZ = SCALES["htk"]
 FADE = 0.2  # of a band or interval: over so much of it one clip passes into the other at each edge
 MOST_CLIPS = 64  # normal ones among which a system that names none has its nearest looked for
 COLUMNS = ("file", "kind", "low", "high", "contribution", "score")
@@ -72,7 +73,7 @@ def explain(detector: Detector, file: Path | str, machine: str = "", section: st
 
 def band_edges(sample_rate: int) -> np.ndarray:
     """Divide frequencies up to half a rate [Hz] into bands equally wide on the mel scale: edges [Hz]."""
-    edges: np.ndarray = 700 * np.expm1(np.linspace(0, _mel(sample_rate / 2), BANDS + 1))
+    edges: np.ndarray = TO_HZ(np.linspace(0, TO_MEL(sample_rate / 2), BANDS + 1))
     return edges
 
 
@@ -97,7 +98,7 @@ def exchanged(
     """
     difference, frames = normal - samples, len(samples)
     spectrum, hz = rfft(difference, axis=0), np.fft.rfftfreq(frames, 1 / sample_rate)
-    in_bands = (irfft(part[:, None] * spectrum, frames, axis=0) for part in shares(_mel(hz), _mel(bands)))
+    in_bands = (irfft(part[:, None] * spectrum, frames, axis=0) for part in shares(TO_MEL(hz), TO_MEL(bands)))
     in_time = (part[:, None] * difference for part in shares(np.arange(frames) / sample_rate, intervals))
     for change in chain(in_bands, in_time):
         yield (samples + change).astype(np.float32)
@@ -118,11 +119,6 @@ def shares(axis: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return steps[:-1] - steps[1:]
 
 
-def _mel(hz: np.ndarray | float) -> np.ndarray:
-    """Give the mel scale, in units of e: 700 Hz are where it turns from linear to logarithmic."""
-    return np.log1p(np.asarray(hz) / 700)
-
-
 def _as_long(normal: np.ndarray, its_rate: int, samples: np.ndarray, sample_rate: int) -> np.ndarray:
     """Give a normal clip the rate [Hz], the length (repeated where it is shorter) and the channels of a recording."""
     if its_rate != sample_rate:
@@ -138,15 +134,16 @@ def _normal_clip(detector: Detector, scored: pd.Series, samples: np.ndarray, sam
 
     The mean absolute difference of levels in bands: a fault in one of them hardly changes which clip is nearest.
     """
-    paths = recording_paths(detector.root)
     if scored["nearest"]:
-        return Path(paths[scored["nearest"]])
+        return detector.recordings[scored["nearest"]]
     whose = (detector.clips["machine"] == scored["machine"]) & (detector.clips["section"] == scored["section"])
     own = detector.clips.loc[whose, "clip_id"]
     some = own.iloc[np.unique(np.linspace(0, len(own) - 1, MOST_CLIPS).astype(int))]
     highest = min(sample_rate, detector.sample_rate)
     levels = _levels(samples, sample_rate, band_edges(highest))
-    return min(paths[some], key=lambda path: np.abs(_levels_of(path, highest) - levels).mean())
+    return min(
+        (detector.recordings[clip] for clip in some), key=lambda path: np.abs(_levels_of(path, highest) - levels).mean()
+    )
 
 
 @lru_cache(maxsize=1024)

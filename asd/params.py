@@ -15,7 +15,7 @@ from asd.classifiers.objectives.reconstruction import Reconstruction
 from asd.classifiers.params import SeedsParams, TrainParams
 from asd.core.compute import ComputeParams
 from asd.core.errors import UserError
-from asd.core.project import LISTS
+from asd.core.project import ENSEMBLE, LISTS
 from asd.core.section import PARAMS, Section, checked
 from asd.datasets.dataset_params import SIMULATED, DatasetParams, IndexParams, selected_machines
 from asd.datasets.years import archives, others, years
@@ -39,7 +39,6 @@ from asd.selection.params import SelectionParams
 ADAPTED = 16  # the dims of an encoder that is adapted are a multiple: groups of the decoder's convolutions
 OF_SPECTROGRAMS = ("statex", "spec_augment")
 NAME = re.compile(r"[A-Za-z0-9_-]+")  # of a block: names files and stages
-ENSEMBLE = "ensemble"  # in every table beside the systems
 
 
 class TrainingFree(Section):

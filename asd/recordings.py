@@ -7,11 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from asd.core.artifacts import read_csv
 from asd.core.errors import UserError
-from asd.core.project import FILES
 from asd.datasets.dcase import parse_name
 from asd.datasets.index import decode_samples
 from asd.features.extraction import features_of
@@ -63,12 +60,6 @@ class NewClips(FeatureStore):
     def n_frames(self, clip_id: str) -> int:
         """Count the frames of one clip."""
         return len(self._features[clip_id])
-
-
-def recording_paths(root: Path) -> pd.Series:
-    """Read where the recording of every clip of a project's folder is: paths by ``clip_id``."""
-    files = read_csv(root / FILES, ("clip_id", "path")).set_index("clip_id")["path"]
-    return files.map(lambda path: root / path)
 
 
 def machine_of(file: Path, known: list[str]) -> str:

@@ -16,6 +16,7 @@ from asd.classifiers.task import embed
 from asd.core import compute
 from asd.core.artifacts import read_json
 from asd.core.errors import UserError
+from asd.core.project import Project
 from asd.datasets.health import grouped
 from asd.encoders.embedding import apply
 from asd.encoders.networks import load_tensors, read_encoder
@@ -73,6 +74,11 @@ class Detector(ABC):
         """The sections of every machine that it knows."""
         known = self.clips[["machine", "section"]].drop_duplicates().sort_values(["machine", "section"])
         return {str(machine): list(own["section"]) for machine, own in known.groupby("machine")}
+
+    @cached_property
+    def recordings(self) -> dict[str, Path]:
+        """Paths of all recordings of the project, by ``clip_id``."""
+        return Project(self.root).recordings()
 
     def score(self, files: Sequence[Path | str], machine: str = "", section: str = "") -> pd.DataFrame:
         """Score recordings of any rate, length and number of channels; means over the training seeds.

@@ -102,7 +102,15 @@ PACKAGES = {  # of each script its own
     "score": {"scoring", "selection"},
     "ensemble": {"scoring", "selection"},
     "evaluate": {"evaluation"},
-    "report": {"report"},
+    "report": {
+        "classifiers",
+        "datasets",
+        "encoders",
+        "features",
+        "report",
+        "scoring",
+        "selection",
+    },  # it explains scores
 }
 
 

@@ -39,6 +39,13 @@ class Balance(HTMLParser):
         self.text.append(data)
 
 
+def made_up(project, system, clips):
+    """Contributions to the scores of clips, in the place of those that a trained system gives."""
+    edges = {"kind": ["band"] * 3 + ["time"] * 2, "low": [0, 500, 2000, 0, 1], "high": [500, 2000, 8000, 1, 2]}
+    parts = pd.DataFrame(edges).assign(contribution=[0.5, -0.25, 1.5, 1.0, 0.0], score=2.0)
+    return dict.fromkeys(clips["clip_id"], parts)
+
+
 def made_report(**how):
     """Evaluate made-up scores and report them; the other stages' metrics are made up too."""
     systems = write_project(**how)
@@ -54,7 +61,7 @@ def made_report(**how):
     found = {"section_00": methods}
     write_figures(machines)
     write_json("metrics/pseudo_label.json", dict.fromkeys(machines, found))
-    report.main()
+    report.main(made_up)
     page = Path("data/report/index.html").read_text()
     parser = Balance()
     parser.feed(page)
@@ -99,7 +106,7 @@ def test_report_says_which_attribute_values_fail_and_what_was_published(workdir)
     metrics = read_json("metrics/evaluate.json")
     metrics["data"]["published"] = "2025 dev 56.10, published 56.26: within +-1.2"
     write_json("metrics/evaluate.json", metrics)
-    report.main()
+    report.main(made_up)
     page = Path("data/report/index.html").read_text()
     assert "autoencoder here: 2025 dev 56.10, published 56.26: within +-1.2." in page
     found = pd.read_csv("data/evaluation/attributes.csv")
@@ -126,7 +133,7 @@ def test_report_says_what_was_chosen_and_on_which_evidence(workdir):
 def test_same_results_same_bytes(workdir):
     made_report()
     before = digests(Path("data/report"))
-    report.main()
+    report.main(made_up)
     assert digests(Path("data/report")) == before
     assert sum(name.endswith(".mp3") for name in before) >= 10
 

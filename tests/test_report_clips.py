@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from contextlib import chdir
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pandas as pd
@@ -16,8 +17,10 @@ from conftest import ROOT
 from scored import NAMES_NEIGHBOURS, made_clips, made_scores
 from test_report import Balance, made_report
 
-from asd.report import clips
+from asd.core.project import Project
+from asd.report import clips, explanations
 from asd.report.clip_map import placed_points
+from asd.report.explanations import bars
 
 BROWSER = ROOT / "tests" / "browser"
 SCRIPT, QUOTES, FROM_RIGHT = "<script>alert(1)<!--", '"it\'s" & ;)', "\u0645\u0636\u062e\u0629 \U0001f527 \u202eabc"
@@ -94,6 +97,10 @@ def test_each_clip_has_all_systems_and_its_nearest_normal_clip(hostile, parsed):
         assert article.count("<audio") == 2
         assert html.escape(files[named[clip]]) in article
         assert f'src="clips/{named[clip]}.mp3"' in article
+        assert re.findall(r"<p class=\"faint\">Most: (.*?)</p>", article) == [
+            "2 to 8 kHz: 1.5 of 2",
+            "0 to 1 s: 1 of 2",
+        ]
     assert {f"#clip-{clip}" for clip in re.findall(r'id="clip-(\w+)"', page)} == set(re.findall(r"#clip-\w+", page))
 
 
@@ -135,6 +142,26 @@ def test_the_heaviest_member_that_names_a_nearest_clip_gives_it(tmp_path):
     assert (nearest.system, set(nearest.of.values())) == ("heavy", {"of_heavy"})
     assert set(nearest.of) == set(table.loc[table["split"] == "test", "clip_id"])
     assert clips.nearest_clips(tmp_path, {}, ["silent"]) == clips.Neighbours("", {})
+
+
+def test_bars_stand_on_zero_and_those_below_it_hang():
+    edges = {"kind": ["band"] * 2 + ["time"] * 2, "low": [0.0, 500, 0, 1], "high": [500.0, 8000, 1, 2]}
+    parts = pd.DataFrame(edges).assign(contribution=[-1.0, 3.0, 1.0, 0.0], score=4.0)
+    band, time = bars(parts)
+    assert band.path == "M0 75.0V100.0h40V75.0M50 75.0V0.0h40V75.0", "of 4 units from -1 to 3"
+    assert time.path == "M0 75.0V50.0h40V75.0M50 75.0V75.0h40V75.0", "on the scale of both"
+    assert band.x == [(0.0, "0"), (100.0, "8")]
+    assert (25.0, "0") in band.y
+    assert band.largest == "0.5 to 8 kHz: 3 of 4"
+    assert bars(parts.assign(contribution=0.0))[0].path.count("100.0V100.0") == 2, "nothing contributes: flat"
+
+
+def test_a_clip_that_the_system_was_trained_on_is_not_explained(monkeypatch):
+    known = SimpleNamespace(clips=pd.DataFrame({"clip_id": ["b"]}), recordings={"a": Path("a.wav")})
+    monkeypatch.setattr(explanations, "load_detector", lambda project, system: known)
+    monkeypatch.setattr(explanations, "explain", lambda *given: given)
+    clips = pd.DataFrame({"clip_id": ["a", "b"], "machine": "fan", "section": "00"})
+    assert explanations.explained(Project(), "texture", clips) == {"a": (known, Path("a.wav"), "fan", "00")}
 
 
 def test_the_map_scales_both_axes_alike_and_holds_every_clip():

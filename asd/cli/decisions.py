@@ -8,10 +8,9 @@ import pandas as pd
 
 from asd.cli.results import REPORT, plain, result_table
 from asd.core.artifacts import read_csv, read_json
-from asd.core.project import Project
+from asd.core.project import ENSEMBLE, Project
 from asd.core.section import checked
 from asd.evaluation.labelled_scores import average_seeds
-from asd.recordings import recording_paths
 from asd.scoring.params import EnsembleParams
 
 MOST = 10  # files that are named
@@ -35,9 +34,9 @@ def decisions(project: Project) -> dict[str, Any]:
         ``report``, its path.
     """
     metrics = read_json(project.metrics / "evaluate.json")
-    params = checked(EnsembleParams, project.params["decision"] | project.params["ensemble"], "ensemble")
-    stated, known = round(100 * (1 - params.quantile), 4), metrics["ensemble"].get("machines", {})
-    table = average_seeds(read_csv(project.data / "ensemble" / "scores.csv", TEXT))
+    params = checked(EnsembleParams, project.params["decision"] | project.params[ENSEMBLE], ENSEMBLE)
+    stated, known = round(100 * (1 - params.quantile), 4), metrics[ENSEMBLE].get("machines", {})
+    table = average_seeds(read_csv(project.data / ENSEMBLE / "scores.csv", TEXT))
     test = table[table["split"] == "test"]
     machines: dict[str, Any] = {}
     for (machine, section), clips in test.groupby(["machine", "section"]):
@@ -48,7 +47,7 @@ def decisions(project: Project) -> dict[str, Any]:
             figures["false_alarm_rate"] = measured["false_alarm_rate"]
         machines.setdefault(str(machine), {})[f"section_{section}"] = figures
     return {
-        "system": "ensemble",
+        "system": ENSEMBLE,
         "machines": machines,
         "most_anomalous": _most_anomalous(project, test),
         "results": metrics,
@@ -60,7 +59,8 @@ def _most_anomalous(project: Project, test: pd.DataFrame) -> list[dict[Any, Any]
     """List the test clips furthest above their thresholds, or nearest to them."""
     over = (test["score"] - test["threshold"]).sort_values(ascending=False, kind="stable")
     first = test.loc[over.index[:MOST]]
-    files = [Path(os.path.relpath(path)).as_posix() for path in recording_paths(project.root)[first["clip_id"]]]
+    paths = project.recordings()
+    files = [Path(os.path.relpath(paths[clip])).as_posix() for clip in first["clip_id"]]
     return first.assign(file=files)[["file", "machine", "score", "threshold", "decision"]].to_dict("records")
 
 

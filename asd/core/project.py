@@ -20,6 +20,7 @@ TRAIN_CLIPS = Path("data/train_clips.csv")  # rows of CLIPS to train on: a large
 TRUTH = Path("data/ground_truth.csv")  # for evaluate alone
 LABELS = Path("data/labels")
 LISTS = ("training_free", "systems")  # sections of params.yaml with a block a system
+ENSEMBLE = "ensemble"  # in every table beside the systems
 
 
 def systems_of(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -89,8 +90,14 @@ class Project:
 
     def file_names(self) -> pd.Series:
         """Read the name of every clip's file, without its folder, by ``clip_id``."""
-        files = read_csv(self.root / FILES, ("clip_id", "path")).set_index("clip_id")["path"]
-        return files.map(lambda path: PurePath(path).name)
+        return self._files().map(lambda path: PurePath(path).name)
+
+    def recordings(self) -> dict[str, Path]:
+        """Read the path of every clip's recording, by ``clip_id``."""
+        return {str(clip): self.root / path for clip, path in self._files().items()}
+
+    def _files(self) -> pd.Series:
+        return read_csv(self.root / FILES, ("clip_id", "path")).set_index("clip_id")["path"]
 
     def reference(self) -> set[str]:
         """Read the ``clip_id`` of the normal clips that systems train on and compare with; others calibrate."""

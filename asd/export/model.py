@@ -31,7 +31,6 @@ from asd.export.scorers import scorer_module
 from asd.features.channels import one_channel
 from asd.features.extraction import features_of
 from asd.features.fitting import FittedFrontEnd
-from asd.recordings import recording_paths
 from asd.systems import System
 
 CHECKED = 50  # recordings whose scores are compared
@@ -174,7 +173,7 @@ def _recordings(detector: System, machine: str, section: str) -> list[Path]:
     clips = Project(detector.root).clips()
     own = clips[(clips["machine"] == machine) & (clips["section"] == section) & (clips["kind"] == "machine")]
     some = own.iloc[np.unique(np.linspace(0, len(own) - 1, CHECKED).astype(int))]["clip_id"]
-    return list(recording_paths(detector.root)[some])
+    return [detector.recordings[clip] for clip in some]
 
 
 def _input(path: Path, front_end: FittedFrontEnd, whole: bool) -> np.ndarray:

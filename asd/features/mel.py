@@ -97,7 +97,7 @@ def mel_filter_bank(sr: int, n_fft: int, n_mels: int, f_min: float, f_max: float
     >>> mel_filter_bank(16000, 1024, 128, 0, 8000).shape
     (128, 513)
     """
-    to_mel, to_hz = _SCALES[scale]
+    to_mel, to_hz = SCALES[scale]
     marks = np.linspace(to_mel(np.float64(f_min)), to_mel(np.float64(f_max)), n_mels + 2)
     bins = np.fft.rfftfreq(n_fft, 1 / sr)
     edges, centres = (marks, to_mel(bins)) if scale == "kaldi" else (to_hz(marks), bins)
@@ -125,7 +125,7 @@ def _slaney_to_hz(mels: np.ndarray) -> np.ndarray:
     return np.where(mels < knee, mels * _LINEAR, _KNEE * np.exp(_STEP * (np.maximum(mels, knee) - knee)))
 
 
-_SCALES = {
+SCALES = {  # from Hz and back
     "slaney": (_hz_to_slaney, _slaney_to_hz),
     "htk": (lambda hz: 2595 * np.log10(1 + hz / 700), lambda mel: 700 * (10 ** (mel / 2595) - 1)),
     "kaldi": (lambda hz: 1127 * np.log1p(hz / 700), lambda mel: 700 * np.expm1(mel / 1127)),

@@ -1,17 +1,19 @@
 """The clips that matter of each machine: the most anomalous, false alarms, misses, and their normal neighbours."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from markupsafe import Markup
 
 from asd.core.artifacts import read_csv
 from asd.core.compute import compute_params, parallel
+from asd.core.project import ENSEMBLE
+from asd.report.explanations import Bars, bars
 from asd.report.sounds import Shown, write_sounds
-from asd.report.tables import RECOMMENDED, Table, section_title, several_sections
+from asd.report.tables import Table, section_title, several_sections
 
 EACH = 4  # clips of a kind and section; without labels the most anomalous alone, so many for each kind
 OUTCOMES = {
@@ -56,7 +58,8 @@ class Judged(Clip):
     outcome: str
     scores: Table
     nearest: Clip | None
-    explanation: Markup | None = None  # which bands and times made the score
+    explanation: list[Bars]
+    """Of the score by the system that names the nearest clip: by frequency, by time; empty where none does."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,12 @@ def nearest_clips(data: Path, weights: dict[str, float], systems: list[str]) -> 
 
 
 def clips_that_matter(
-    scores: pd.DataFrame, normal: pd.DataFrame, paths: dict[str, Path], nearest: Neighbours, folder: Path
+    scores: pd.DataFrame,
+    normal: pd.DataFrame,
+    paths: dict[str, Path],
+    nearest: Neighbours,
+    explain: Callable[[pd.DataFrame], dict[str, pd.DataFrame]],
+    folder: Path,
 ) -> list[Section]:
     """Choose the clips of every machine's section by the recommended system, and write their sounds and pictures.
 
@@ -103,13 +111,17 @@ def clips_that_matter(
     paths : dict of Path
         Of every clip's recording.
     nearest : Neighbours
+    explain : callable
+        Contributions to the scores of clips ``clip_id, machine, section``, by clip id.
     folder : Path
         Where sounds and pictures go.
     """
     folder.mkdir(parents=True, exist_ok=True)
     several, known = several_sections(scores), normal.set_index("clip_id")[["domain", "attributes"]].to_dict("index")
     groups = list(scores.groupby(["machine", "section"]))
-    kinds = [choose(rows[rows["system"] == RECOMMENDED]) for _, rows in groups]
+    kinds = [choose(rows[rows["system"] == ENSEMBLE]) for _, rows in groups]
+    chosen_clips = scores[scores["clip_id"].isin(set().union(*kinds))].drop_duplicates("clip_id")
+    made_by = explain(chosen_clips) if nearest.system else {}
     wanted = [dict.fromkeys([*chosen, *_beside(chosen, nearest)]) for chosen in kinds]
     recordings = ({clip: paths[clip] for clip in clips} for clips in wanted)
     here = compute_params().model_copy(update={"backend": "threading"})  # the folder is of this machine
@@ -130,6 +142,7 @@ def clips_that_matter(
                 paths[clip].name,
                 heard[clip],
                 beside.get(nearest.of.get(clip, "")),
+                bars(made_by[clip]) if clip in made_by else [],
             )
             for clip, why in chosen.items()
         ]
@@ -176,9 +189,11 @@ def _beside(chosen: dict[str, list[str]], nearest: Neighbours) -> list[str]:
     return list(dict.fromkeys(nearest.of[clip] for clip in chosen if clip in nearest.of))
 
 
-def _judged(rows: pd.DataFrame, kinds: list[str], name: str, sound: Shown, nearest: Clip | None) -> Judged:
+def _judged(
+    rows: pd.DataFrame, kinds: list[str], name: str, sound: Shown, nearest: Clip | None, explanation: list[Bars]
+) -> Judged:
     """Describe a clip by its rows of the scores, one a system."""
-    own = rows[rows["system"] == RECOMMENDED]
+    own = rows[rows["system"] == ENSEMBLE]
     clip, domain, attributes = own[["clip_id", "domain", "attributes"]].iloc[0]
     cells = [
         [row["system"], f"{row['score']:.4g}", f"{row['threshold']:.4g}", DECISIONS[row["decision"]], row["rank"]]
@@ -186,4 +201,4 @@ def _judged(rows: pd.DataFrame, kinds: list[str], name: str, sound: Shown, neare
     ]
     table = Table(["System", "Score", "Threshold", "Decision", "Rank"], cells)
     outcome = outcomes(own).iloc[0]
-    return Judged(clip, name, domain, parts(attributes), sound, kinds, outcome, table, nearest)
+    return Judged(clip, name, domain, parts(attributes), sound, kinds, outcome, table, nearest, explanation)

@@ -1,5 +1,6 @@
 """One HTML page of everything, sounds and pictures beside it: nothing fetched, the same bytes for the same results."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,14 @@ from markupsafe import Markup
 
 from asd.core.artifacts import atomic, read_csv, read_json
 from asd.core.clips import training
-from asd.core.project import FILES, Project
+from asd.core.project import ENSEMBLE, Project
 from asd.report import charts, selection, tables
 from asd.report.charts import SQUARE, inline_svg
 from asd.report.clip_map import clip_maps
-from asd.report.clips import EACH, Section, clips_that_matter, nearest_clips
+from asd.report.clips import EACH, Neighbours, Section, clips_that_matter, nearest_clips
 from asd.report.embeddings import Trained
+from asd.report.explanations import Explain
 from asd.report.sounds import SECONDS
-from asd.report.tables import RECOMMENDED
 
 TEXT = {
     "scores": ("system", "clip_id", "machine", "section", "domain", "attributes"),
@@ -48,7 +49,7 @@ class Grouping:
     embeddings: Markup
 
 
-def write_report(folder: Path, project: Project, trained: list[Trained]) -> int:
+def write_report(folder: Path, project: Project, trained: list[Trained], explain: Explain) -> int:
     """Write the page ``index.html`` and the files beside it.
 
     Parameters
@@ -58,6 +59,8 @@ def write_report(folder: Path, project: Project, trained: list[Trained]) -> int:
     project : Project
     trained : list of Trained
         Charts of embeddings before and after training.
+    explain : callable
+        See :func:`asd.report.explanations.explained`.
 
     Returns
     -------
@@ -67,10 +70,12 @@ def write_report(folder: Path, project: Project, trained: list[Trained]) -> int:
     figures = {name: read_json(project.metrics / f"{name}.json") for name in METRICS}
     results = {name: read_csv(project.data / "evaluation" / f"{name}.csv", text) for name, text in TEXT.items()}
     groupings = {name: read_csv(project.data / "pseudo_labels" / f"{name}.csv", text) for name, text in FOUND.items()}
-    systems = tables.ordered(figures["evaluate"], [*project.systems, RECOMMENDED])
+    systems = tables.ordered(figures["evaluate"], [*project.systems, ENSEMBLE])
     shown = content(systems, figures, results) | {"trained": trained}
     shown |= {"groups": grouping_charts(figures["pseudo_label"], groupings)}
-    shown |= clips_shown(project, systems, figures["ensemble"]["weights"], first_seed(results["scores"]), folder)
+    nearest = nearest_clips(project.data, figures["ensemble"]["weights"], list(project.systems))
+    explain_some = partial(explain, project, nearest.system)
+    shown |= clips_shown(project, systems, first_seed(results["scores"]), nearest, explain_some, folder)
     page = _environment().get_template("report.html").render(shown)
     with atomic(folder / "index.html", "w") as file:
         file.write(page)
@@ -78,7 +83,12 @@ def write_report(folder: Path, project: Project, trained: list[Trained]) -> int:
 
 
 def clips_shown(
-    project: Project, systems: list[str], weights: dict[str, float], scores: pd.DataFrame, folder: Path
+    project: Project,
+    systems: list[str],
+    scores: pd.DataFrame,
+    nearest: Neighbours,
+    explain: Callable[[pd.DataFrame], dict[str, pd.DataFrame]],
+    folder: Path,
 ) -> dict[str, Any]:
     """Collect what the template shows of single clips; their sounds and pictures are written to the folder.
 
@@ -87,21 +97,20 @@ def clips_shown(
     project : Project
     systems : list of str
         In the order of the page.
-    weights : dict of float
-        Of the ensemble's members.
     scores : pd.DataFrame
         Labelled test scores of one training seed.
+    nearest : Neighbours
+    explain : callable
+        See :func:`asd.report.clips.clips_that_matter`.
     folder : Path
         Of the page.
     """
-    normal, files = training(project.train_clips()), read_csv(project.root / FILES, ("clip_id", "path"))
-    paths = {clip: project.root / path for clip, path in zip(files["clip_id"], files["path"], strict=True)}
-    nearest = nearest_clips(project.data, weights, list(project.systems))
+    normal, paths = training(project.train_clips()), project.recordings()
     ordered = pd.concat([scores[scores["system"] == system] for system in systems])
-    sections = clips_that_matter(ordered, normal, paths, nearest, folder / "clips")
-    names, recommended = {clip: path.name for clip, path in paths.items()}, scores[scores["system"] == RECOMMENDED]
+    sections = clips_that_matter(ordered, normal, paths, nearest, explain, folder / "clips")
+    names, recommended = {clip: path.name for clip, path in paths.items()}, scores[scores["system"] == ENSEMBLE]
     maps = clip_maps(recommended, normal, names, sections, project.data, nearest.system)
-    said = {"each": EACH, "seconds": f"{SECONDS:g}", "nearest_by": nearest.system, "recommended": RECOMMENDED}
+    said = {"each": EACH, "seconds": f"{SECONDS:g}", "nearest_by": nearest.system, "recommended": ENSEMBLE}
     data = {"thresholds": threshold_data(ordered, systems), "choices": choices(sections)}
     return said | data | {"sections": sections, "maps": maps}
 
@@ -134,7 +143,7 @@ def threshold_data(scores: pd.DataFrame, systems: list[str]) -> list[dict[str, A
     several, sections = tables.several_sections(scores), []
     for (machine, section), rows in scores.sort_values("clip_id").groupby(["machine", "section"]):
         by_system = {system: rows[rows["system"] == system] for system in systems}
-        anomaly = [None if pd.isna(one) else int(one) for one in by_system[RECOMMENDED]["anomaly"]]
+        anomaly = [None if pd.isna(one) else int(one) for one in by_system[ENSEMBLE]["anomaly"]]
         own = [
             {"name": name, "threshold": _short(some["threshold"].iloc[0]), "scores": some["score"].map(_short).tolist()}
             for name, some in by_system.items()

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from asd.core.project import ENSEMBLE
+
 SCORES = {"official": "Official score", "score_one_domain": "Score (one domain)"}
 RANKED = {"auc_source": "AUC source", "auc_target": "AUC target", "auc": "AUC", "pauc": "pAUC"}
 BESIDE = {
@@ -20,7 +22,6 @@ BESIDE = {
 }
 WORST = 10  # attribute values shown of a system
 BASELINE = "autoencoder"
-RECOMMENDED = "ensemble"
 NONE = "-"
 
 
@@ -94,11 +95,11 @@ def beside(metrics: dict[str, Any], systems: list[str]) -> Table | None:
 def headline(metrics: dict[str, Any], systems: list[str]) -> str:
     """Write in a sentence what the recommended system reaches and which one is best; empty without labels."""
     score = score_key(metrics, systems)
-    if score is None or score not in metrics[RECOMMENDED]:
+    if score is None or score not in metrics[ENSEMBLE]:
         return ""
     said = [f"{system}, {number(metrics[system][score])} % ({interval(metrics[system], score)})" for system in systems]
-    reached = f"{SCORES[score]} of the recommended system: {said[systems.index(RECOMMENDED)]}"
-    return f"{reached}; it is the best." if systems[0] == RECOMMENDED else f"{reached}. Best: {said[0]}."
+    reached = f"{SCORES[score]} of the recommended system: {said[systems.index(ENSEMBLE)]}"
+    return f"{reached}; it is the best." if systems[0] == ENSEMBLE else f"{reached}. Best: {said[0]}."
 
 
 def _known(names: dict[str, str], metrics: dict[str, Any], systems: list[str]) -> dict[str, str]:
