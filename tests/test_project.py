@@ -48,6 +48,16 @@ def test_all_that_the_pipeline_needs_is_there(made: Path):
     assert not [path for path in made.parent.iterdir() if path != made]
 
 
+def test_all_is_committed_for_without_a_commit_dvc_runs_no_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)  # nobody has told git who works here
+    assert main(["init", str(tmp_path / "own")]) == 0
+    for command, said in (("rev-list --count HEAD", "1\n"), ("status --short", "")):
+        done = subprocess.run(
+            ["git", *command.split()], cwd=tmp_path / "own", capture_output=True, text=True, check=True
+        )
+        assert done.stdout == said
+
+
 def test_dvc_runs_it_and_runs_again_what_has_other_code(made: Path, tmp_path: Path):
     """Code is digested by stage: another stage's is none of its business."""
     project, tree = tmp_path / "own", tmp_path / "tree"

@@ -24,6 +24,7 @@ WRITTEN = {
     "data/manifest.csv": "path,machine,split\n",
     ".dvcignore": "# Unfinished work of stages that were killed\n/.asd\n/.venv\n",
 }
+COMMITTER = [*("-c", "user.name=asd"), *("-c", "user.email=asd@localhost"), *("-c", "commit.gpgsign=false")]
 FIRST = f"""\
 # Made by asd init. Stages depend on digests of the installed code that they run: a new version re-runs what it changed.
 stages:
@@ -61,6 +62,8 @@ def make_project(folder: Path) -> None:
         for name, text in ({"dvc.yaml": project_pipeline()} | WRITTEN).items():
             with atomic(made / name, "w") as written:
                 written.write(text)
+        _call(["git", "add", "--all"], made)
+        _call(["git", *COMMITTER, "commit", "--quiet", "--no-verify", "--message", "asd init"], made)  # for dvc exp run
         if folder.is_dir():  # perhaps the working directory, which stays
             for part in made.iterdir():
                 os.replace(part, folder / part.name)
