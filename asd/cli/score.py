@@ -37,6 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--section", default="", help="of that machine (default: named by the file, or the only one)")
     parser.add_argument("--json", action="store_true", help="a list of objects")
     parser.add_argument("--csv", type=Path, metavar="OUT", help="write the table there")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw it")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -51,6 +52,10 @@ def main(args: argparse.Namespace) -> int:
     table = scored[scored["error"] == ""].drop(columns="error").astype({"decision": int})
     if args.csv:
         write_csv(args.csv, table)
+    if args.plot and len(table):
+        from asd.report.pictures import plot_scores  # matplotlib takes its time
+
+        plot_scores(args.plot, table)
     if args.json:
         print(json.dumps(table.to_dict("records"), indent=2))
     elif len(table):
