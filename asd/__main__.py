@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "go from a folder of recordings to decisions and the report",
     "score": "score recordings with a trained system",
     "select": "say which system is best on several runs, by no label",
+    "serve": "show the report in a browser and score what is dropped onto it",
     "stage": "run one stage of the pipeline",
     "submission": "make the challenge's package of one system",
     "table": "tabulate stored scores of several years, each by its own metric",
