@@ -13,7 +13,7 @@ import asd
 from asd.__main__ import main
 from asd.explanation import BANDS, COLUMNS, TIMES, band_edges, exchanged, shares
 from asd.simulation.signals import RATE
-from studies.explanations import in_bands, shown
+from studies.explanations import in_bands, of_bands, shown
 
 SYSTEMS = ("texture", "frozen", "statistics")
 
@@ -103,9 +103,20 @@ def test_the_command_prints_a_table_and_names_what_it_can_not_explain(
         assert what in said.err
 
 
-def test_the_study_knows_the_band_of_a_tone():
-    assert in_bands(np.sin(2 * np.pi * 3000 * np.arange(RATE) / RATE)).argmax() == 6
-    rows = {"heard": [True, False], "heard once": [True, False], "band": [True, False], "nearly": [True, True]}
-    found = pd.DataFrame(rows | {"chance": [0.1, 0.3], "time": [False, True]}, index=["texture"] * 2)
-    made = shown(found).loc["texture"]
-    assert made[["clips", "band", "chance", "band, heard", "time, heard"]].to_list() == [2, 50, 20, 100, 0]
+def test_the_study_knows_the_band_of_a_tone_and_counts_what_is_heard():
+    tone, other = (np.sin(2 * np.pi * hz * np.arange(RATE) / RATE) for hz in (3000, 300))
+    assert in_bands(tone).argmax() == 6
+    parts = of_bands(tone + other)
+    np.testing.assert_allclose(parts.sum(axis=0), tone + other, atol=1e-9)
+    np.testing.assert_allclose(parts[6], tone, atol=0.01)
+    heard = {name: [True, False] for name in ("heard", "heard in one band", "heard once")}
+    rows = {"band": [True, False], "nearly": [True, True], "chance": [0.1, 0.3], "one band": [False, True]}
+    made = shown(pd.DataFrame(heard | rows | {"time": [False, True]}, index=["texture"] * 2)).loc["texture"]
+    assert made[["clips", "heard", "band of the whole fault", "chance", "one band", "time"]].to_list() == [
+        2,
+        1,
+        100,
+        10,
+        0,
+        0,
+    ]
