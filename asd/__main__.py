@@ -20,6 +20,7 @@ COMMANDS = {
     "frequencies": "find the characteristic frequencies of a recording",
     "init": "make a project outside of the source tree",
     "manifest": "write the manifest of a folder of own recordings",
+    "plots": "make pages of dvc plots open without a network",
     "results": "print the result table of the last run",
     "run": "go from a folder of recordings to decisions and the report",
     "score": "score recordings with a trained system",
