@@ -24,7 +24,7 @@ head=$(store head "$2")
 cd "$work/head"
 python -m asd compare "$base" "$head" --markdown > "$work/compare.md"
 dvc metrics diff --md "$base" "$head" > "$work/diff.md"
-sed -i.bak "s/$base/base/g; s/$head/head/g; s/  *|/ |/g; s/---*/---/g" "$work/compare.md" "$work/diff.md"
+sed -i.bak -e "s/$base/base/g; s/$head/head/g" -e '/^|/s/  *|/ |/g' -e '/^|/s/---*/---/g' "$work/compare.md" "$work/diff.md"
 
 echo "## base $(git rev-parse --short "$base^") and head $(git rev-parse --short "$head^") on the same machine"
 echo

@@ -12,6 +12,8 @@ import yaml
 from scored import write_project
 
 from asd.__main__ import main
+from asd.cli.difference_chart import COLUMNS, text_chart
+from asd.evaluation.difference import Difference
 from stages import evaluate
 
 PIPELINE = {
@@ -113,6 +115,38 @@ def test_seeds_on_each_side_or_the_stored_deviation(repository, capsys):
     assert table["frozen"]["verdict"] == "real"
     table, _ = compared(capsys, "three", "one", "--markdown")
     assert table["frozen"]["training seeds"].startswith("stored seed_sd ")
+
+
+def test_json_has_the_differences_and_verdicts_of_the_table(repository, capsys):
+    commit("before", each=30)
+    commit("better_scorer", shift=2.0, each=30)
+    table, _ = compared(capsys, "before", "better_scorer", "--markdown")
+    assert main(["compare", "before", "better_scorer", "--resamples", "300", "--json", "--picture", "real.svg"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["score"] == "official"
+    assert list(said["differences"]) == list(table)
+    for name, gain in said["differences"].items():
+        interval = f"{100 * gain['value']:+.2f} [{100 * gain['low']:+.2f}, {100 * gain['high']:+.2f}]"
+        assert (interval, gain["verdict"]) == (table[name]["difference [95 %]"], table[name]["verdict"])
+    assert "<svg" in Path("real.svg").read_text()
+    assert "name that ends with .svg" in compared(capsys, "before", "--picture", "real.jpg", status=2)
+
+
+def test_the_chart_places_differences_beside_zero():
+    gains = {
+        "better": Difference(0.03, 0.01, 0.05, "not trained"),
+        "unknown": Difference(-0.02, -0.10, 0.06, ""),
+        "same": Difference(0.0, 0.0, 0.0, "not trained"),
+    }
+    axis, *rows = text_chart(gains)
+    start, zero = len("unknown") + 2, len("unknown") + 2 + COLUMNS // 2
+    assert axis[start:].startswith("-10.0")
+    assert axis[zero] == "0"
+    assert axis.endswith("+10.0 points")
+    assert rows[0] == "better   " + " " * 20 + "| ====#====".ljust(21) + "  real"
+    assert rows[1] == "unknown  " + "-" * 16 + "o---|------------" + " " * 8 + "  not resolved"
+    assert rows[2] == "same     " + " " * 20 + "o" + " " * 20 + "  noise"
+    assert "\n".join(rows).isascii()
 
 
 def test_the_workspace_is_the_default(repository, capsys):

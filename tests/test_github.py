@@ -20,6 +20,8 @@ echo "| system | $4 | $5 | difference [95 %] | training seeds | verdict |"
 echo "| --- | ---: | ---: | ---: | ---: | ---: |"
 echo "| ensemble | 1 | 2 | +1 [+1, +2] | the same | real |"
 echo "| frozen | $(git show $4:metrics/score) | $(git show $5:metrics/score) | +1 [+0, +2] | the same | noise |"
+echo
+echo "frozen  ---o---      |   noise"
 """
 DIFF = """| Path                  | Metric        | base  | head  | Change   |
 |-----------------------|---------------|-------|-------|----------|
@@ -72,6 +74,7 @@ def test_both_revisions_run_and_their_figures_bear_the_verdicts(repository):
     assert "| metrics/evaluate.json | ensemble.official | 1 | 2 | 1 | real |" in lines
     assert "| metrics/evaluate.json | ensemble.pauc | 50.0 | 51.0 | 1.0 |  |" in lines
     assert "| metrics/index.json | clips | 7 | 8 | 1 |  |" in lines
+    assert "frozen  ---o---      |   noise" in lines, "the chart's columns stay as they are"
     assert git("status", "--short") == ""
     assert len(git("worktree", "list").splitlines()) == 1
 

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import pandas as pd
 
+from asd.cli.difference_chart import text_chart, write_chart
 from asd.cli.results import markdown, plain
 from asd.cli.revisions import WORKSPACE, Revision, read_revision
 from asd.core.errors import UserError
@@ -30,20 +32,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--system", action="append", help="only this system (may be given several times)")
     parser.add_argument("--markdown", action="store_true", help="as for a pull request")
     parser.add_argument("--json", action="store_true", help="an object a system, of scores from 0 to 1")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the differences, too: .svg or .png")
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap (default: %(default)s)")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print a row a system: both scores, their difference, the basis of its seed error, the verdict."""
+    """Print a row a system: both scores, their difference, the basis of its seed error, the verdict; then a chart."""
     base, head = read_revision(args.base), read_revision(args.head)
     score, compared = differences(base, head, args.system, args.resamples)
+    if args.picture:
+        write_chart(args.picture, compared, f"{score} of {head.name} less {base.name} [points of 100]")
     if args.json:
         found = {name: gain._asdict() | {"verdict": gain.verdict} for name, gain in compared.items()}
         print(json.dumps({"score": score, "differences": found}, indent=2))
         return 0
     lines = difference_rows(base, head, score, compared)
     print("\n".join(markdown(lines) if args.markdown else plain(lines)))
-    print("\n" * args.markdown + legend(score, base, head, compared))
+    chart = text_chart(compared)
+    print("", *(["```text", *chart, "```"] if args.markdown else chart), "", sep="\n")
+    print(legend(score, base, head, compared))
     return 0
 
 
