@@ -2,14 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from asd.core.artifacts import publish, read_csv, write_metrics
 from asd.core.checkpoints import fingerprint, unfinished
 from asd.core.clips import training
 from asd.core.compute import compute_params
+from asd.core.progress import progress
 from asd.core.project import CLIPS, FILES, Project
 from asd.core.stage import run
 from asd.features.extraction import extract_all
@@ -62,7 +63,7 @@ def _write_missing(work: Path, project: Project, name: str, parts: Parts, fitted
     if len(todo) < len(parts):
         machines, missing = ({machine for machine, _ in some} for some in (parts, todo))
         print(f"resumed: {len(machines - missing)} of {len(machines)} machines were there", flush=True)
-    with tqdm(total=sum(map(len, todo.values())), desc=name, unit="clip", disable=None) as bar:
+    with progress("features", "clip", sum(map(len, todo.values()))) as bar:
         for (machine, store), files in todo.items():
             front_end = fitted[machine]
             if found := all_recorded(files, front_end.params, compute_params()):
@@ -74,7 +75,7 @@ def _write_missing(work: Path, project: Project, name: str, parts: Parts, fitted
                 _write_rows(work / store, machine, files, front_end, bar)
 
 
-def _write_rows(folder: Path, machine: str, files: dict[str, str], front_end: FittedFrontEnd, bar: tqdm) -> None:
+def _write_rows(folder: Path, machine: str, files: dict[str, str], front_end: FittedFrontEnd, bar: Any) -> None:
     """Compute and store the rows of a machine's clips."""
     params = front_end.params
     with writer(folder, machine, params.n_features, params.precision) as append:

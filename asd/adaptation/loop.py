@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from asd.adaptation.batches import Batch, Machines, draw
 from asd.adaptation.objective import SelfDistillation, create_objective, recomputed
 from asd.core import checkpoints, processes
 from asd.core.compute import rng
 from asd.core.errors import UserError
+from asd.core.progress import progress
 from asd.encoders.encoder import Encoder
 from asd.encoders.encoder_params import AdaptParams
 from asd.encoders.training import warm_cosine
@@ -82,7 +82,7 @@ def adapt(
     first = processes.rank() == 0
     steps = range(len(history), params.steps)
     with recomputed(model.student) if params.recompute else nullcontext():
-        for step in tqdm(steps, "adapt", params.steps, initial=steps.start, disable=None if first else True):
+        for step in progress("adapt", "step", params.steps, steps, steps.start, first):
             for group in optimiser.param_groups:
                 group["lr"] = params.learning_rate * warm_cosine(step, params.steps)
             optimiser.zero_grad(set_to_none=True)

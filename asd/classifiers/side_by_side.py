@@ -9,6 +9,9 @@ from asd.classifiers.params import Trained
 from asd.classifiers.task import Task
 from asd.core import processes
 from asd.core.compute import ComputeParams, configure, parallel
+from asd.core.progress import in_worker, of_workers
+
+NOTE = "progress"  # where a worker notes how far its network is, in the folder of its checkpoints
 
 
 def train_all(tasks: Sequence[Task], compute: ComputeParams) -> Iterator[Trained]:
@@ -38,11 +41,13 @@ def train_all(tasks: Sequence[Task], compute: ComputeParams) -> Iterator[Trained
     else:
         here = compute.model_copy(update={"jobs": jobs, "backend": "loky", "address": ""})
         alone = compute.model_copy(update={"jobs": 1, "backend": "auto", "address": ""})  # a worker has no others
-        yield from parallel(partial(_train_in_worker, alone, threads), tasks, here)
+        with of_workers([task.work / NOTE for task in tasks]):
+            yield from parallel(partial(_train_in_worker, alone, threads), tasks, here)
 
 
 def _train_in_worker(compute: ComputeParams, threads: int, task: Task) -> Trained:
     configure(compute)
+    in_worker(task.work / NOTE)
     return _train(threads, task)
 
 

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from asd.core.errors import UserError
 from asd.core.follow import follow
 from asd.core.memory import keep_freed_memory
+from asd.core.progress import in_worker
 from asd.core.section import Section
 
 if TYPE_CHECKING:
@@ -243,5 +244,6 @@ def _in_worker(
         follow(starter)
     os.chdir(folder)  # workers outlive a call: items may name files of this one's folder, an earlier one may be gone
     configure(params)
+    in_worker()
     keep_freed_memory()
     return function(item)

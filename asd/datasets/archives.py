@@ -16,6 +16,7 @@ from tqdm import tqdm
 from asd.core import fetch
 from asd.core.artifacts import atomic
 from asd.core.errors import UserError
+from asd.core.progress import progress
 from asd.core.unpack import unpack
 from asd.datasets.origins import Origin, is_url, offered, offers, page
 from asd.datasets.years import Archive, PublishedFile
@@ -51,7 +52,7 @@ def provide(archives: list[Archive], mirror: str) -> dict[str, str]:
     missing = [archive for archive in archives if not folder_of(archive).is_dir()]
     known = offers([(archive.record, archive.name) for archive in missing], mirror)
     sizes = [known[one.record][one.name].size for one in missing if one.name in known[one.record]]
-    with tqdm(total=sum(sizes) or None, unit="B", unit_scale=True, desc="download", disable=None) as bar:
+    with progress("download", "B", sum(sizes) or None) as bar:
         failed = in_parallel([partial(_provide, one, known[one.record], bar.update) for one in missing])
     if failed:
         more = f" (and {len(failed) - 1} more archives failed)" if len(failed) > 1 else ""

@@ -10,6 +10,7 @@ import soundfile
 from asd.core.artifacts import write_with
 from asd.core.compute import ComputeParams, parallel
 from asd.core.errors import UserError
+from asd.core.progress import progress
 from asd.datasets import audio
 
 KEPT = 0.5  # of a clip's length: a shorter rest is left out
@@ -44,6 +45,7 @@ def cut_long(table: pd.DataFrame, seconds: float, folder: Path, compute: Compute
     if not seconds:
         return table
     cut = parallel(partial(_cut, seconds=seconds, folder=folder), enumerate(table.to_dict("records")), compute)
+    cut = progress("cut", "recording", len(table), cut)
     return pd.DataFrame([row for some in cut for row in some], columns=table.columns)
 
 

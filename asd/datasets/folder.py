@@ -17,6 +17,7 @@ import pandas as pd
 from asd.core.artifacts import Metrics, write_csv
 from asd.core.compute import ComputeParams, parallel
 from asd.core.errors import UserError
+from asd.core.progress import progress
 from asd.datasets import machine_names, stamps
 from asd.datasets.cutting import CUT, cut_long
 from asd.datasets.dataset_params import DatasetParams, selected_machines
@@ -57,7 +58,8 @@ def download(params: DatasetParams, raw: Path, truth: Path, compute: ComputePara
     """
     table = read_manifest(Path(params.folder.manifest))
     table = table[table["machine"].isin(selected_machines(params.machines, table["machine"]))]
-    table = table.assign(sha256=list(parallel(_digest, table["path"], compute)))
+    digests = progress("digest", "recording", len(table), parallel(_digest, table["path"], compute))
+    table = table.assign(sha256=list(digests))
     table = cut_long(table, params.folder.clip_seconds, raw, compute)
     hidden = ["anomaly", "true_domain", "true_attributes"]
     write_csv(raw / LISTED, table.drop(columns=hidden))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from asd.core.clips import content_id
 from asd.core.compute import ComputeParams, parallel
+from asd.core.progress import progress
 from asd.datasets import audio, leaks
 
 SPREAD = 20.0  # [dB] between the levels of one machine's recordings from which on it is named
@@ -48,7 +49,8 @@ def measure_recordings(table: pd.DataFrame, compute: ComputeParams | None = None
         With the first eight fields of :class:`Measured`; ``same_as``, an earlier recording of equal content, a test one
         if there is any; and ``leaked``, whether a training recording is in the test set, at any level, or trimmed.
     """
-    measured = pd.DataFrame(list(parallel(measure, table["path"], compute)), columns=list(Measured._fields))
+    read = progress("read", "recording", len(table), parallel(measure, table["path"], compute))
+    measured = pd.DataFrame(list(read), columns=list(Measured._fields))
     both = pd.concat([table.reset_index(drop=True), measured], axis=1)
     usable = both["content"] != ""
     leaked = pd.Series(False, index=both.index)

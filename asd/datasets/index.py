@@ -11,6 +11,7 @@ from asd.core.clips import content_id, training
 from asd.core.compute import ComputeParams, parallel
 from asd.core.errors import UserError
 from asd.core.positions import positions
+from asd.core.progress import progress
 from asd.datasets import audio, health, leaks
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ def make_index(recordings: pd.DataFrame, on_bad_clip: str, compute: ComputeParam
     UserError
         Where a recording is bad and ``on_bad_clip`` is ``fail``, or a machine is left without normal training clips.
     """
-    decoded = pd.DataFrame(list(parallel(decode, recordings["path"], compute)))
+    read = parallel(decode, recordings["path"], compute)
+    decoded = pd.DataFrame(list(progress("read", "recording", len(recordings), read)))
     table = pd.concat([recordings.reset_index(drop=True), decoded], axis=1)
     bad = table[table["bad"] != ""]
     if len(bad) and on_bad_clip == "fail":

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from asd.core import compute
+from asd.core.progress import progress
 from asd.encoders.adaptation_module import AdaptationModule
 from asd.encoders.encoder import Encoder
 from asd.encoders.precision import Embed, at_precision
@@ -80,7 +81,8 @@ def apply(
     work = partial(_embedded, network, stores, device)
     there = compute.spread() and len(parts) > 1
     done = compute.parallel(partial(_on_worker, work), parts) if there else map(work, parts)
-    embeddings = {clip: row for part in done for clip, row in part.items()}
+    shown = progress("embed", "part", len(parts), done)
+    embeddings = {clip: row for part in shown for clip, row in part.items()}
     return np.stack([embeddings[c] for c in clip_ids])
 
 

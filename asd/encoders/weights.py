@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from asd.core.artifacts import read_json, write_json
 from asd.core.errors import UserError
 from asd.core.fetch import digest_of, fetch
+from asd.core.progress import progress
 from asd.encoders.encoder_params import EncoderBlock, PublishedEncoder
 from asd.encoders.networks import check_fit, create_encoder, save_tensors
 from asd.encoders.published import OWN, PUBLISHED, Published
@@ -228,13 +229,11 @@ def _trusted(name: str, folder: Path) -> Path:
 
 def _downloaded(name: str, entry: Published, file: Path) -> Path:
     """Download from the first address that gives the file whole."""
-    from tqdm import tqdm
-
     digest = f"sha256:{entry.sha256}" if entry.sha256 else ""
     refusals = []
     for address in entry.addresses:
         url = f"{address}/{entry.file}"
-        with tqdm(total=entry.size, desc=name, unit="B", unit_scale=True, disable=None) as bar:
+        with progress("download", "B", entry.size) as bar:
             try:
                 fetch(url, file, digest, bar.update)
                 return file

@@ -8,6 +8,7 @@ import pandas as pd
 
 from asd.core.clips import parse_attributes
 from asd.core.compute import ComputeParams, parallel
+from asd.core.progress import progress
 from asd.pseudo_labels import trees
 from asd.pseudo_labels.auto import Choice, Evidence, auto, choice_of, evidence
 from asd.pseudo_labels.figures import clip_table, series_table, tree_table
@@ -59,7 +60,8 @@ def label(table: pd.DataFrame, clips: Clips, params: PseudoLabelParams, compute:
     table = table.reset_index(drop=True).sort_values("clip_id")
     sections = [rows for _, rows in table.groupby(["machine", "section"])]
     tasks = [(rows, Clips(*(values[rows.index] for values in clips))) for rows in sections]
-    done = list(parallel(partial(_label_section, params), tasks, compute))
+    labelled = parallel(partial(_label_section, params), tasks, compute)
+    done = list(progress("label", "section", len(tasks), labelled))
     metrics: dict[str, Any] = {}
     for rows, own in zip(sections, done, strict=True):
         machine, section = rows[["machine", "section"]].iloc[0]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from asd.core.artifacts import read_csv
 from asd.core.compute import compute_params, parallel
+from asd.core.progress import progress
 from asd.core.project import ENSEMBLE
 from asd.report.explanations import Bars, bars
 from asd.report.sounds import Shown, write_sounds
@@ -127,7 +128,8 @@ def clips_that_matter(
     here = compute_params().model_copy(update={"backend": "threading"})  # the folder is of this machine
     sounds = parallel(partial(write_sounds, folder), recordings, here)
     sections = []
-    for ((machine, section), rows), chosen, heard in zip(groups, kinds, sounds, strict=True):
+    shown = progress("sounds", "section", len(groups), sounds)
+    for ((machine, section), rows), chosen, heard in zip(groups, kinds, shown, strict=True):
         title = section_title(str(machine), f"section_{section}", several)
         beside = {
             clip: Clip(clip, paths[clip].name, known[clip]["domain"], parts(known[clip]["attributes"]), heard[clip])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from asd.core.progress import progress
 from asd.core.project import Project
 from asd.detector import load_detector
 from asd.explanation import explain
@@ -64,8 +65,11 @@ def explained(project: Project, system: str, clips: pd.DataFrame) -> dict[str, p
     """
     detector = load_detector(project, system)
     new = clips[~clips["clip_id"].isin(detector.clips["clip_id"])]
-    whose = zip(new["clip_id"], new["machine"], new["section"], strict=True)
-    return {clip: explain(detector, detector.recordings[clip], machine, section) for clip, machine, section in whose}
+    whose = list(zip(new["clip_id"], new["machine"], new["section"], strict=True))
+    return {
+        clip: explain(detector, detector.recordings[clip], machine, section)
+        for clip, machine, section in progress("explain", "clip", len(whose), whose)
+    }
 
 
 def bars(contributions: pd.DataFrame) -> list[Bars]:

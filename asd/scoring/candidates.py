@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from asd.core.compute import ComputeParams, parallel
+from asd.core.progress import progress
 from asd.core.section import checked
 from asd.scoring.distances import measured_once
 from asd.scoring.params import ScorerBlock
 from asd.scoring.registry import ScoreParams, create_scorer
-from asd.scoring.table import MachineSection, sections
+from asd.scoring.table import MachineSection, n_sections, sections
 
 COLUMNS = ("scorer", "seed", "clip_id", "machine", "section", "split", "score")
 CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {  # by their input
@@ -95,7 +96,8 @@ def candidate_scores(
         for section in sections(clips, reference, values)
         if section.test.any()
     )
-    parts = list(parallel(partial(_scored, candidates(params, embeddings)), tasks, compute))
+    done = parallel(partial(_scored, candidates(params, embeddings)), tasks, compute)
+    parts = list(progress("candidates", "section", n_sections(clips) * len(embeddings), done))
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.concat(parts).sort_values(["scorer", "seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)

@@ -1,7 +1,7 @@
 """From a system's embeddings to one table of scores, thresholds, decisions and p-values."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from asd.core.clips import training
 from asd.core.compute import ComputeParams, parallel
 from asd.core.errors import UserError
+from asd.core.progress import progress
 from asd.scoring.distances import measured_once
 from asd.scoring.params import ScorerBlock, ThresholdParams
 from asd.scoring.registry import create_scorer
@@ -125,8 +126,7 @@ def sections(clips: pd.DataFrame, reference: set[str], embeddings: np.ndarray) -
         Where there is no normal training clip or a value is not finite.
     """
     arranged = []
-    machine_clips = clips[(clips["kind"] == "machine") & (clips["split"] != "supplemental")]
-    for (machine, section), rows in machine_clips.groupby(["machine", "section"]):
+    for (machine, section), rows in _by_section(clips):
         train, seen = (rows["split"] == "train").to_numpy(), rows["clip_id"].isin(reference).to_numpy()
         of_section = embeddings[clips.index.get_indexer(rows.index)]
         if not (train & seen).any():
@@ -134,6 +134,15 @@ def sections(clips: pd.DataFrame, reference: set[str], embeddings: np.ndarray) -
         check_finite(of_section, str(machine), str(section))
         arranged.append(MachineSection(rows, of_section, train & seen, train & ~seen, ~train))
     return arranged
+
+
+def n_sections(clips: pd.DataFrame) -> int:
+    """Count what :func:`sections` arranges."""
+    return len(_by_section(clips))
+
+
+def _by_section(clips: pd.DataFrame) -> Any:
+    return clips[(clips["kind"] == "machine") & (clips["split"] != "supplemental")].groupby(["machine", "section"])
 
 
 def score_table(
@@ -193,7 +202,8 @@ def _scores(
         for training_seed, values in embeddings.items()
         for section in sections(clips, reference, values)
     )
-    return pd.concat(list(parallel(partial(_scored, params), tasks, compute)), ignore_index=True)
+    done = parallel(partial(_scored, params), tasks, compute)
+    return pd.concat(list(progress("score", "section", n_sections(clips) * len(embeddings), done)), ignore_index=True)
 
 
 def _scored(params: ScorerBlock, task: tuple[MachineSection, int, int]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from asd.core.compute import ComputeParams, parallel
 from asd.core.errors import UserError
+from asd.core.progress import progress
 from asd.scoring.distances import measured_once
 from asd.scoring.params import ScorerBlock
 from asd.scoring.registry import create_scorer
@@ -79,14 +80,15 @@ def trial_scores(
     """
     if not all(np.isfinite(values).all() for values in embeddings.values()):
         raise UserError("an embedding of a training clip is not finite: look at its training")
-    tasks = (
+    tasks = [
         (values, trial, (seed, training_seed, machine, section))
         for machine, section in sorted(set(zip(clips["machine"], clips["section"], strict=True)))
         for trial in laid_out(machine, section)
         for training_seed, values in embeddings.items()
         if scorers
-    )
-    parts = list(parallel(partial(_scored, clips, scorers, made), tasks, compute))
+    ]
+    done = parallel(partial(_scored, clips, scorers, made), tasks, compute)
+    parts = list(progress("trials", "trial", len(tasks), done))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
 
 

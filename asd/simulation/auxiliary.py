@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from asd.core.compute import ComputeParams, parallel
+from asd.core.progress import progress
 from asd.datasets import dcase
 from asd.datasets.dataset_params import SimulatedParams
 from asd.simulation.factory import make
@@ -33,7 +34,8 @@ def download(raw: Path, compute: ComputeParams | None = None) -> None:
     plans = [order for name in MACHINES for order in _plan(name)]
     for order in plans:
         (raw / FOLDER / order.file).parent.mkdir(parents=True, exist_ok=True)
-    list(parallel(partial(make, raw / FOLDER), plans, compute))
+    made = parallel(partial(make, raw / FOLDER), plans, compute)
+    list(progress("simulate", "clip", len(plans), made))
 
 
 def recordings(raw: Path) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import soundfile
 
 from asd.core.artifacts import Metrics, atomic, write_csv
 from asd.core.compute import ComputeParams, parallel
+from asd.core.progress import progress
 from asd.datasets import dcase
 from asd.datasets.dataset_params import DatasetParams, selected_machines
 from asd.simulation.machine import Machine
@@ -37,7 +38,7 @@ def download(params: DatasetParams, raw: Path, truth: Path, compute: ComputePara
     for folder in sorted({(raw / order.file).parent for order in orders}):
         folder.mkdir(parents=True)
     made = parallel(partial(make, raw), orders, compute, locked=LOCKED * sum(order.seconds for order in orders))
-    facts = pd.DataFrame(list(made)).sort_values("file")
+    facts = pd.DataFrame(list(progress("simulate", "clip", len(orders), made))).sort_values("file")
     for machine in wanted:
         _write_attributes(raw, machine, facts[facts["machine"] == machine.name])
     hidden = facts["machine"].isin([machine.name for machine in wanted if machine.hidden])

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from pydantic import Field, create_model, model_validator
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from asd.classifiers.augmentations import BLENDING, OF_EMBEDDINGS, augment, label_classes
 from asd.classifiers.batches import Batch, Batches, Material, gather
@@ -28,6 +27,7 @@ from asd.classifiers.tuning.lora import train_mode
 from asd.classifiers.tuning.tuned import Groups, embed_tuned, stored, tune
 from asd.core import checkpoints, processes
 from asd.core.compute import rng, torch_rng
+from asd.core.progress import TRAIN, progress
 from asd.encoders.adaptation_module import freeze, with_module
 from asd.encoders.encoder_params import AdaptationModuleParams
 from asd.encoders.training import warm_cosine
@@ -134,8 +134,7 @@ class Classification(Augmented, ClassParams, FineTuneParams, TrainedObjective):
         every = max(1, self.steps // POINTS)  # steps between points of the curve, which are checkpoints
         encode = processes.in_step(network["encoder"])
         first, totals = processes.rank() == 0, np.zeros(3)  # summed loss, clips classified right, clips
-        shown = tqdm(range(start, self.steps), "steps", self.steps, initial=start, disable=None if first else True)
-        for step in shown:
+        for step in progress(TRAIN, "step", self.steps, range(start, self.steps), start, first):
             for group in optimiser.param_groups:
                 group["lr"] = self.learning_rate * warm_cosine(step, self.steps)
             freeze(network["encoder"], step < self.freeze_steps)

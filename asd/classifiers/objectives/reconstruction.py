@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
-from tqdm import tqdm
 
 from asd.classifiers.params import OBJECTIVES, Trained, TrainedObjective
 from asd.classifiers.task import Task
 from asd.core import checkpoints, processes
 from asd.core.compute import PAYS, ComputeParams, parallel, torch_rng
 from asd.core.errors import UserError
+from asd.core.progress import TRAIN, progress
 from asd.encoders.architectures.dense import FRAMES
 from asd.encoders.networks import recreate
 from asd.encoders.training import warm_cosine
@@ -62,7 +62,7 @@ class Reconstruction(TrainedObjective):
         if processes.size() > 1:
             raise UserError("autoencoders are trained by compute.jobs workers: start their stage without torchrun")
         machines = {str(machine): clips for machine, clips in task.clips.groupby("machine")}
-        shown = tqdm(self._side_by_side(task, machines), total=len(machines), disable=None, desc="autoencoder")
+        shown = progress(TRAIN, "machine", len(machines), self._side_by_side(task, machines))
         with one_thread(task.device):
             states = dict(zip(machines, shown, strict=True))
         tensors = {f"{name}/{key}": value for name, state in states.items() for key, value in state["tensors"].items()}
