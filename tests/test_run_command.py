@@ -2,9 +2,12 @@
 
 import io
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import pandas as pd
 import pytest
 import soundfile
 import yaml
+from conftest import ROOT, posix
 from test_end_to_end import finished, write_recordings  # noqa: F401
 
 from asd.__main__ import main
@@ -172,6 +176,52 @@ def test_a_stage_that_fails_says_why_in_one_line(tmp_path: Path, capsys: pytest.
     said = capsys.readouterr().out.splitlines()
     assert said[1:] == ["check: 9 systems are right (1.0 s)"]
     assert "failed to reproduce" in (tmp_path / ".asd/run.log").read_text()
+
+
+def test_in_a_terminal_how_far_a_stage_is_stands_on_one_line(monkeypatch: pytest.MonkeyPatch):
+    lines = ["Running stage 'train@a':\n", "train: 3/40, 1.00 step/s, 00:37 left\n", "train@a: 1 network (40.0 s)\n"]
+    stdout, stderr = io.StringIO(), Terminal()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert list(run._shown(lines)) == [lines[0], lines[2]]
+    assert stdout.getvalue() == lines[2]
+    shown = [part.strip() for part in stderr.getvalue().split("\r")]
+    assert "train@a ..." in shown
+    assert "train@a train: 3/40, 1.00 step/s, 00:37 left" in shown
+    assert "\n" not in stderr.getvalue()
+
+
+def test_elsewhere_how_far_a_stage_is_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    lines = ["Running stage 'train@a':\n", "train: 3/40, 1.00 step/s, 00:37 left\n"]
+    assert list(run._shown(lines)) == lines[:1]
+    assert capsys.readouterr() == ("train@a train: 3/40, 1.00 step/s, 00:37 left\n", "")
+
+
+@posix
+def test_interrupted_it_says_so_in_one_line_and_the_project_goes_on(tmp_path: Path):
+    write_recordings(tmp_path)
+    command = [sys.executable, "-m", "asd", "run", "recordings", "--yes", "--preset", "quick"]
+    how = {"cwd": tmp_path, "text": True, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, **how) as process:
+        log = tmp_path / "asd-recordings/.asd/run.log"
+        while process.poll() is None and not (log.is_file() and "Running stage 'download'" in log.read_text()):
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        try:
+            _, said = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "asd: interrupted: the same command goes on where it was"
+    assert "Traceback" not in said + log.read_text()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # nobody is left
+    again = [sys.executable, "-m", "dvc", "repro", "download"]
+    done = subprocess.run(again, **how | {"cwd": tmp_path / "asd-recordings"}, capture_output=True, check=True)
+    assert "Running stage 'download'" in done.stdout
+    assert "Running stage 'check'" not in done.stdout
 
 
 def test_without_a_word_of_a_stage_dvcs_own_is_said(tmp_path: Path):

@@ -4,13 +4,16 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import webbrowser
-from contextlib import redirect_stdout
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import yaml
+from tqdm import tqdm
 
 from asd.cli.check import print_health
 from asd.cli.decisions import decisions, decisions_as_text
@@ -20,6 +23,7 @@ from asd.cli.results import REPORT, papers
 from asd.core.artifacts import atomic
 from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
+from asd.core.progress import LINE
 from asd.core.project import Project
 from asd.core.section import PARAMS
 from asd.datasets.folder import read_manifest
@@ -29,7 +33,9 @@ EXAMPLE = "python -m asd run recordings/fan --preset quick"
 MANIFEST = Path("data/manifest.csv")
 OF_NORMALS = 0.2  # of normal recordings alone, the last: they test, to count false alarms
 OVERRIDES = ["dataset.name=folder", "index.on_bad_clip=drop"]
+PATIENCE = 3.0  # [s] until an interruption is repeated
 DONE = re.compile(r"\S+: .* \(\d+\.\d s\)")  # what a stage says at its end
+BEGUN = re.compile(r"Running stage '(\S+)':")  # what DVC says
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +148,9 @@ def _agreed() -> bool:
 
 
 def repro(project: Project) -> None:
-    """Run ``dvc repro``, and print what each stage says at its end; all it says is in ``.asd/run.log``.
+    """Run ``dvc repro``, and print what each stage says at its end and, in a terminal, how far it is.
+
+    All that is said, but for how far stages are, is in ``.asd/run.log``.
 
     Raises
     ------
@@ -152,9 +160,10 @@ def repro(project: Project) -> None:
     log, said = project.work / "run.log", list[str]()
     log.parent.mkdir(exist_ok=True)
     here = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}", "PYTHONUNBUFFERED": "1"}
+    here |= {"ASD_PROGRESS": "1"} if sys.stderr.isatty() else {}
     print(f"asd: dvc repro in {project.root}; all it says is in {log}")
     with (
-        open(log, "w", encoding="utf-8") as file,
+        open(log, "w", encoding="utf-8", buffering=1) as file,  # which can be followed
         subprocess.Popen(
             [sys.executable, "-m", "dvc", "repro"],
             cwd=project.root,
@@ -167,16 +176,49 @@ def repro(project: Project) -> None:
         ) as process,
     ):
         try:
-            for line in process.stdout or ():
+            for line in _shown(process.stdout or ()):
                 file.write(line)
-                if DONE.fullmatch(line.strip()):
-                    print(line.strip(), flush=True)
-                elif match := re.match(r"(asd|ERROR): (.*)", line):
+                if match := re.match(r"(asd|ERROR): (.*)", line):
                     said = [*said, match[2]] if match[1] == "asd" or not said else said
-        finally:
-            process.wait()  # interrupted, too, until the stages are
+        except KeyboardInterrupt:
+            _interrupt(process)
+            raise
     if process.returncode:
         raise UserError(f"{said[-1] if said else 'dvc repro failed'} ({log} has all that was said)")
+
+
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """Wait for DVC's end, which the terminal has interrupted, too; it ignores what comes while it starts a stage."""
+    import psutil
+
+    while True:
+        try:
+            process.wait(PATIENCE)
+            return
+        except subprocess.TimeoutExpired:
+            for stage in psutil.Process(process.pid).children(recursive=True):
+                with suppress(psutil.Error, ValueError):  # Windows has no such signal
+                    stage.send_signal(signal.SIGINT)
+
+
+def _shown(lines: Iterable[str]) -> Iterator[str]:
+    """Print what stages say at their end and, on a line that is updated, how far they are; give all other lines."""
+    stage, terminal = "", sys.stderr.isatty()
+    with tqdm(bar_format="{desc}", leave=False, dynamic_ncols=True, disable=not terminal) as now:
+        for line in lines:
+            bare = line.strip()
+            if LINE.fullmatch(bare):
+                now.set_description_str(f"{stage} {bare}")
+                if not terminal:
+                    print(f"{stage} {bare}", flush=True)
+                continue
+            if begun := BEGUN.match(bare):
+                stage = begun[1]
+                now.set_description_str(f"{stage} ...")
+            elif DONE.fullmatch(bare):
+                tqdm.write(bare, file=sys.stdout)
+                sys.stdout.flush()
+            yield line
 
 
 def _has_display() -> bool:
