@@ -8,7 +8,9 @@ import subprocess
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import yaml
 from conftest import ROOT
 
@@ -69,6 +71,30 @@ def test_results_table_and_select_as_json(project: Path, capsys: pytest.CaptureF
 def test_published_weights_as_json(capsys: pytest.CaptureFixture[str]):
     rows = as_json(capsys, "weights", "list")
     assert {"name", "licence", "here"} <= set(rows[0])
+
+
+def test_a_manifest_as_json_says_what_was_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("good/a", "good/b", "faulty/a"):
+        path = tmp_path / f"fan/{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.zeros(100), 16000)
+    assert main(["manifest", "fan", "--json"]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert (found["manifest"], found["recordings"]) == ("data/manifest.csv", 3)
+    assert [machine["train"] + machine["test normal"] for machine in found["machines"].values()] == [2]
+    assert found["taken"] == [line for line in said.err.splitlines() if ": taken for " in line]
+
+
+RESULTS = "check compare evaluate explain frequencies manifest results run score select table"
+
+
+@pytest.mark.parametrize("name", RESULTS.split())
+def test_what_prints_results_takes_json(name: str):
+    assert "--json" in parser_of(name)._option_string_actions
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])

@@ -1,9 +1,12 @@
 """``python -m asd manifest DIR``: write the manifest of a folder of own recordings."""
 
 import argparse
+import json
 import os
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -35,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="fraction of the normals that test, from 0 to less than 1 (0.5 with abnormals, else 0)",
     )
+    parser.add_argument("--json", action="store_true", help="print what was understood as one object")
     parser.add_argument("--force", action="store_true", help="overwrite a manifest that lists recordings")
 
 
@@ -48,7 +52,11 @@ def main(args: argparse.Namespace) -> int:
     """
     _check(args)
     layout = understand(args.dir, args.machine, args.test_fraction)
-    write_manifest(layout, args.dir, args.out)
+    with redirect_stdout(sys.stderr) if args.json else nullcontext():
+        write_manifest(layout, args.dir, args.out)
+    if args.json:
+        print(json.dumps(_as_json(args.out, layout), indent=2, ensure_ascii=False))
+        return 0
     print(f"{len(layout.table)} recordings in {args.out}: dvc exp run -S dataset.name=folder", end="")
     print("" if args.out == Path("data/manifest.csv") else f" -S dataset.folder.manifest={args.out}")
     return 0
@@ -94,6 +102,17 @@ def write_manifest(layout: Layout, folder: Path, out: Path) -> None:
     print(manifest_table(table).to_string())
     unfit = _named([f"fits no layout: {shown(file)}" for file in unplaced], "more files fit no layout")
     print(*unfit, f"first lines of {out}:", listed.head(FIRST).to_csv(index=False), sep="\n", end="")
+
+
+def _as_json(out: Path, layout: Layout) -> dict[str, Any]:
+    return {
+        "manifest": out.as_posix(),
+        "recordings": len(layout.table),
+        "machines": manifest_table(layout.table).to_dict("index"),
+        "taken": layout.taken,
+        "notes": layout.notes,
+        "fits_no_layout": [shown(file) for file in layout.unplaced],
+    }
 
 
 def _check(args: argparse.Namespace) -> None:

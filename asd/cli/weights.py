@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from asd.cli.results import plain
 from asd.core.errors import UserError
 from asd.encoders.published import PUBLISHED
 
@@ -34,20 +35,18 @@ def _list(as_json: bool) -> int:
     from asd.encoders.encoder_params import ENCODERS
     from asd.encoders.weights import home, is_here
 
-    rows = [("name", "network", "dims", "front end", "licence", "MB", "sha256", "here", "file")]
+    rows = [["name", "network", "dims", "front end", "licence", "MB", "sha256", "here", "file"]]
     for name, entry in sorted(PUBLISHED.items()):
         size = f"{entry.size / 1e6:.1f}" if entry.size else "?"
         here = "yes" if is_here(name) else "no"
         known = entry.sha256[:12] if entry.sha256 else "not known"
         address = f"{entry.addresses[0]}/{entry.file}" if entry.file else "not trained"
         network = ENCODERS[name].network.__name__
-        rows.append((name, network, str(entry.dims), entry.front_end, entry.licence, size, known, here, address))
+        rows.append([name, network, str(entry.dims), entry.front_end, entry.licence, size, known, here, address])
     if as_json:
         print(json.dumps([dict(zip(rows[0], row, strict=True)) for row in rows[1:]], indent=2))
         return 0
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print("\n".join(plain(rows)))
     print(f"kept in {home('')}; ASD_WEIGHTS names another folder")
     return 0
 
