@@ -179,7 +179,7 @@ def test_a_stage_that_fails_says_why_in_one_line(tmp_path: Path, capsys: pytest.
 
 
 def test_in_a_terminal_how_far_a_stage_is_stands_on_one_line(monkeypatch: pytest.MonkeyPatch):
-    lines = ["Running stage 'train@a':\n", "train: 3/40, 1.00 step/s, 00:37 left\n", "train@a: 1 network (40.0 s)\n"]
+    lines = ["Running stage 'train@a':\n", "train: 3/40, 1.00step/s, 00:37 left\n", "train@a: 1 network (40.0 s)\n"]
     stdout, stderr = io.StringIO(), Terminal()
     monkeypatch.setattr(sys, "stdout", stdout)
     monkeypatch.setattr(sys, "stderr", stderr)
@@ -188,14 +188,14 @@ def test_in_a_terminal_how_far_a_stage_is_stands_on_one_line(monkeypatch: pytest
     assert stdout.getvalue() == lines[2]
     shown = [part.strip() for part in stderr.getvalue().split("\r")]
     assert "train@a ..." in shown
-    assert "train@a train: 3/40, 1.00 step/s, 00:37 left" in shown
+    assert "train@a train: 3/40, 1.00step/s, 00:37 left" in shown
     assert "\n" not in stderr.getvalue()
 
 
 def test_elsewhere_how_far_a_stage_is_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    lines = ["Running stage 'train@a':\n", "train: 3/40, 1.00 step/s, 00:37 left\n"]
+    lines = ["Running stage 'train@a':\n", "train: 3/40, 1.00step/s, 00:37 left\n"]
     assert list(run._shown(lines)) == lines[:1]
-    assert capsys.readouterr() == ("train@a train: 3/40, 1.00 step/s, 00:37 left\n", "")
+    assert capsys.readouterr() == ("train@a train: 3/40, 1.00step/s, 00:37 left\n", "")
 
 
 @posix

@@ -68,7 +68,7 @@ def progress(
     from tqdm import tqdm
 
     how: dict[str, Any] = {"desc": what, "total": total, "initial": start, "leave": False}
-    how |= {"unit": "B", "unit_scale": True} if unit == "B" else {"unit": f" {unit}"}
+    how |= {"unit": unit, "unit_scale": unit == "B"}
     if not shown or (_worker and (_note is None or what != TRAIN)):
         return tqdm(items, disable=True, **how)
     if _worker and _note is not None:
