@@ -15,7 +15,7 @@ from asd.core.section import checked
 from asd.features.store import FeatureStore
 from asd.scoring.candidates import CANDIDATES, FURTHER
 from asd.scoring.embeddings import read_embeddings
-from asd.scoring.fusion import averaged
+from asd.scoring.fusion import averaged, heaviest_first
 from asd.scoring.params import EnsembleParams
 from asd.scoring.registry import ScoreParams
 from asd.scoring.table import KEYS
@@ -47,15 +47,19 @@ class Ensemble(Detector):
         return {member.front_end: member.store for member in self.members.values()}
 
     def judge(self, new: pd.DataFrame, features: dict[str, dict[str, np.ndarray]]) -> tuple[BySeed, np.ndarray]:
-        """Fuse the members' scores, standardised by those of training clips; see :meth:`Detector.judge`."""
-        made = {}
-        for name, member in self.members.items():
-            scores = member.judge(new, features)[0]
+        """Fuse the members' scores, standardised by those of training clips; see :meth:`Detector.judge`.
+
+        The nearest clips are those of the heaviest member that names them.
+        """
+        made, nearest = {}, np.full(len(new), "", dtype=object)
+        for name in heaviest_first(self.members, self.weights):
+            scores, named = self.members[name].judge(new, features)
             made[name] = [new.assign(split="new", seed=seed, score=own) for seed, own in scores.items()]
+            nearest = np.where(nearest == "", named, nearest)
         fused = self.fused(made)
         rows = fused[fused["split"] == "new"].groupby("seed")
         by_seed = {int(str(seed)): own.set_index("clip_id")["score"][new["clip_id"]].to_numpy() for seed, own in rows}
-        return by_seed, np.full(len(new), "", dtype=object)
+        return by_seed, nearest
 
     def fused(self, further: Mapping[str, list[pd.DataFrame]]) -> pd.DataFrame:
         """Fuse the members' scores of training clips, and of further clips by member."""
@@ -93,7 +97,8 @@ def _load_ensemble(project: Project) -> Ensemble:
     systems = list(project.systems)
     evidence = {name: item for name in systems if (item := read_evidence(project.scores(name))) is not None}
     choice = decide(params, systems, evidence)
-    members = {name: _load_system(project, name, scorer) for name, scorer in choice.scorers.items()}
+    chosen = [name for name in systems if name in choice.scorers]
+    members = {name: _load_system(project, name, choice.scorers[name]) for name in chosen}
     first = next(iter(members.values()))
     made = Ensemble(ENSEMBLE, first.clips, scores, project.root, members, params.fusion, choice.weights)
     again = made.fused({})

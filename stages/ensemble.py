@@ -21,7 +21,8 @@ def main() -> str:
     params, systems = fusion_params(project), list(project.systems)
     evidence = {name: item for name in systems if (item := read_evidence(project.scores(name))) is not None}
     choice = decide(params, systems, evidence)
-    files = {name: "scores.csv" if scorer == OWN else "best.csv" for name, scorer in choice.scorers.items()}
+    scorers = {name: choice.scorers[name] for name in systems if name in choice.scorers}
+    files = {name: "scores.csv" if scorer == OWN else "best.csv" for name, scorer in scorers.items()}
     members = {name: read_csv(project.scores(name) / file, TEXT) for name, file in files.items()}
     clips = with_fitted(project.clips(positions=True), *(project.scores(name) for name in members))
     table = fuse(members, clips, params, params.fusion, choice.weights)

@@ -50,7 +50,7 @@ def in_bands(samples: np.ndarray) -> np.ndarray:
 
 
 def explained(detector: Detector, order: Order, folder: Path) -> dict[str, Any]:
-    """Explain one clip with its fault all along, and in one interval; compare with the truth."""
+    """Explain one clip with its whole fault, its part in one band and that in one interval; compare with the truth."""
     stems = simulate(order)
     normal, fault = (part[:, 0] for part in (stems.healthy + stems.noise, stems.fault))
     ratio = in_bands(fault) / in_bands(normal)

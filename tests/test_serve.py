@@ -182,7 +182,7 @@ def test_names_are_shown_literally_and_links_and_other_files_are_left_out(tmp_pa
     assert "&lt;script&gt;&#34; section 01" in page
     assert "Up to 0.5 MiB and 300 s" in page
     assert not {"<script>", "<b>"} & set(re.findall("<[^/ ]+>", page))
-    with pytest.raises(UserError, match=r"index\.html is missing .*: run dvc repro report"):
+    with pytest.raises(UserError, match=r"index\.html is missing, .*: run dvc repro report"):
         served_files(outside, about)
     assert with_drop_zone(f"<head></head>{MAIN}</body> </body>", about).endswith(
         '<script src="serve.js"></script>\n</body>'

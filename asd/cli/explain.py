@@ -42,12 +42,12 @@ def main(args: argparse.Namespace) -> int:
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     if args.csv and tables:
         write_csv(args.csv, table)
-    if args.plot and tables:
-        from asd.report.pictures import plot_contributions  # matplotlib takes its time
-
-        plot_contributions(args.plot, tables)
     if args.json:
         print(json.dumps(table.to_dict("records"), indent=2))
     elif tables:
         print(table.to_string(index=False, float_format="{:.4g}".format))
+    if args.plot and tables:
+        from asd.report.pictures import plot_contributions  # matplotlib takes its time
+
+        plot_contributions(args.plot, tables)
     return 2 if complaints else 0

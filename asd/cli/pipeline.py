@@ -24,7 +24,8 @@ WRITTEN = {
     "data/manifest.csv": "path,machine,split\n",
     ".dvcignore": "# Unfinished work of stages that were killed\n/.asd\n/.venv\n",
 }
-COMMITTER = [*("-c", "user.name=asd"), *("-c", "user.email=asd@localhost"), *("-c", "commit.gpgsign=false")]
+SETTINGS = ("user.name=asd", "user.email=asd@localhost", "commit.gpgsign=false", "core.fsmonitor=false")
+PLAIN = [part for setting in (*SETTINGS, f"core.hooksPath={os.devnull}") for part in ("-c", setting)]  # not the user's
 FIRST = f"""\
 # Made by asd init. Stages depend on digests of the installed code that they run: a new version re-runs what it changed.
 stages:
@@ -62,8 +63,8 @@ def make_project(folder: Path) -> None:
         for name, text in ({"dvc.yaml": project_pipeline()} | WRITTEN).items():
             with atomic(made / name, "w") as written:
                 written.write(text)
-        _call(["git", "add", "--all"], made)
-        _call(["git", *COMMITTER, "commit", "--quiet", "--no-verify", "--message", "asd init"], made)  # for dvc exp run
+        _call(["git", *PLAIN, "add", "--all"], made)
+        _call(["git", *PLAIN, "commit", "--quiet", "--message=asd init"], made)  # without one dvc exp run fails
         if folder.is_dir():  # perhaps the working directory, which stays
             for part in made.iterdir():
                 os.replace(part, folder / part.name)
@@ -78,7 +79,7 @@ def _call(command: list[str], folder: Path) -> None:
         raise UserError(f"{command[0]} is not installed: install it, projects need it") from None
     if done.returncode:
         said = (done.stderr.strip() or "no word of why").splitlines()[-1]
-        raise UserError(f"{' '.join(command[-3:])} failed in {folder}: {said}")
+        raise UserError(f"{' '.join(command[-3:])} failed: {said}")
 
 
 def project_pipeline() -> str:

@@ -52,14 +52,14 @@ def main(args: argparse.Namespace) -> int:
     table = scored[scored["error"] == ""].drop(columns="error").astype({"decision": int})
     if args.csv:
         write_csv(args.csv, table)
-    if args.plot and len(table):
-        from asd.report.pictures import plot_scores  # matplotlib takes its time
-
-        plot_scores(args.plot, table)
     if args.json:
         print(json.dumps(table.to_dict("records"), indent=2))
     elif len(table):
         print(table.to_string(index=False))
+    if args.plot and len(table):
+        from asd.report.pictures import plot_scores  # matplotlib takes its time
+
+        plot_scores(args.plot, table)
     return 2 if len(complaints) else 0
 
 

@@ -5,7 +5,9 @@ import math
 import signal
 import sys
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from asd.cli.results import REPORT
 from asd.cli.score import load
@@ -14,7 +16,7 @@ from asd.core.errors import UserError
 from asd.core.project import Project
 from asd.serve.page import served_files
 from asd.serve.server import Server
-from asd.serve.upload import Limits, score_upload
+from asd.serve.upload import Limits, RefusedError, Upload, score_upload
 
 EXAMPLE = "python -m asd serve --project asd-fan"
 
@@ -53,13 +55,16 @@ def make_server(args: argparse.Namespace) -> Server:
     Raises
     ------
     UserError
-        Where the project is not finished, a limit is none, or it can't be listened there.
+        Where the project is not finished, a limit is not above 0, or it can't be listened there.
     """
     limits = Limits(args.max_mib, args.max_seconds)
     if not all(0 < limit < math.inf for limit in (limits.mib, limits.seconds)):
         raise UserError("--max-mib and --max-seconds must be above 0")
+    if not 0 <= args.port < 2**16:
+        raise UserError(f"--port is {args.port}: give one from 0 to {2**16 - 1}")
     project = Project(args.project)
-    configure(project.section(ComputeParams, "compute"))
+    compute = project.section(ComputeParams, "compute")
+    configure(compute.model_copy(update={"backend": "threading", "address": ""}))  # an upload is on this machine alone
     detector = load(project, args.system)
     about = {"sections": detector.sections, "system": detector.name, "limits": limits}
     files = served_files((project.root / REPORT).parent, about)
@@ -79,4 +84,9 @@ def _listen(server: Server) -> None:
     try:
         server.serve_forever()
     finally:
+        server.score = _ending  # for those that wait
         server.scoring.acquire(timeout=60)  # the temporary file of a recording that is being scored goes, too
+
+
+def _ending(content: bytes, upload: Upload) -> dict[str, Any]:
+    raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the server ends: start it again")

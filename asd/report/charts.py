@@ -250,3 +250,8 @@ def embedding_scatter(axes: Axes, clips: pd.DataFrame) -> None:
             if len(points):
                 axes.plot(points["x"], points["y"], "o", color=colour, **face)
     axes.set(xlabel="first principal component", ylabel="second", aspect="equal", adjustable="datalim")
+
+
+def digits(value: float) -> str:
+    """Write a number on an axis: three digits, and all of those before the point."""
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"

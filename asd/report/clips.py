@@ -15,6 +15,7 @@ from asd.core.project import ENSEMBLE
 from asd.report.explanations import Bars, bars
 from asd.report.sounds import Shown, write_sounds
 from asd.report.tables import Table, section_title, several_sections
+from asd.scoring.fusion import heaviest_first
 
 EACH = 4  # clips of a kind and section; without labels the most anomalous alone, so many for each kind
 OUTCOMES = {
@@ -85,7 +86,7 @@ def nearest_clips(data: Path, weights: dict[str, float], systems: list[str]) -> 
     systems : list of str
         Of params.yaml.
     """
-    for system in sorted(systems, key=lambda name: -weights.get(name, 0.0)):
+    for system in heaviest_first(systems, weights):
         table = read_csv(data / "scores" / system / "scores.csv", TEXT)
         named = table[(table["seed"] == table["seed"].min()) & (table["split"] == "test") & (table["nearest"] != "")]
         if len(named):

@@ -11,25 +11,23 @@ from asd.core.progress import progress
 from asd.core.project import Project
 from asd.detector import load_detector
 from asd.explanation import explain
+from asd.report.charts import digits
 from asd.report.sounds import Ticks, placed, ticks
 
 BAR = 0.8  # of the width of a part
 Explain = Callable[[Project, str, pd.DataFrame], dict[str, pd.DataFrame]]
-"""What :func:`explained` is."""
+"""Type of :func:`explained`: project, system and clips to contributions by clip id."""
 
 
 class Axis(NamedTuple):
-    """How one kind of parts is shown: label of the axis, unit, words for a part from low to high."""
+    """How one kind of parts is shown: name of the axis, unit, and what the unit is of the explanation's."""
 
-    label: str
-    unit: float
-    words: str
+    name: str
+    unit: str
+    size: float
 
 
-AXES = {
-    "band": Axis("frequency [kHz]", 1000.0, "{:.2g} to {:.2g} kHz"),
-    "time": Axis("time [s]", 1.0, "{:.3g} to {:.3g} s"),
-}
+AXES = {"band": Axis("frequency", "kHz", 1000.0), "time": Axis("time", "s", 1.0)}
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,10 @@ def _bars(parts: pd.DataFrame, axis: Axis, low: float, high: float) -> Bars:
     values, width = parts["contribution"].to_numpy(), 100 / len(parts)
     zero, *tops = (f"{100 * (high - value) / (high - low):.1f}" for value in (0.0, *values))
     path = "".join(f"M{i * width:g} {zero}V{top}h{BAR * width:g}V{zero}" for i, top in enumerate(tops))
-    edges = np.append(parts["low"], parts["high"].iloc[-1]) / axis.unit
+    edges = np.append(parts["low"], parts["high"].iloc[-1]) / axis.size
     places = np.linspace(0, 1, len(edges))
-    x = placed(edges[::2], lambda edge: float(np.interp(edge, edges, places)), "{:.2g}".format)
+    x = placed(edges[::2], lambda edge: float(np.interp(edge, edges, places)), digits)
     top = parts.iloc[values.argmax()]
-    words = axis.words.format(top["low"] / axis.unit, top["high"] / axis.unit)
-    return Bars(axis.label, path, x, ticks(low, high, 4), f"{words}: {top['contribution']:.3g} of {top['score']:.3g}")
+    where = f"{digits(top['low'] / axis.size)} to {digits(top['high'] / axis.size)} {axis.unit}"
+    largest = f"{where}: {top['contribution']:.3g} of {top['score']:.3g}"
+    return Bars(f"{axis.name} [{axis.unit}]", path, x, ticks(low, high, 4), largest)

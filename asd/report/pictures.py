@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from asd.core.artifacts import write_with
 from asd.core.errors import UserError
-from asd.report.charts import INK, LABEL_COLOURS, RULE, STYLE
+from asd.report.charts import INK, LABEL_COLOURS, RULE, STYLE, digits
 
 WIDTH, HEIGHT, ROW = 6.4, 2.2, 0.45  # [inch] of a picture, of the bars of one recording, of a folder's scores
 SPREAD = 0.3  # of the height of a row: how far scores of one folder are drawn apart
@@ -109,7 +109,7 @@ def contribution_bars(axes: Axes, rows: pd.DataFrame, unit: str) -> None:
     axes.bar(np.arange(len(rows)) + 0.5, rows["contribution"], width=0.85, color=colours)
     axes.axhline(0, color=RULE, linewidth=1)
     edges = [*rows["low"], rows["high"].iloc[-1]]
-    axes.set_xticks(range(len(edges)), [f"{edge:.3g}" if edge < 100 else f"{edge:.0f}" for edge in edges])
+    axes.set_xticks(range(len(edges)), [digits(edge) for edge in edges])
     axes.tick_params(axis="x", labelrotation=45)
     axes.set(xlabel=unit, ylabel="contribution to the score")
     axes.label_outer()

@@ -1,6 +1,6 @@
 """One score from several systems."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -41,9 +41,12 @@ def fuse(
     Returns
     -------
     pd.DataFrame
-        A score table; ``nearest`` is empty.
+        A score table; ``nearest`` is that of the heaviest member that names one.
     """
     fused = averaged(members, list(KEYS), fusion, weights).assign(nearest="")
+    for name in heaviest_first(members, weights):
+        named = members[name].set_index(list(KEYS))["nearest"].loc[pd.MultiIndex.from_frame(fused[list(KEYS)])]
+        fused["nearest"] = np.where(fused["nearest"] == "", named, fused["nearest"])
     fused = fused.merge(clips[["clip_id", *CALIBRATING]], on="clip_id", how="left", validate="many_to_one")
     return decided(fused, params).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
@@ -83,6 +86,11 @@ def averaged(
     columns = np.column_stack([scores.to_numpy() for scores in comparable])
     mean = columns @ np.array([shares[name] for name in members])
     return pd.Series(mean, comparable[0].index, name="score").reset_index()
+
+
+def heaviest_first(members: Iterable[str], weights: dict[str, float] | None) -> list[str]:
+    """Sort members by their weight; of the same weight they stay in their order."""
+    return sorted(members, key=lambda name: -(weights or {}).get(name, 0.0))
 
 
 def normalised(weights: dict[str, float]) -> dict[str, float]:

@@ -59,7 +59,7 @@ def served_files(report: Path, about: dict[str, Any]) -> dict[str, File]:
                 found[path] = File(TYPES[file.suffix], file.read_bytes())
     page = found["/index.html"].content.decode() if "/index.html" in found else ""
     if MAIN not in page:
-        raise UserError(f"{report / 'index.html'} is missing or of another version: run dvc repro report")
+        raise UserError(f"{report / 'index.html'} is missing, a link or of another version: run dvc repro report")
     found["/"] = found["/index.html"] = File(TYPES[".html"], with_drop_zone(page, about).encode())
     own = {f"/serve{kind}": File(TYPES[kind], (HERE / f"serve{kind}").read_bytes()) for kind in (".css", ".js")}
     return found | own

@@ -42,7 +42,7 @@ HEADERS = {
 
 
 class Server(ThreadingTCPServer):
-    """Listens when it is made.
+    """HTTP server of the report that scores uploads; it listens once it is made.
 
     Parameters
     ----------
@@ -102,10 +102,14 @@ class Server(ThreadingTCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread of its own; a connection too many is closed."""
-        if self.connections.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
+        if not self.connections.acquire(blocking=False):
             self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self.connections.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer, and let the next connection in."""
@@ -171,10 +175,12 @@ class Handler(BaseHTTPRequestHandler):
         if not super().parse_request():
             return False
         host = HOST.fullmatch(self._only("Host").lower())
-        own = self.connection.getsockname()[0]
+        own = self.connection.getsockname()[0].removeprefix("::ffff:")  # of IPv4 at an address of IPv6
         if host and host[1] in self.server.names | {own, f"[{own}]"}:
             return True
-        self.refuse(HTTPStatus.MISDIRECTED_REQUEST, f"this is not that host: ask for {self.server.url}")
+        self.refuse(
+            HTTPStatus.MISDIRECTED_REQUEST, f"this is not that host: ask for {self.server.url}, or start it with --host"
+        )
         return False
 
     def do_GET(self) -> None:
@@ -256,7 +262,7 @@ class Handler(BaseHTTPRequestHandler):
         return size
 
     def _only(self, header: str) -> str:
-        """Read a header; one that is missing is empty, several are the text that no check lets pass."""
+        """Read a header; empty where it is missing, ``several`` where it is repeated, which every check refuses."""
         values = self.headers.get_all(header, [""])
         return str(values[0]).strip() if len(values) == 1 else "several"
 

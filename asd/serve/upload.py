@@ -12,7 +12,6 @@ import pandas as pd
 
 from asd.core.errors import UserError
 from asd.datasets.audio import ENDLESS, RecordingError, blocks, opened
-from asd.detector import Ensemble
 from asd.systems import Detector
 
 CHANNELS, RATE = 32, 2_000_000  # at most; [Hz] of acoustic emission
@@ -116,7 +115,6 @@ def score_upload(
             scored = detector.score([file], upload.machine, upload.section).iloc[0]
             if scored["error"]:
                 raise UserError(scored["error"])
-            nearest = scored["nearest"] or _nearest(detector, file, upload)
         except UserError as error:
             raise RefusedError(_status(error), str(error).replace(str(file), upload.name)) from None
         finally:
@@ -125,7 +123,7 @@ def score_upload(
         **upload._asdict(),
         **{name: float(scored[name]) for name in ("score", "threshold")},
         "decision": int(scored["decision"]),
-        "nearest": names.get(nearest, ""),
+        "nearest": names.get(scored["nearest"], ""),
         "notes": [line.replace(str(file), upload.name) for line in dict.fromkeys(notes.lines)],
     }
 
@@ -166,13 +164,3 @@ def _check_length(file: Path, limits: Limits) -> None:
         if frames > most:
             lasts = f"lasts longer than {most / sound.samplerate:g} s"
             raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{file} {lasts}: cut it into pieces")
-
-
-def _nearest(detector: Detector, file: Path, upload: Upload) -> str:
-    """Find the ``clip_id`` of the nearest normal clip, as the report does: by the heaviest member that names one."""
-    if not isinstance(detector, Ensemble):
-        return ""
-    heaviest_first = sorted(detector.members, key=lambda name: -detector.weights.get(name, 0.0))
-    members = (detector.members[name] for name in heaviest_first)
-    found = (member.score([file], upload.machine, upload.section)["nearest"].iloc[0] for member in members)
-    return next(filter(None, found), "")
