@@ -103,7 +103,12 @@ def test_a_project_of_the_same_folder_is_gone_on_with_as_it_is(home: Path, capsy
             file.write("\n")
     before = {name: (Path("own") / name).read_bytes() for name in ("data/manifest.csv", "params.yaml")}
     run.prepare(Path("recordings"), Path("own"), None)
-    assert "asd: going on with own" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "asd: going on with own" in said
+    assert "asd: note" not in said
+    shutil.copy("recordings/fan/normal/00.wav", "recordings/fan/normal/new.wav")
+    run.prepare(Path("recordings"), Path("own"), None)
+    assert "asd: note: 1 recordings in recordings are not in own/data/manifest.csv: add them" in capsys.readouterr().out
     assert before == {name: (Path("own") / name).read_bytes() for name in before}
     with pytest.raises(UserError, match="is not that of --preset quick"):
         run.prepare(Path("recordings"), Path("own"), "quick")

@@ -28,6 +28,7 @@ from asd.core.project import Project
 from asd.core.section import PARAMS
 from asd.datasets.folder import read_manifest
 from asd.datasets.health import health_problems, measure_recordings
+from asd.datasets.trees import read_tree
 
 EXAMPLE = "python -m asd run recordings/fan --preset quick"
 MANIFEST = Path("data/manifest.csv")
@@ -133,13 +134,18 @@ def params_text(preset: str | None) -> str:
 
 
 def _check_same(folder: Path, root: Path, params: str, preset: str | None) -> None:
-    """Refuse to go on with a project of other recordings, or of another preset than is asked for."""
+    """Refuse to go on with a project of other recordings or of another preset; say how many are new in the folder."""
     top = folder.resolve()
     listed = [Path(file).resolve() for file in read_manifest(root / MANIFEST)["path"]]
     if not all(file.is_relative_to(top) for file in listed):
         raise UserError(f"{root} is a project of other recordings than {folder}: give another --project")
     if params and yaml.safe_load(params) != yaml.safe_load((root / PARAMS).read_text(encoding="utf-8")):
         raise UserError(f"{root / PARAMS} is not that of --preset {preset}: leave it out, or give another --project")
+    if new := len({file.resolve() for file in read_tree(folder).recordings} - set(listed)):
+        listing = root / MANIFEST
+        print(
+            f"asd: note: {new} recordings in {folder} are not in {listing}: add them there, or give another --project"
+        )
 
 
 def _agreed() -> bool:
