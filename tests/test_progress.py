@@ -23,6 +23,13 @@ for step in progress("train", "step", 30, range(30)):
 PATHS = {"PYTHONPATH": str(ROOT), "ASD_PROGRESS": "0.1"}
 
 
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show what is done here: tests of a cluster in this process may have made it a worker."""
+    monkeypatch.setattr(progress, "_worker", False)
+    monkeypatch.setattr(progress, "_note", None)
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
