@@ -27,10 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare whose recordings are looked at by which system, and where the table goes."""
+def add_detector(parser: argparse.ArgumentParser) -> None:
+    """Declare the system that :func:`load` loads, and its project."""
     parser.add_argument("--system", metavar="NAME", help="of params.yaml, or ensemble (default: the recommended one)")
     parser.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="default: the current folder")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare whose recordings are looked at by which system, and where the table goes."""
+    add_detector(parser)
     parser.add_argument(
         "--machine", default="", help="whose recordings they are (default: named by a folder, or the only one)"
     )

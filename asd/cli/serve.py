@@ -6,11 +6,10 @@ import signal
 import sys
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from asd.cli.results import REPORT
-from asd.cli.score import load
+from asd.cli.score import add_detector, load
 from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
 from asd.core.project import Project
@@ -27,10 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Show the report in a browser and score the recordings that are dropped onto it. Only this machine can reach "
         "it unless --host says otherwise; nothing that is sent is kept. Ctrl-C ends it."
     )
-    parser.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="default: the current folder")
+    add_detector(parser)
     parser.add_argument("--host", default="127.0.0.1", help="name or address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free (default: %(default)s)")
-    parser.add_argument("--system", metavar="NAME", help="of params.yaml, or ensemble (default: the recommended one)")
     parser.add_argument(
         "--max-mib", type=float, default=Limits.mib, metavar="MIB", help="size of a file (default: %(default)g)"
     )
