@@ -5,16 +5,19 @@ TORCH  := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
 CPU    := $(shell [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null && echo --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: repro test test-all bench lint table lock docs
+.PHONY: repro test test-slow test-all bench lint table lock docs
 
 repro: $(VENV)/.ready  ## rebuild everything, print the result table
 	dvc repro
 	@python -m asd results
 
-test: $(VENV)/.ready  ## the test suite
-	python -m pytest -n 2 --dist worksteal -m "not slow"
+test: $(VENV)/.ready  ## the test suite: what takes at most five seconds each
+	python -m pytest -n 2 --dist worksteal -m "not slow and not minutes"
 
-test-all: $(VENV)/.ready  ## with the slow tests
+test-slow: $(VENV)/.ready  ## what takes longer
+	python -m pytest -n 2 --dist worksteal -m "slow and not minutes"
+
+test-all: $(VENV)/.ready  ## all, with what takes minutes each
 	python -m pytest
 
 bench: $(VENV)/.ready  ## performance ratios: data/bench.md and .json

@@ -15,7 +15,7 @@ from asd.core.section import checked
 from asd.features.store import FeatureStore
 from asd.scoring.candidates import CANDIDATES, FURTHER
 from asd.scoring.embeddings import read_embeddings
-from asd.scoring.fusion import averaged, heaviest_first
+from asd.scoring.fusion import averaged, nearest_named
 from asd.scoring.params import EnsembleParams
 from asd.scoring.registry import ScoreParams
 from asd.scoring.table import KEYS
@@ -51,15 +51,14 @@ class Ensemble(Detector):
 
         The nearest clips are those of the heaviest member that names them.
         """
-        made, nearest = {}, np.full(len(new), "", dtype=object)
-        for name in heaviest_first(self.members, self.weights):
-            scores, named = self.members[name].judge(new, features)
+        made, nearest = {}, {}
+        for name, member in self.members.items():
+            scores, nearest[name] = member.judge(new, features)
             made[name] = [new.assign(split="new", seed=seed, score=own) for seed, own in scores.items()]
-            nearest = np.where(nearest == "", named, nearest)
         fused = self.fused(made)
         rows = fused[fused["split"] == "new"].groupby("seed")
         by_seed = {int(str(seed)): own.set_index("clip_id")["score"][new["clip_id"]].to_numpy() for seed, own in rows}
-        return by_seed, nearest
+        return by_seed, nearest_named(nearest, self.weights)
 
     def fused(self, further: Mapping[str, list[pd.DataFrame]]) -> pd.DataFrame:
         """Fuse the members' scores of training clips, and of further clips by member."""

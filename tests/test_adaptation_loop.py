@@ -18,6 +18,7 @@ def furthest(some, others) -> float:
     return max(float((some[key] - others[key]).abs().max()) for key in some)
 
 
+@pytest.mark.slow
 @posix
 def test_killed_at_ten_random_steps_it_ends_with_the_same_bytes(tmp_path, monkeypatch, capsys):
     """SIGKILL in the middle of a step, ten times in one run that saves every third step."""
@@ -47,6 +48,7 @@ def test_a_batch_in_parts_takes_the_same_steps(tmp_path, precision, most):
     np.testing.assert_allclose(one, two, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_same_steps_as_one(tmp_path):
     """20 steps under torchrun, gloo on the CPU: 1e-9 in float64, 1e-3 relative in float32."""
     run_by_two_processes("adaptation_runs.py", tmp_path / "two")

@@ -75,17 +75,20 @@ def run(added, *words):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
+@pytest.mark.slow
 def test_a_loss_is_one_file(added, tmp_path):
     done = run(added, "-c", TRAINED, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "less than 1" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_labeller_is_one_file_and_its_block(added):
     done = run(added, "-c", LABELLED, ROOT / "params.yaml")
     assert "UserError: params.yaml: pseudo_label.halves.n_halves is 0" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_contracts_of_scorers_and_losses_hold(added):
     tests = (ROOT / f"tests/test_{name}.py" for name in ("scorers", "losses"))
     done = run(added, "-m", "pytest", "-n0", "-p", "extending", *tests, "-k", "distance_to_mean or wide_arcface")
@@ -93,6 +96,7 @@ def test_the_contracts_of_scorers_and_losses_hold(added):
     assert int(done.stdout.split(" passed")[0].split()[-1]) >= 30
 
 
+@pytest.mark.slow
 def test_one_of_each_through_the_pipeline(project, added):  # noqa: F811
     exec(CODE["manifest.py"], {})
     params = yaml.safe_load((project / "params.yaml").read_text())

@@ -95,6 +95,7 @@ def test_what_is_missing_is_said_and_the_rest_is_measured(
     assert len(said.out.splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_the_organisers_baseline_sees_what_ours_does() -> None:
     with peers._machine(10) as (train, _):
         theirs = file_to_vectors(train[0])

@@ -101,6 +101,7 @@ def test_a_profile_names_functions_of_the_stage(project, tmp_path, capsys):
     assert "mel.py" in said
 
 
+@pytest.mark.slow
 def test_starting_and_dvc_cost_something(monkeypatch):
     monkeypatch.setattr(default, "RUNS", 1)
     monkeypatch.setattr(default, "TRIVIAL", (1, 4))

@@ -114,6 +114,7 @@ def check_hidden(number: int, table: pd.DataFrame, machines: list[str]) -> None:
             assert len(set(own["true_attributes"])) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", SOME)
 def test_some_machines_of_every_year(number: int, server: Server, all_years: Years, workdir: Path, caplog):
     server.offer(number, SOME[number], lambda archive: all_years.archive(number, archive))
@@ -183,7 +184,7 @@ def test_a_year_without_published_labels(server: Server, all_years: Years, workd
     assert "labels" not in read_json("metrics/download.json")
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize("number", SOME)
 def test_all_machines_of_every_year(number: int, server: Server, all_years: Years, workdir: Path, caplog):
     server.offer(number, "all", lambda archive: all_years.archive(number, archive))

@@ -149,7 +149,7 @@ def test_select_reads_revisions(workdir, capsys):
     for words in (["init", "-q"], ["add", "metrics"], ["commit", "-qm", "x"], ["tag", "dcase2022"]):
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True)
     write_run(".", frozen={"own": 70.0})
-    assert "65.00  60.00  60.00      70.00" in selected(capsys, "dcase2022", ".")
+    assert "65.00  60.00      60.00  70.00" in selected(capsys, "dcase2022", ".")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_everything_trains_and_extracts_on_a_gpu(setup, tmp_path):
     assert np.isfinite(embed(description, tensors, made.clips, [made.store], gpu)).all()
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("setup", SETUPS)
 def test_killed_training_ends_with_the_same_bytes(setup, tmp_path, capsys):
@@ -64,6 +65,7 @@ def test_killed_training_ends_with_the_same_bytes(setup, tmp_path, capsys):
     assert all(torch.equal(undisturbed[k], resumed[k]) for k in undisturbed)
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_same_steps_as_one(tmp_path):
     """Under torchrun, gloo on the CPU, in float64: batch normalisation, exchanges and loss see the whole batch."""
     run_by_two_processes("classifier_runs.py", tmp_path / "two")

@@ -27,6 +27,7 @@ def test_every_variant_changes_what_is_shipped_and_is_accepted(system, name):
     check(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", VARIANTS)
 def test_dvc_makes_the_same_of_the_command(system, workdir):
     for name, changes in VARIANTS[system].items():
@@ -74,7 +75,7 @@ def test_a_variant_that_fails_leaves_the_project_as_shipped(workdir, monkeypatch
     assert [file.read_text() for file in made] == ["as shipped"] * 2
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize("system", ["noise_aware_cnn", "noise_aware_ssl", "domain_adapted", "group_lora"])
 def test_every_variant_runs_on_a_tiny_factory(system, tmp_path, monkeypatch):
     content = shipped()

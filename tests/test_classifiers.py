@@ -71,6 +71,7 @@ def test_autoencoder_resumes_at_the_machine(clips, tmp_path, capsys):
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
+@pytest.mark.slow
 def test_autoencoders_trained_side_by_side_are_those_trained_one_after_the_other(clips, workdir, monkeypatch):
     params = Reconstruction(objective="reconstruction", epochs=2, batch=16, learning_rate=0.001, fresh_statistics=True)
     block = DenseParams(architecture="dense", features="x")

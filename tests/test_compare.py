@@ -74,6 +74,7 @@ def compared(capsys, *words, status=0):
     return {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[2:]}, said.out
 
 
+@pytest.mark.slow
 def test_revisions_are_told_apart_by_their_stored_scores(repository, capsys):
     commit("before", each=30)
     commit("better_scorer", shift=2.0, each=30)
@@ -92,6 +93,7 @@ def test_revisions_are_told_apart_by_their_stored_scores(repository, capsys):
     assert "frozen: retrained" in said
 
 
+@pytest.mark.slow
 def test_what_is_not_trained_needs_no_seeds(repository, capsys):
     pipeline = deepcopy(PIPELINE)
     pipeline["stages"]["training_free"] = pipeline["stages"].pop("train")
@@ -106,6 +108,7 @@ def test_what_is_not_trained_needs_no_seeds(repository, capsys):
         assert (table["frozen"]["training seeds"], table["frozen"]["verdict"]) == (basis, verdict)
 
 
+@pytest.mark.slow
 def test_seeds_on_each_side_or_the_stored_deviation(repository, capsys):
     commit("three", seeds=(0, 1, 2), each=30)
     commit("three_better", seeds=(0, 1, 2), shift=3.0, model="two", each=30)

@@ -195,6 +195,7 @@ def test_scores_are_those_of_one_process(of_two):
     pd.testing.assert_frame_equal(one, over, check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing(own):
     """What it had in hand, and results that nobody had fetched yet, are made again by the other one."""
 
@@ -223,6 +224,7 @@ def test_a_killed_worker_loses_nothing(own):
     )
 
 
+@pytest.mark.slow
 def test_without_workers_there_is_one_line_and_with_one_it_goes_on(own, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
     with pytest.raises(UserError, match=r"^the Dask cluster at tcp://127.* has no workers: start some"):
@@ -381,6 +383,7 @@ def run_locally(then):
     return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, **quiet)
 
 
+@pytest.mark.slow
 def test_without_an_address_there_are_as_many_workers_here_as_jobs():
     process = run_locally("")
     said, errors = process.communicate(timeout=60)
@@ -390,6 +393,7 @@ def test_without_an_address_there_are_as_many_workers_here_as_jobs():
     assert not any(map(alive, workers))
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_no_worker_of_its_own_behind():
     process = run_locally("time.sleep(60)")
     workers = [int(pid) for pid in process.stdout.readline().split()]

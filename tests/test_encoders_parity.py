@@ -99,7 +99,7 @@ def test_small_configurations_give_the_authors_numbers(name, precision):
     check(network, name, precision)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize("precision", EXACT, ids=str)
 @pytest.mark.parametrize("name", FULL)
 def test_published_configurations_give_the_authors_numbers(name, precision):

@@ -181,6 +181,7 @@ def test_labelled_recordings_of_one_domain_give_their_own_score(again, finished)
     assert all(len(line.split(",")) == 2 and line.split(",")[0].endswith(".wav") for line in official)
 
 
+@pytest.mark.slow
 def test_without_labels_or_anomalies_everything_runs_to_the_report(project):
     shutil.rmtree("recordings/fan/abnormal")
     shutil.rmtree("recordings/pump")
@@ -194,6 +195,7 @@ def test_without_labels_or_anomalies_everything_runs_to_the_report(project):
     assert Path("data/report/index.html").is_file()
 
 
+@pytest.mark.slow
 def test_unlabelled_tests_alone(project):
     shutil.move("recordings/fan/abnormal", "recordings/elsewhere")
     list_recordings()
@@ -204,6 +206,7 @@ def test_unlabelled_tests_alone(project):
     assert "false_alarm_rate" not in metrics["frozen"]
 
 
+@pytest.mark.slow
 def test_several_training_seeds_stand_side_by_side(project):
     list_recordings()
     params = yaml.safe_load(Path("params.yaml").read_text())
@@ -241,6 +244,7 @@ def test_supplements_train_no_memory(project):
     assert not supplements & (set(scored["clip_id"]) | set(scored["nearest"]))
 
 
+@pytest.mark.slow
 def test_recordings_that_calibrate_are_seen_by_nothing_that_learns(project):
     list_recordings()
     params = yaml.safe_load(Path("params.yaml").read_text())

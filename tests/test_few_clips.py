@@ -41,6 +41,7 @@ def reduced(params):
     return params
 
 
+@pytest.mark.slow
 def test_every_system_scores_twenty_clips_of_one_machine(recordings, tmp_path):
     params = reduced(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")))
     files = sorted(recordings.glob("*/*.wav"))

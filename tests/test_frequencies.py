@@ -42,6 +42,7 @@ def test_the_right_fault_leads_on_real_bearings(shared: Path, name: str) -> None
     assert len(faults[0].harmonics) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", [cwru, mfpt], ids=["case_western", "mfpt"])
 def test_real_bearings_lead_with_their_fault_and_are_named(shared: Path, study, capsys) -> None:
     """Case Western: the faults of 0.014 inch in the outer race and 0.028 in the inner one are not found."""
@@ -68,13 +69,14 @@ def accusations(clips: range) -> tuple[int, int]:
     return claimed, accused
 
 
+@pytest.mark.slow
 def test_noise_accuses_no_bearing() -> None:
     claimed, accused = accusations(range(40))
     assert claimed <= 2  # 1 % and three standard deviations
     assert accused <= 2
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_noise_accuses_at_most_1_percent_of_1000_bearings() -> None:
     claimed, accused = accusations(range(1000))
     assert claimed <= 10
@@ -193,13 +195,14 @@ def share_found(name: str, clips: int, snr: float) -> float:
     return hits / clips
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MACHINES)
 def test_true_frequencies_lead_in_clean_clips_and_in_noise(name: str) -> None:
     assert share_found(name, 4, np.inf) == 1
     assert share_found(name, 4, 0) >= 0.75
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize("name", MACHINES)
 @pytest.mark.parametrize(("snr", "least"), [(np.inf, 0.95), (10, 0.8), (0, 0.8)])
 def test_true_frequencies_lead_in_many_clips(name: str, snr: float, least: float) -> None:
@@ -216,11 +219,12 @@ def claims(clips: range) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_noise_has_no_frequency() -> None:
     assert claims(range(40)) <= 4  # 5 % and three standard deviations
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_noise_has_a_frequency_in_at_most_5_percent_of_1000_clips() -> None:
     assert claims(range(1000)) <= 50
 

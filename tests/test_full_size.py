@@ -1,4 +1,4 @@
-"""Published encoders go through all stages of their systems: small ones always, at full size in the slow tests."""
+"""Published encoders go through all stages of their systems: small ones, and at full size."""
 
 from dataclasses import replace
 
@@ -32,6 +32,7 @@ def test_every_system_that_trains_an_adapted_encoder_trains_this_one(encoder):
     assert {"adapt", "embed", "pseudo_label", "train", "embeddings", "score", "evaluate"} < set(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", FULL)
 def test_a_small_one_runs_through_all_stages(encoder, monkeypatch):
     entry = published.PUBLISHED[encoder]
@@ -47,7 +48,7 @@ def test_a_small_one_runs_through_all_stages(encoder, monkeypatch):
     assert training_step(encoder, 2, 64) > 0
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize("encoder", FULL)
 def test_at_full_size_within_ten_minutes_and_twelve_gibibytes(encoder):
     seconds, memory = run(encoder, 1, **STEP)

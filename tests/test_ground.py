@@ -97,6 +97,7 @@ def test_draws_depend_on_their_keys_alone():
     assert not np.array_equal(first, compute.rng(1, "fan", "7").normal(size=5))
 
 
+@pytest.mark.slow
 def test_workers_are_where_their_caller_is(tmp_path, monkeypatch):
     params = compute.ComputeParams(jobs=2, backend="loky")
     for name in ("first", "second"):
@@ -210,6 +211,7 @@ def test_the_fingerprint_knows_the_code():
     assert mark_after("asd.core.errors") != mark_after("asd.evaluation.auc")
 
 
+@pytest.mark.slow
 def test_the_fingerprint_knows_the_code_that_a_table_imports_later():
     train = mark_after("stages.train")
     assert train == mark_after("stages.train, asd.encoders.architectures.vit, asd.classifiers.losses.arcface")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.minutes
 
 STAGES = {  # stage: what says that it is in the middle
     "features@log_mel_high_pass": "*/train/*.npy",

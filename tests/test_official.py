@@ -77,6 +77,7 @@ COUNTS = st.lists(st.lists(CELLS, min_size=1, max_size=3), min_size=1, max_size=
 STRAIGHTFORWARD = {2020: official_2020, 2021: official_2021} | dict.fromkeys(range(2022, 2027), official_2022)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("year", YEARS)
 @settings(max_examples=40, deadline=None)
 @given(counts=COUNTS, levels=st.integers(1, 12), seed=st.integers(0, 999))

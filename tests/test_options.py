@@ -98,6 +98,7 @@ def test_the_machines_of_the_simulated_factory_are_those_that_params_name():
     assert set(SIMULATED) == set(MACHINES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in UNITS if name.startswith(FAST)])
 def test_a_sample_of_pairs_finds_nothing(name, capsys):
     unit = UNITS[name]

@@ -167,6 +167,7 @@ def python(*arguments: str) -> tuple[subprocess.CompletedProcess, float]:
     return done, os.times().children_user - start
 
 
+@pytest.mark.slow
 def test_the_stage_refuses_within_seconds(workdir):
     content = shipped()
     put(content, "systems.domain_adapted.score.n_neighbors", 0)

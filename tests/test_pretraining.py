@@ -154,6 +154,7 @@ def test_like_sounds_are_positives_of_doppelgangers(params):
     assert like[0] == like[1] == like[2] != like[3]
 
 
+@pytest.mark.slow
 def test_broken_off_training_ends_with_the_same_bytes(params, tmp_path):
     """From kept blocks, and from one that another process makes in time."""
     block(params.sounds, params.seed, 1, tmp_path / "blocks")

@@ -58,6 +58,7 @@ def test_all_is_committed_for_without_a_commit_dvc_runs_no_experiment(tmp_path: 
         assert done.stdout == said
 
 
+@pytest.mark.slow
 def test_dvc_runs_it_and_runs_again_what_has_other_code(made: Path, tmp_path: Path):
     """Code is digested by stage: another stage's is none of its business."""
     project, tree = tmp_path / "own", tmp_path / "tree"

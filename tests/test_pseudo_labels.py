@@ -303,6 +303,7 @@ def test_metrics_say_that_a_sample_was_clustered(monkeypatch):
     assert label(table(80), own, PARAMS).metrics["bearing"]["section_00"]["auto"]["clustered"] == 60
 
 
+@pytest.mark.slow
 def test_machines_are_labelled_alike_by_any_number_of_workers():
     truth = np.random.default_rng(5).integers(4, size=80)
     both = pd.concat([table(40, "fan"), table(40, "valve").assign(clip_id=lambda t: "v" + t["clip_id"])])

@@ -9,7 +9,8 @@ import yaml
 from committed_run import committed, committed_names
 from conftest import ROOT
 
-from asd.cli.results import markdown, papers, result_table
+from asd.cli.results import papers, result_table
+from asd.cli.text_tables import markdown
 
 
 def holds(root: Path = ROOT) -> bool:

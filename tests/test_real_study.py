@@ -255,6 +255,7 @@ def run(monkeypatch, capsys, *arguments):
     return capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_from_manifest_to_tables_and_again_from_the_scores(recordings, tmp_path, monkeypatch, capsys):
     out = tmp_path / "scores.csv"
     arguments = (recordings / "manifest.csv", "--systems", "statistics", "--folds", "2", "--out", out)
@@ -299,6 +300,7 @@ def test_wrong_arguments_are_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("asd: give manifests")
 
 
+@pytest.mark.slow
 def test_references_on_the_bench(shared, tmp_path, monkeypatch, capsys):
     bench = shared / "real" / "bench" / "manifest.csv"
     if not bench.is_file():

@@ -55,6 +55,7 @@ def pushed_and_pulled(folder: Path, url: str, *settings: tuple[str, str]) -> Non
     assert "up to date" in run(second, "dvc", "status"), "nothing is to be computed again"
 
 
+@pytest.mark.slow
 def test_by_a_folder_that_all_hosts_share(tmp_path):
     pushed_and_pulled(tmp_path, str(tmp_path / "storage"))
     assert list((tmp_path / "storage" / "files" / "md5").glob("*/*"))
@@ -94,5 +95,6 @@ def wait_for(address: str) -> None:
             time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_by_an_s3_server(s3, tmp_path):
     pushed_and_pulled(tmp_path, "s3://asd/project", ("endpointurl", s3))

@@ -1,15 +1,20 @@
 """The report, with and without labels."""
 
+import contextlib
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import ROOT
 from factories import digests
 from scored import write_figures, write_project
 
 from asd.core.artifacts import read_json, write_json
+from asd.core.project import systems_of
+from asd.core.section import read_params
 from asd.report import selection, tables
 from stages import evaluate, report
 
@@ -48,7 +53,7 @@ def made_up(project, system, clips):
 
 def made_report(**how):
     """Evaluate made-up scores and report them; the other stages' metrics are made up too."""
-    systems = write_project(**how)
+    write_project(**how)
     evaluate.main()
     machines = how.get("machines", ("fan", "pump"))
     counts = {"train": {"source": 12, "target": 12}, "test": {"unknown": 24}}
@@ -62,15 +67,45 @@ def made_report(**how):
     write_figures(machines)
     write_json("metrics/pseudo_label.json", dict.fromkeys(machines, found))
     report.main(made_up)
+    return read_report()
+
+
+def read_report():
+    """The page, its elements, which must nest, and the systems of params.yaml."""
     page = Path("data/report/index.html").read_text()
     parser = Balance()
     parser.feed(page)
     assert parser.open == []
-    return page, parser, systems
+    return page, parser, list(systems_of(read_params()))
 
 
-def test_report_shows_every_system_and_machine(workdir):
-    page, parser, systems = made_report()
+@pytest.fixture(scope="session")
+def reported(made_once):
+    """A project with a report, made once for all tests that read it; who writes into it takes a copy."""
+
+    def make(folder):
+        shutil.copy(ROOT / "params.yaml", folder)
+        with contextlib.chdir(folder):
+            made_report()
+
+    return made_once("reported", make)
+
+
+@pytest.fixture
+def plain(reported, monkeypatch):
+    """The report that :func:`reported` made, to read."""
+    monkeypatch.chdir(reported)
+    return read_report()
+
+
+@pytest.fixture
+def copied(reported, tmp_path, monkeypatch):
+    """A copy of the project that :func:`reported` made, as working directory."""
+    monkeypatch.chdir(shutil.copytree(reported, tmp_path / "copy"))
+
+
+def test_report_shows_every_system_and_machine(plain):
+    page, parser, systems = plain
     text = " ".join(parser.text)
     metrics = read_json("metrics/evaluate.json")
     for system in [*systems, "ensemble"]:
@@ -86,8 +121,8 @@ def test_report_shows_every_system_and_machine(workdir):
     assert "can't be judged" not in page
 
 
-def test_report_stands_alone_and_names_no_path_of_this_machine(workdir):
-    page, parser, _ = made_report()
+def test_report_stands_alone_and_names_no_path_of_this_machine(plain, reported):
+    page, parser, _ = plain
     scripts = [dict(own) for tag, own in parser.elements if tag == "script"]
     assert scripts == [{"type": "application/json", "id": "thresholds"}, {}], "both inlined"
     assert not re.search(r"https?://|@import|url\((?!#)", page)
@@ -97,12 +132,11 @@ def test_report_stands_alone_and_names_no_path_of_this_machine(workdir):
     beside = {value for _, name, value in parser.attributes if name == "src"}
     made = {file.relative_to("data/report").as_posix() for file in Path("data/report").rglob("*") if file.is_file()}
     assert made == beside | {"index.html"}
-    assert str(workdir) not in page
+    assert str(reported) not in page
     assert not re.search(r"/(home|root|tmp|work)/", page)
 
 
-def test_report_says_which_attribute_values_fail_and_what_was_published(workdir):
-    made_report()
+def test_report_says_which_attribute_values_fail_and_what_was_published(copied):
     metrics = read_json("metrics/evaluate.json")
     metrics["data"]["published"] = "2025 dev 56.10, published 56.26: within +-1.2"
     write_json("metrics/evaluate.json", metrics)
@@ -115,8 +149,8 @@ def test_report_says_which_attribute_values_fail_and_what_was_published(workdir)
     assert "F1 target" in page
 
 
-def test_report_says_what_was_chosen_and_on_which_evidence(workdir):
-    page, parser, systems = made_report()
+def test_report_says_what_was_chosen_and_on_which_evidence(plain):
+    page, parser, systems = plain
     text = " ".join(" ".join(parser.text).split())
     assert f"The ensemble: mean of {', '.join(sorted([f'{systems[1]} 0.25', f'{systems[2]} by gmm 0.75']))}" in text
     assert "chosen by diverse pseudo-auc; fused 88.00 %" in text
@@ -130,8 +164,7 @@ def test_report_says_what_was_chosen_and_on_which_evidence(workdir):
     assert selection.evidence(nothing, systems) is selection.scorers(nothing, systems) is None
 
 
-def test_same_results_same_bytes(workdir):
-    made_report()
+def test_same_results_same_bytes(copied):
     before = digests(Path("data/report"))
     report.main(made_up)
     assert digests(Path("data/report")) == before
@@ -162,8 +195,8 @@ def test_report_of_one_domain_and_several_seeds(workdir):
     assert "(sd " in text
 
 
-def test_systems_stand_in_one_order_and_colour_everywhere_the_best_first(workdir):
-    page, _, systems = made_report()
+def test_systems_stand_in_one_order_and_colour_everywhere_the_best_first(plain):
+    page, _, systems = plain
     metrics = read_json("metrics/evaluate.json")
     order = sorted([*systems, "ensemble"], key=lambda name: -metrics[name]["official"])
     assert re.findall(r"<summary>(\w+)</summary>", page)[: len(order)] == order
@@ -173,13 +206,14 @@ def test_systems_stand_in_one_order_and_colour_everywhere_the_best_first(workdir
         rows = re.findall(r'<i class="dot( ring)?" style="--own:var\(--c(\d)\)"></i><bdi>(\w+)</bdi></th>', table)
         places = [order.index(name) for _, _, name in rows]
         assert places == sorted(places)
-        assert [(ring != "", int(colour)) for ring, colour, _ in rows] == [(i > 7, i % 8) for i in places]
+        numbers = [[*systems, "ensemble"].index(name) for _, _, name in rows]
+        assert [(ring != "", int(colour)) for ring, colour, _ in rows] == [(i > 7, i % 8) for i in numbers]
     legend = re.search(r"ROC curves of all systems.*?</svg>", page, re.DOTALL)[0]
     assert [name for name in re.findall(r">(\w+)</text>", legend) if name in order] == order
 
 
-def test_every_table_has_a_caption_and_a_container_that_scrolls_by_keyboard(workdir):
-    page, parser, _ = made_report()
+def test_every_table_has_a_caption_and_a_container_that_scrolls_by_keyboard(plain):
+    page, parser, _ = plain
     regions = re.findall(r'<div class="wide" role="region" aria-label="[^"]+" tabindex="0">', page)
     assert page.count("<table>") == page.count("<caption>") <= len(regions)
     targets = {value for _, name, value in parser.attributes if name == "href" and value.startswith("#")}

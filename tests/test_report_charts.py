@@ -70,8 +70,8 @@ def test_histogram_of_equal_or_far_scores_counts_every_clip(values):
 
 def test_roc_curves_have_the_points_of_the_table():
     table = pd.DataFrame({"system": ["a"] * 3, "false_positive_rate": [0, 0.1, 1], "true_positive_rate": [0, 0.8, 1]})
-    curve = axes_of(charts.roc_curves, table, ["a"]).lines[-1]
-    assert curve.get_label() == "a"
+    curve = axes_of(charts.roc_curves, table, {"a": 2}).lines[-1]
+    assert (curve.get_label(), curve.get_color()) == ("a", charts.CYCLE[2])
     assert curve.get_xydata().tolist() == [[0, 0], [0.1, 0.8], [1, 1]]
 
 
@@ -80,14 +80,15 @@ def test_scorers_stand_at_their_source_and_target_auc():
         [("a", "knn", 61.0, 80.0, 50.0), ("a", "gmm", 62.0, 70.0, 60.0), ("b", "knn", np.nan, np.nan, np.nan)],
         columns=["system", "scorer", "official", "auc_source", "auc_target"],
     )
-    axes = axes_of(charts.source_against_target, table.dropna(), {"a": [70.0, 60.0]})
+    axes = axes_of(charts.source_against_target, table.dropna(), {"a": [70.0, 60.0]}, {"a": 2})
     assert axes.get_xlim() == axes.get_ylim() == (50, 85)
     dots, ring = axes.lines[1:]
+    assert dots.get_color() == ring.get_color() == charts.CYCLE[2]
     assert dots.get_xydata().tolist() == [[80, 50], [70, 60]]
     assert (ring.get_xydata().tolist(), ring.get_markerfacecolor()) == ([[70, 60]], "none")
     metrics = {"a": {"auc_source": 70.0, "auc_target": 60.0}, "b": {}}
-    assert "target AUC [%]" in trade_off_chart(table, ["a", "b"], metrics)
-    assert trade_off_chart(table[table["system"] == "b"], ["b"], metrics) is None
+    assert "target AUC [%]" in trade_off_chart(table, {"a": 2, "b": 0}, metrics)
+    assert trade_off_chart(table[table["system"] == "b"], {"b": 0}, metrics) is None
 
 
 def test_every_merge_stands_at_its_height_and_the_cut_between_the_groups(tables):

@@ -177,7 +177,7 @@ def test_the_map_scales_both_axes_alike_and_holds_every_clip():
     assert placed_points(plane.assign(x=1.0, y=2.0)).points[0].x == 50
 
 
-@pytest.mark.slow  # six looks, each judged by axe
+@pytest.mark.minutes  # six looks, each judged by axe
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 @pytest.mark.skipif(
     not (BROWSER / "node_modules").is_dir(), reason="no browser: npm install --no-package-lock --prefix tests/browser"

@@ -90,6 +90,7 @@ def test_the_first_training_seed_is_shown_and_rows_are_found_by_clip(workdir):
     assert made(["domain_adapted"]) == first
 
 
+@pytest.mark.slow
 def test_the_page_has_both_pictures_of_every_machine(workdir):
     page, parser, _ = made_report()
     assert "<h2>Embeddings before and after training</h2>" in page

@@ -5,7 +5,8 @@ import json
 import yaml
 
 from asd.__main__ import main
-from asd.cli.results import markdown, papers, result_table
+from asd.cli.results import papers, result_table
+from asd.cli.text_tables import markdown
 
 METRICS = {
     "data": {"name": "simulated"},

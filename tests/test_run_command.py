@@ -203,6 +203,7 @@ def test_elsewhere_how_far_a_stage_is_is_a_line(monkeypatch: pytest.MonkeyPatch,
     assert capsys.readouterr() == ("train@a train: 3/40, 1.00step/s, 00:37 left\n", "")
 
 
+@pytest.mark.slow
 @posix
 def test_interrupted_it_says_so_in_one_line_and_the_project_goes_on(tmp_path: Path):
     write_recordings(tmp_path)

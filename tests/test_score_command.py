@@ -71,6 +71,7 @@ CHOICES = [  # of members, scorers and weights
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", CHOICES, ids=["chosen", "named"])
 def test_an_ensemble_of_other_members_scorers_weights_and_seeds(choice: dict, again: Path):  # noqa: F811
     params = yaml.safe_load(Path("params.yaml").read_text())
@@ -192,6 +193,7 @@ def test_what_is_right_is_scored_beside_what_is_wrong(home: Path, capsys: pytest
     assert said.err.count("asd: ") == said.err.count("\n") == 2
 
 
+@pytest.mark.slow
 def test_several_files_in_a_process_of_their_own(home: Path):
     """Whatever is imported when asked is there for all workers."""
     files = [f"recordings/pump/abnormal/{number:02}.wav" for number in range(4)]

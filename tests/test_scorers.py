@@ -285,7 +285,9 @@ def test_of_bands_the_clip_of_the_highest_score_is_the_nearest():
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("bands", [(), (3,)])
-@pytest.mark.parametrize("seeds", [range(15), pytest.param(range(15, 101), marks=pytest.mark.slow)], ids=["15", "100"])
+@pytest.mark.parametrize(
+    "seeds", [range(15), pytest.param(range(15, 101), marks=pytest.mark.minutes)], ids=["15", "100"]
+)
 def test_one_by_one_is_all_at_once(name, bands, seeds):
     for seed in seeds:
         memory, domain, x = clips(seed=seed, bands=bands)

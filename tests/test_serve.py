@@ -526,6 +526,7 @@ def test_who_is_not_on_loopback_is_warned(server: serving.Server, monkeypatch, c
         assert [line.split(":")[1] for line in warning] == ([" warning"] if host == "0.0.0.0" else [])
 
 
+@pytest.mark.slow
 @posix
 def test_an_interrupt_ends_it_well(project: Path):
     command = [sys.executable, "-m", "asd", "serve", "--port", "0", "--system", "texture"]
@@ -545,7 +546,7 @@ def test_an_interrupt_ends_it_well(project: Path):
     assert process.returncode == 0
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 @pytest.mark.skipif(
     not (BROWSER / "node_modules").is_dir(), reason="no browser: npm install --no-package-lock --prefix tests/browser"

@@ -22,6 +22,7 @@ def tasks(request, tmp_path):
     return [one, replace(one, clips=fewer, work=tmp_path / "second")]
 
 
+@pytest.mark.slow
 def test_side_by_side_is_one_after_the_other(tasks, tmp_path):
     together = list(train_all(tasks, TWO))
     apart = [replace(task, work=tmp_path / "apart" / str(i)) for i, task in enumerate(tasks)]

@@ -77,6 +77,7 @@ def test_no_shortcut_on_a_small_scale():
     assert {"length", "DC", "first 10 ms", "last 10 ms", "noise RMS", "RMS", "centroid"} <= set(found)
 
 
+@pytest.mark.slow
 def test_a_supervised_classifier_hears_the_faults():
     tested, unseen = factory_clips.cell_features("ToyTrain", 1000, 12)
     learnt, facts = factory_clips.cell_features("ToyTrain", 1000, 20, skip=12)

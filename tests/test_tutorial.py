@@ -88,7 +88,7 @@ def printed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Bloc
 
 
 @posix
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_what_the_page_shows_is_printed(printed: dict[Block, str]):
     for block, said in printed.items():
         lines = {pattern(line) for line in said.splitlines()}
@@ -97,7 +97,7 @@ def test_what_the_page_shows_is_printed(printed: dict[Block, str]):
 
 
 @posix
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_counts_are_those_of_the_page_and_decisions_nearly(printed: dict[Block, str]):
     run = next(block for block in printed if "asd run" in block.code)
     shown, said = run.shown, printed[run]

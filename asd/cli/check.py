@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from asd.cli.text_tables import plain, rows_of
 from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
 from asd.core.project import Project
@@ -48,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
 
 def print_health(table: pd.DataFrame, found: list[str], all_in: str) -> None:
     """Print the summary of measured recordings and the first findings, and where all of them are."""
-    print(health_table(table).to_string())
+    print(*plain(rows_of(health_table(table).reset_index())), sep="\n")
     print(*found[:NAMED], sep="\n", end="\n" if found else "")
     more = f", {len(found) - NAMED} more in {all_in}" if len(found) > NAMED else ""
     print(f"{len(table)} recordings, {len(found)} findings{more}")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from asd.cli.difference_chart import text_chart, write_chart
-from asd.cli.results import markdown, plain
 from asd.cli.revisions import WORKSPACE, Revision, read_revision
+from asd.cli.text_tables import markdown, plain
 from asd.core.errors import UserError
 from asd.evaluation import official
 from asd.evaluation.bootstrap import resampled_scores

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from asd.cli.results import REPORT, plain, result_table
+from asd.cli.results import REPORT, result_table
+from asd.cli.text_tables import plain
 from asd.core.artifacts import read_csv, read_json
 from asd.core.project import ENSEMBLE, Project
 from asd.core.section import checked

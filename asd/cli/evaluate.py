@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from asd.cli.text_tables import plain, rows_of
 from asd.core.artifacts import percent, significant
 from asd.core.errors import UserError
 from asd.datasets.published_labels import read_labels
@@ -177,7 +178,8 @@ def figure_lines(result: dict[str, Any]) -> list[str]:
                 parts[f"{machine} {name}"] = figure
     table = pd.DataFrame(parts).T
     table.loc["all"] = pd.Series(result).reindex(table.columns)
-    text = table.astype(float).to_string(float_format="{:.2f}".format, na_rep="").splitlines()
+    figures = table.astype(float).astype(object).where(table.notna(), "")
+    text = rows_of(figures.rename_axis("section").reset_index(), ".2f")
     interval = f"95 % interval of the clips {result['official_low']:.2f} to {result['official_high']:.2f}"
     scores = f"AUC {result['auc']:.2f}, pAUC {result['pauc']:.2f}, official {result['official']:.2f}"
-    return [*text, f"{result['year']}: {scores} ({interval})"]
+    return [*plain(text), f"{result['year']}: {scores} ({interval})"]

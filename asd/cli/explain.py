@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from asd.cli.score import add_options, load
+from asd.cli.text_tables import plain, rows_of
 from asd.core.artifacts import write_csv
 from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
@@ -45,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(table.to_dict("records"), indent=2))
     elif tables:
-        print(table.to_string(index=False, float_format="{:.4g}".format))
+        print(*plain(rows_of(table, ".4g")), sep="\n")
     if args.plot and tables:
         from asd.report.pictures import plot_contributions  # matplotlib takes its time
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from asd.cli.text_tables import plain, rows_of
 from asd.core.artifacts import write_csv
 from asd.core.errors import UserError
 from asd.datasets.folder_layouts import Layout, read_layout, split_normals
@@ -99,7 +100,7 @@ def write_manifest(layout: Layout, folder: Path, out: Path) -> None:
     listed = listed[[name for name in listed if name in ALWAYS or _has_values(listed, str(name))]]
     write_csv(out, listed)
     print(*_named(taken, "more names"), *_named(notes, "more notes"), sep="\n")
-    print(manifest_table(table).to_string())
+    print(*plain(rows_of(manifest_table(table).reset_index())), sep="\n")
     unfit = _named([f"fits no layout: {shown(file)}" for file in unplaced], "more files fit no layout")
     print(*unfit, f"first lines of {out}:", listed.head(FIRST).to_csv(index=False), sep="\n", end="")
 

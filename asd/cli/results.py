@@ -6,13 +6,13 @@ import subprocess
 from pathlib import PurePosixPath
 from typing import Any
 
+from asd.cli.text_tables import markdown, plain
 from asd.core.artifacts import read_json
 from asd.core.errors import UserError
 from asd.core.project import Project, systems_of
 
 METRICS, REPORT = PurePosixPath("metrics/evaluate.json"), PurePosixPath("data/report/index.html")
 SCORES = ("official", "score_one_domain")
-PAPER = "paper"  # heading of the only column of text behind the first
 COLUMNS = {  # heading -> key
     "AUC source": "auc_source",
     "AUC target": "auc_target",
@@ -64,7 +64,7 @@ def result_table(metrics: dict[str, Any], after: dict[str, str]) -> list[list[st
     systems = {name: system for name, system in metrics.items() if isinstance(system, dict) and "seeds" in system}
     where = metrics["data"]["name"]
     used = {heading: key for heading, key in COLUMNS.items() if any(key in system for system in systems.values())}
-    rows = [["system", PAPER, "score [95 %]", *used, "against the autoencoder"]]
+    rows = [["system", "paper", "score [95 %]", *used, "against the autoencoder"]]
     for name, system in sorted(systems.items(), key=lambda item: -item[1].get(score_key(item[1]), 0)):
         figures = [f"{system[key]:.2f}" if key in system else "" for key in used.values()]
         rows.append(
@@ -104,19 +104,6 @@ def against(figures: dict[str, Any]) -> str:
     low, high = figures["vs_autoencoder_low"], figures["vs_autoencoder_high"]
     verdict = "" if low > 0 or high < 0 else ", not resolved"
     return f"{figures['vs_autoencoder']:+.2f} [{low:+.1f}, {high:+.1f}]{verdict}"
-
-
-def markdown(rows: list[list[str]]) -> list[str]:
-    """Write rows as a markdown table; the first column and that of papers are flush left."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    rules = ["---" if i == 0 or heading == PAPER else "---:" for i, heading in enumerate(rows[0])]
-    return [lines[0], "| " + " | ".join(rules) + " |", *lines[1:]]
-
-
-def plain(rows: list[list[str]]) -> list[str]:
-    """Write rows in columns for a terminal."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def committed() -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from asd.cli.text_tables import plain, rows_of
 from asd.core.artifacts import write_csv
 from asd.core.compute import ComputeParams, configure
 from asd.core.errors import UserError
@@ -60,7 +61,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(table.to_dict("records"), indent=2))
     elif len(table):
-        print(table.to_string(index=False))
+        print(*plain(rows_of(table)), sep="\n")
     if args.plot and len(table):
         from asd.report.pictures import plot_scores  # matplotlib takes its time
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from asd.cli.results import markdown, plain
 from asd.cli.table import git
+from asd.cli.text_tables import markdown, plain
 from asd.core.artifacts import read_json
 from asd.core.errors import UserError
 from asd.selection.criteria import CRITERIA

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from asd.cli.results import markdown, plain, score, score_key
+from asd.cli.results import score, score_key
+from asd.cli.text_tables import markdown, plain
 from asd.core.artifacts import read_json
 from asd.core.errors import UserError
 from asd.evaluation.official import YEARS, year_of

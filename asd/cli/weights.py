@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from asd.cli.results import plain
+from asd.cli.text_tables import plain
 from asd.core.errors import UserError
 from asd.encoders.published import PUBLISHED
 

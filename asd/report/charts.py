@@ -37,6 +37,7 @@ STYLE: dict[Any, Any] = {
 }
 UNDATED = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # no metadata: the same bytes for the same chart
 SMALL, SQUARE = (2.8, 1.9), (3.2, 2.9)  # [inch]
+HISTOGRAM_MARGINS = (0.55, 0.42, 0.06, 0.18)  # [inch], see inline_svg: there are many, and their labels are alike
 
 BINS = 24
 FREQUENCY_BINS = 60
@@ -47,7 +48,12 @@ STEP = 5  # [%] at whose multiples the axes end
 PAUC_FPR = 0.1
 
 
-def inline_svg(draw: Draw, label: str, size: tuple[float, float] = SMALL) -> Markup:
+def inline_svg(
+    draw: Draw,
+    label: str,
+    size: tuple[float, float] = SMALL,
+    margins: tuple[float, float, float, float] | None = None,
+) -> Markup:
     """Draw a chart as an SVG element of an HTML page.
 
     Parameters
@@ -58,6 +64,9 @@ def inline_svg(draw: Draw, label: str, size: tuple[float, float] = SMALL) -> Mar
         For those who can't see it.
     size : (float, float)
         Width and height [inch] at the page's usual scale.
+    margins : (float, float, float, float), optional
+        [inch] Left, below, right and above the axes. By default as wide as the labels: drawn for that, a chart takes
+        more than twice the time.
 
     Returns
     -------
@@ -65,8 +74,12 @@ def inline_svg(draw: Draw, label: str, size: tuple[float, float] = SMALL) -> Mar
         Names no font, no address and no date; its colours are the variables of the page's style sheet.
     """
     with matplotlib.rc_context(STYLE | {"svg.hashsalt": label}):  # the salt keeps ids of two charts apart
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure.subplots())
+        figure = Figure(figsize=size, layout=None if margins else "constrained")
+        axes = figure.subplots()
+        if margins:
+            left, bottom, right, top = np.divide(margins, [*size, *size])
+            figure.subplots_adjust(left, bottom, 1 - right, 1 - top)
+        draw(axes)
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata=UNDATED)
     text = file.getvalue()
@@ -123,7 +136,7 @@ def score_limits(values: np.ndarray, threshold: float) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def roc_curves(axes: Axes, table: pd.DataFrame, systems: list[str]) -> None:
+def roc_curves(axes: Axes, table: pd.DataFrame, colours: dict[str, int]) -> None:
     """Draw each system's ROC curve, and shade the false-positive rates that pAUC integrates over.
 
     Parameters
@@ -131,12 +144,12 @@ def roc_curves(axes: Axes, table: pd.DataFrame, systems: list[str]) -> None:
     axes : Axes
     table : pd.DataFrame
         ``system, false_positive_rate, true_positive_rate``.
-    systems : list of str
-        In the order of colours.
+    colours : dict of int
+        Number of each system's colour, in the order of the legend.
     """
     axes.axvspan(0, PAUC_FPR, color=RULE, alpha=0.5, linewidth=0)
     axes.plot([0, 1], [0, 1], color=RULE, linewidth=1)
-    for i, system in enumerate(systems):
+    for system, i in colours.items():
         curve, style = table[table["system"] == system], "-" if i < len(CYCLE) else "--"
         x, y = curve["false_positive_rate"], curve["true_positive_rate"]
         axes.plot(x, y, style, color=CYCLE[i % len(CYCLE)], label=system)
@@ -144,7 +157,9 @@ def roc_curves(axes: Axes, table: pd.DataFrame, systems: list[str]) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
-def source_against_target(axes: Axes, table: pd.DataFrame, used: dict[str, list[float]]) -> None:
+def source_against_target(
+    axes: Axes, table: pd.DataFrame, used: dict[str, list[float]], colours: dict[str, int]
+) -> None:
     """Draw the target over the source AUC of every system by every scorer, both axes alike.
 
     Parameters
@@ -153,12 +168,15 @@ def source_against_target(axes: Axes, table: pd.DataFrame, used: dict[str, list[
     table : pd.DataFrame
         ``system, auc_source, auc_target``, in percent, a row a system and scorer.
     used : dict of [float, float]
-        Each system's two AUCs by the scorer that it uses, in the order of colours: a ring.
+        Each system's two AUCs by the scorer that it uses, in the order of the legend: a ring.
+    colours : dict of int
+        Number of each system's colour.
     """
     ends = [*table[AXES].to_numpy().ravel(), *np.ravel(list(used.values()))]
     limits = STEP * (np.floor(min(ends) / STEP)), STEP * (np.floor(max(ends) / STEP) + 1)
     axes.plot(limits, limits, color=RULE, linewidth=1)
-    for i, (system, aucs) in enumerate(used.items()):
+    for system, aucs in used.items():
+        i = colours[system]
         colour, marker = CYCLE[i % len(CYCLE)], "o" if i < len(CYCLE) else "s"
         points = table[table["system"] == system]
         axes.plot(points["auc_source"], points["auc_target"], marker, ms=3, mew=0, color=colour, label=system)

@@ -70,8 +70,9 @@ def write_report(folder: Path, project: Project, trained: list[Trained], explain
     figures = {name: read_json(project.metrics / f"{name}.json") for name in METRICS}
     results = {name: read_csv(project.data / "evaluation" / f"{name}.csv", text) for name, text in TEXT.items()}
     groupings = {name: read_csv(project.data / "pseudo_labels" / f"{name}.csv", text) for name, text in FOUND.items()}
-    systems = tables.ordered(figures["evaluate"], [*project.systems, ENSEMBLE])
-    shown = content(systems, figures, results) | {"trained": trained}
+    named = [*project.systems, ENSEMBLE]  # a system's colour does not change with its rank: see .dvc/plots
+    systems = tables.ordered(figures["evaluate"], named)
+    shown = content({system: named.index(system) for system in systems}, figures, results) | {"trained": trained}
     shown |= {"groups": grouping_charts(figures["pseudo_label"], groupings)}
     nearest = nearest_clips(project.data, figures["ensemble"]["weights"], list(project.systems))
     explain_some = partial(explain, project, nearest.system)
@@ -163,32 +164,32 @@ def first_seed(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[scores["seed"] == scores.groupby("system")["seed"].transform("min")]
 
 
-def content(systems: list[str], figures: dict[str, Any], results: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def content(colours: dict[str, int], figures: dict[str, Any], results: dict[str, pd.DataFrame]) -> dict[str, Any]:
     """Collect what the template shows.
 
     Parameters
     ----------
-    systems : list of str
-        In the order of the page.
+    colours : dict of int
+        Number of each system's colour, in the order of the page.
     figures : dict
         The content of each metric file in :data:`METRICS`.
     results : dict of pd.DataFrame
         The tables in :data:`TEXT`.
     """
     metrics, machines, scores = figures["evaluate"], results["machines"], results["scores"]
-    first = first_seed(scores)
-    roc = partial(charts.roc_curves, table=results["roc"], systems=systems)
+    first, systems = first_seed(scores), list(colours)
+    roc = partial(charts.roc_curves, table=results["roc"], colours=colours)
     return {
         "data": metrics["data"],
         "index": figures["index"],
         "recordings": tables.recordings(figures["index"]),
-        "colours": {system: place for place, system in enumerate(systems)},
+        "colours": colours,
         "headline": tables.headline(metrics, systems),
         "results": tables.results(metrics, systems),
         "beside": tables.beside(metrics, systems),
         "by_machine": tables.by_machine(machines, systems),
         "roc": inline_svg(roc, "ROC curves of all systems", WIDE) if len(results["roc"]) else None,
-        "trade_off": trade_off_chart(results["trade_off"], systems, metrics),
+        "trade_off": trade_off_chart(results["trade_off"], colours, metrics),
         "systems": [
             _system(system, machines, first[first["system"] == system], results["attributes"], results["trade_off"])
             for system in systems
@@ -201,23 +202,23 @@ def content(systems: list[str], figures: dict[str, Any], results: dict[str, pd.D
     }
 
 
-def trade_off_chart(table: pd.DataFrame, systems: list[str], metrics: dict[str, Any]) -> Markup | None:
+def trade_off_chart(table: pd.DataFrame, colours: dict[str, int], metrics: dict[str, Any]) -> Markup | None:
     """Draw source against target AUC; None where the metric has no domains, or no machine has both.
 
     Parameters
     ----------
     table : pd.DataFrame
         ``system, scorer, official, auc_source, auc_target``.
-    systems : list of str
-        In the order of their colours.
+    colours : dict of int
+        Number of each system's colour, in the order of the page.
     metrics : dict
         Of the stage ``evaluate``.
     """
     known = table.dropna(subset=charts.AXES)
     if known.empty:
         return None
-    used = {name: [metrics[name][axis] for axis in charts.AXES] for name in systems if charts.AXES[0] in metrics[name]}
-    draw = partial(charts.source_against_target, table=known, used=used)
+    used = {name: [metrics[name][axis] for axis in charts.AXES] for name in colours if charts.AXES[0] in metrics[name]}
+    draw = partial(charts.source_against_target, table=known, used=used, colours=colours)
     return inline_svg(draw, "Target over source AUC of all systems by every scorer", WIDE)
 
 
@@ -275,8 +276,8 @@ def _system(
     panels = []
     for (machine, section), rows in scores.groupby(["machine", "section"]):
         title = tables.section_title(str(machine), str(section), several)
-        draw = partial(charts.score_histogram, scores=rows)
-        panels.append((title, inline_svg(draw, f"Scores of {title} by {system}")))
+        draw, label = partial(charts.score_histogram, scores=rows), f"Scores of {title} by {system}"
+        panels.append((title, inline_svg(draw, label, charts.SMALL, charts.HISTOGRAM_MARGINS)))
     return {
         "name": system,
         "machines": tables.machine_rows(machines, system),

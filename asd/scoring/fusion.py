@@ -43,10 +43,10 @@ def fuse(
     pd.DataFrame
         A score table; ``nearest`` is that of the heaviest member that names one.
     """
-    fused = averaged(members, list(KEYS), fusion, weights).assign(nearest="")
-    for name in heaviest_first(members, weights):
-        named = members[name].set_index(list(KEYS))["nearest"].loc[pd.MultiIndex.from_frame(fused[list(KEYS)])]
-        fused["nearest"] = np.where(fused["nearest"] == "", named, fused["nearest"])
+    fused = averaged(members, list(KEYS), fusion, weights)
+    rows = pd.MultiIndex.from_frame(fused[list(KEYS)])
+    named = {name: table.set_index(list(KEYS))["nearest"].loc[rows].to_numpy() for name, table in members.items()}
+    fused["nearest"] = nearest_named(named, weights)
     fused = fused.merge(clips[["clip_id", *CALIBRATING]], on="clip_id", how="left", validate="many_to_one")
     return decided(fused, params).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
@@ -91,6 +91,31 @@ def averaged(
 def heaviest_first(members: Iterable[str], weights: dict[str, float] | None) -> list[str]:
     """Sort members by their weight; of the same weight they stay in their order."""
     return sorted(members, key=lambda name: -(weights or {}).get(name, 0.0))
+
+
+def nearest_named(named: dict[str, np.ndarray], weights: dict[str, float] | None) -> np.ndarray:
+    """Take for every clip the nearest normal clip of the heaviest member that names one.
+
+    Parameters
+    ----------
+    named : dict of str to np.ndarray [shape=(clips,)] of str
+        By member; empty where it names none.
+    weights : dict of str to float, optional
+        Of the members.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,)] of str
+
+    Examples
+    --------
+    >>> print(nearest_named({"light": np.array(["a", "b"]), "heavy": np.array(["c", ""])}, {"light": 1, "heavy": 2}))
+    ['c' 'b']
+    """
+    first, *others = (named[name] for name in heaviest_first(named, weights))
+    for other in others:
+        first = np.where(first == "", other, first)
+    return first
 
 
 def normalised(weights: dict[str, float]) -> dict[str, float]:
