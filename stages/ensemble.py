@@ -4,7 +4,6 @@ from asd.core.artifacts import read_csv, write_csv, write_metrics
 from asd.core.project import Project
 from asd.core.section import checked
 from asd.core.stage import run
-from asd.scoring.embeddings import with_fitted
 from asd.scoring.fusion import fuse
 from asd.scoring.params import EnsembleParams
 from asd.scoring.summary import summary
@@ -24,7 +23,7 @@ def main() -> str:
     scorers = {name: choice.scorers[name] for name in systems if name in choice.scorers}
     files = {name: "scores.csv" if scorer == OWN else "best.csv" for name, scorer in scorers.items()}
     members = {name: read_csv(project.scores(name) / file, TEXT) for name, file in files.items()}
-    clips = with_fitted(project.clips(positions=True), *(project.scores(name) for name in members))
+    clips = project.clips(positions=True)
     table = fuse(members, clips, params, params.fusion, choice.weights)
     output = project.data / "ensemble" / "scores.csv"
     write_csv(output, table)

@@ -27,7 +27,6 @@ def main(name: str) -> str:
     (output / "best.csv").unlink(missing_ok=True)
     table = score_table(made.clips, reference, made.by_seed, params, seed, made.second, compute)
     write_csv(output / "scores.csv", table)
-    write_csv(output / "clips.csv", made.clips[["clip_id"]].assign(fitted=made.clips["fitted"].astype(int)))
     write_csv(output / "candidates.csv", candidate_scores(made.clips, reference, made.by_seed, params, seed, compute))
     metrics = summary(table, made.clips, params, reference, next(iter(made.by_seed.values())))
     lines = [f"{(table['split'] == 'test').sum()} test scores in {output / 'scores.csv'}", guarantee(metrics, params)]

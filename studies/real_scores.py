@@ -25,7 +25,7 @@ from asd.features.front_ends.log_mel import LogMelParams
 from asd.features.prepare import prepare_waveform
 from asd.scoring.params import ThresholdParams
 from asd.scoring.scorer import blocks
-from asd.scoring.thresholds import Calibration, thresholds
+from asd.scoring.thresholds import Calibration, threshold
 
 LAGS = (1, 2, 4, 8, 16, 32, 64)  # [frames of 4 ms]
 MEL = partial(LogMelParams, kind="log_mel", sample_rate=16000, low_rate="resample", f_min=0, f_max=8000)
@@ -126,7 +126,7 @@ def reference_scores(fold: pd.DataFrame, values: dict[str, np.ndarray]) -> pd.Da
         for name, x in values.items():
             distance: Distance = deviation if name in TRAPS else mahalanobis
             training = Calibration(left_out(distance, x[train], block), domain, block, held_out=False)
-            limit = thresholds([training], ThresholdParams())[0]
+            limit = threshold(training, ThresholdParams())
             score = distance(x[train], x[test]) if len(test) else np.empty(0)
             made = fold.iloc[test].assign(system=name, score=score, threshold=limit)
             parts.append(made.assign(decision=(score > limit).astype(int)))

@@ -171,7 +171,7 @@ def test_the_stage_stores_it_in_place_of_other_evidence(project):  # noqa: F811
     assert "highest domain balance by " in said
     folder = Path("data/scores/frozen")
     assert {path.name for path in folder.glob("*.csv")} - {"best.csv"} == {
-        *("scores.csv", "clips.csv", "candidates.csv", "balance.csv", "balances.csv")
+        *("scores.csv", "candidates.csv", "balance.csv", "balances.csv")
     }
     stored = read_evidence(folder)
     assert stored.criterion == "domain_balance"

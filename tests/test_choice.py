@@ -60,7 +60,7 @@ def test_by_default_members_scorers_and_weights_come_from_the_evidence(found):
 def test_what_params_say_is_done(found):
     given = decide(EnsembleParams(members=["good", "noise"], weights={"noise": 1.0, "good": 3.0}), SYSTEMS, found)
     assert (given.by, given.weights) == ("params", {"noise": 0.25, "good": 0.75})
-    both = Evidence({name: found[name].of(found[name].best) for name in ("good", "noise")}, "log")
+    both = Evidence({name: found[name].of(found[name].best) for name in ("good", "noise")}, "mean")
     assert given.reached == pytest.approx(both.value(np.array([0.75, 0.25])))
     equal = decide(EnsembleParams(members="all", weights="equal", scorers="own"), SYSTEMS, found)
     assert equal.weights == dict.fromkeys(SYSTEMS, 0.25)

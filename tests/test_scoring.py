@@ -23,6 +23,7 @@ from asd.scoring.registry import ScoreParams, create_scorer
 from asd.scoring.summary import guarantee, summary
 from asd.scoring.table import CALIBRATING, COLUMNS, KEYS, P_VALUES, as_unseen, calibration, score_table
 from asd.scoring.thresholds import METHODS, p_values
+from asd.scoring.unseen_clips import Gaps
 
 
 def block(**keys):
@@ -202,21 +203,25 @@ def test_unseen_clips_are_carried_over_from_the_second_network(shift):
     np.testing.assert_array_equal(made["score"].drop(index=9), table["score"].drop(index=9))
 
 
-def test_the_threshold_is_of_clips_that_no_network_was_trained_on():
+def test_training_clips_score_and_set_thresholds_as_if_no_network_had_been_trained_on_them():
     clips = two_machines()
     clips["fitted"] = (clips["split"] == "train") & ~clips["clip_id"].str.endswith(("014", "015", "019"))
     values = np.random.default_rng(0).normal(size=(len(clips), 1, 6)).astype(np.float32)
-    second = {0: values[clips["split"] == "train"]}
-    table = score_table(clips, set(clips["clip_id"]), {0: values}, block(scorer="knn"), second=second)
-    table = table.merge(clips[["clip_id", "fitted"]], on="clip_id")
+    second, reference = {0: values[clips["split"] == "train"]}, set(clips["clip_id"])
+    params = block(scorer="knn", threshold="quantile")
+    table = score_table(clips, reference, {0: values}, params, second=second).merge(clips[["clip_id", "fitted"]])
+    left_out = score_table(clips, reference, {0: values}, params)
     train = table[table["split"] == "train"]
-    gaps = []
-    for _, own in train.groupby("machine"):
-        score, fitted = np.log(own["score"]), own["fitted"]
-        gaps.append((score[~fitted] - score[fitted].mean()).max())
-        limit = np.log(own["threshold"].iloc[0]) - score[fitted].mean()
-    assert limit == pytest.approx(max(gaps)), "of two sections the largest gap of all"
-    assert table.groupby("machine")["p_source"].min().min() >= 1 / 3
+    sections = [rows["score"].to_numpy() for _, rows in left_out[left_out["split"] == "train"].groupby("machine")]
+    known = [rows["fitted"].to_numpy(bool) for _, rows in train.groupby("machine")]
+    pairs = list(zip(sections, known, strict=True))
+    gaps = Gaps([scores[~own] for scores, own in pairs], [scores[own] for scores, own in pairs])
+    assert [len(scores) for scores in gaps.groups] == [3, 3]
+    for number, (_, rows) in enumerate(train.groupby("machine")):
+        scores, own = pairs[number]
+        assert list(rows.loc[~own, "score"]) == pytest.approx(list(scores[~own])), "both networks are the same here"
+        assert list(rows.loc[own, "score"]) == pytest.approx(list(gaps.as_unseen(scores[own], number)))
+        assert (rows["threshold"] == np.quantile(rows["score"], 0.9)).all()
 
 
 def test_weights_of_a_fusion_are_scaled_to_add_up_to_one():

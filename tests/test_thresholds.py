@@ -7,17 +7,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from asd.scoring.params import ThresholdParams
-from asd.scoring.thresholds import METHODS, Calibration, needed, p_values, pooled_thresholds, thresholds
+from asd.scoring.thresholds import METHODS, Calibration, needed, p_values, threshold
 
 
 def calibration(source, target=(), held_out=True):
     domain = np.repeat(["source", "target"], [len(source), len(target)])
     block = np.concatenate([np.arange(len(own)) * 5 // max(len(own), 5) for own in (source, target)])
     return Calibration(np.append(np.asarray(source, dtype=float), target), domain, block, held_out)
-
-
-def threshold(calibration, params):
-    return thresholds([calibration], params)[0]
 
 
 def test_quantile_of_all_scores():
@@ -124,29 +120,3 @@ def test_one_threshold_for_both_domains_is_the_larger_of_those_that_can_be_had()
 def test_only_conformal_thresholds_of_clips_held_out_are_guaranteed(method, held_out):
     found = calibration(range(100), [1.0] * 3, held_out).guaranteed(ThresholdParams(threshold=method))
     assert found == {"source": method == "conformal" and held_out, "target": False}
-
-
-def test_sections_of_few_unseen_clips_share_the_gap_to_clips_trained_on():
-    """Unseen clips lie 10 times as far out as those trained on, give or take, whatever a machine's scale."""
-    rng, alarms = np.random.default_rng(0), []
-    for _ in range(50):
-        scales = 10.0 ** rng.uniform(-3, 3, 40)
-        fitted = [scale * np.exp(rng.normal(0, 0.1, 20)) for scale in scales]
-        unseen = [scale * np.exp(rng.normal(np.log(10), 0.5, 1)) for scale in scales]
-        limits = np.array(pooled_thresholds(unseen, fitted, 0.9))
-        new = scales[:, None] * np.exp(rng.normal(np.log(10), 0.5, (40, 50)))
-        alarms.append((new > limits[:, None]).mean())
-    assert np.mean(alarms) == pytest.approx(0.1, abs=0.02)
-
-
-def test_every_section_has_the_same_say_in_the_gap():
-    fitted = [np.array([0.9, 1.1])] * 10
-    unseen = [np.full(100, 50.0), *[np.array([2.0 + i / 10]) for i in range(9)]]
-    limits = pooled_thresholds(unseen, fitted, 0.9)
-    assert limits[0] == pytest.approx(50), "the tenth of ten, of eleven sections"
-    assert pooled_thresholds(unseen, fitted, 0.8)[0] == pytest.approx(2.8)
-
-
-def test_scores_that_are_not_positive_have_gaps_in_deviations():
-    limits = pooled_thresholds([np.array([4.0]), np.array([])], [np.array([-1.0, 1.0]), np.array([8.0, 12.0])], 0.9)
-    assert limits == pytest.approx([4, 18])

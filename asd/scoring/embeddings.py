@@ -55,18 +55,17 @@ def read_embeddings(folder: Path, clips: pd.DataFrame, mapped: bool = False) -> 
     return Embeddings(with_fitted(clips, folder), by_seed, second)
 
 
-def with_fitted(clips: pd.DataFrame, *folders: Path) -> pd.DataFrame:
+def with_fitted(clips: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """Add the column ``fitted`` to a clip table: whether a network was trained on the clip.
 
     Parameters
     ----------
     clips : pd.DataFrame
-    *folders : Path
-        Of embeddings or scores of systems, any of whose networks counts.
+    folder : Path
+        Of a system's embeddings.
     """
-    parts = [read_csv(folder / "clips.csv", ("clip_id",)) for folder in folders]
-    seen = {clip for part in parts for clip in part.loc[part["fitted"] == 1, "clip_id"]}
-    return clips.assign(fitted=clips["clip_id"].isin(seen))
+    known = read_csv(folder / "clips.csv", ("clip_id",))
+    return clips.assign(fitted=clips["clip_id"].isin(known.loc[known["fitted"] == 1, "clip_id"]))
 
 
 def _arrays(folder: Path, name: str, mapped: bool) -> dict[int, np.ndarray]:

@@ -72,7 +72,7 @@ class EnsembleParams(ThresholdParams):
 
     members: Annotated[str | list[str], PlainValidator(_members)] = "auto"
     scorers: Literal["auto", "own"] = "auto"
-    fusion: Literal["mean", "log", "rank"] = "log"
+    fusion: Literal["mean", "log", "rank"] = "mean"
     weights: Annotated[str | dict[str, float], PlainValidator(_weights)] = "auto"
 
     @model_validator(mode="after")

@@ -14,11 +14,12 @@ from asd.scoring.distances import measured_once
 from asd.scoring.params import ScorerBlock, ThresholdParams
 from asd.scoring.registry import create_scorer
 from asd.scoring.scorer import Scorer, blocks
-from asd.scoring.thresholds import DOMAINS, Calibration, all_positive, location_and_scale, p_values, thresholds
+from asd.scoring.thresholds import DOMAINS, Calibration, p_values, threshold
+from asd.scoring.unseen_clips import Gaps, all_positive, location_and_scale
 
 P_VALUES = {domain: f"p_{domain}" for domain in DOMAINS}
 KEYS = ("clip_id", "machine", "section", "split", "seed")
-CALIBRATING = ("domain", "position", "fitted")  # columns of the clip table that thresholds depend on
+CALIBRATING = ("domain", "position")  # columns of the clip table that thresholds depend on
 COLUMNS = (*KEYS, "score", "threshold", "decision", "nearest", *P_VALUES.values())
 
 
@@ -176,16 +177,17 @@ def score_table(
     -------
     pd.DataFrame
         The columns :data:`COLUMNS`, sorted by seed and ``clip_id``: test clips and the normal clips held out or, where
-        there are none, all normal clips, each by a scorer fitted without its block. Larger is more anomalous.
-        ``decision`` is 1 above the threshold, which those normal clips set that no network was trained on. ``nearest``
-        is the normal clip that made a test clip's score, by the distance that made it; empty where the scorer has
-        none. ``p_source`` and ``p_target`` are p-values among a domain's normal clips (test clips only, empty where the
-        domain has none).
+        there are none, all normal clips. Larger is more anomalous. Normal clips are scored by a scorer fitted without
+        their block, and as if no network had been trained on them: by the second where it was not, else by
+        :meth:`asd.scoring.unseen_clips.Gaps.as_unseen`; they set the threshold, above which ``decision`` is 1.
+        ``nearest`` is the normal clip that made a test clip's score, by the distance that made it; empty where the
+        scorer has none. ``p_source`` and ``p_target`` are p-values among a domain's normal clips (test clips only,
+        empty where the domain has none).
     """
     table = _scores(clips, reference, embeddings, params, seed, compute)
     if second:
         normal = training(clips).reset_index(drop=True)
-        table = as_unseen(table, _scores(normal, reference, second, params, seed, compute))
+        table = trained_as_unseen(as_unseen(table, _scores(normal, reference, second, params, seed, compute)))
     return decided(table, params).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
@@ -217,7 +219,7 @@ def _scored(params: ScorerBlock, task: tuple[MachineSection, int, int]) -> pd.Da
         score[section.reference] = fitted.scorer.cross_val_anomaly_score(reference, section.domain, section.block)
     score[others], nearest[others] = fitted.score(section.embeddings[others])
     nearest[section.held_out] = ""  # named for test clips alone
-    table = section.clips[["clip_id", "machine", "section", "split", *CALIBRATING]]
+    table = section.clips[["clip_id", "machine", "section", "split", *CALIBRATING, "fitted"]]
     table = table.assign(seed=training_seed, score=score, nearest=nearest)
     return table[~np.isnan(score)]
 
@@ -233,11 +235,8 @@ def calibration(table: pd.DataFrame, held_out: bool = False) -> Calibration:
         See :class:`asd.scoring.thresholds.Calibration`.
     """
     normal = table[table["split"] == "train"]
-    fitted = normal["fitted"].astype(bool)
-    used = normal if fitted.all() else normal[~fitted]
-    domain, position = used["domain"].to_numpy(), used["position"].to_numpy()
-    known = normal.loc[fitted, "score"].to_numpy()
-    return Calibration(used["score"].to_numpy(), domain, blocks(domain, position), held_out, known, not fitted.all())
+    domain, position = normal["domain"].to_numpy(), normal["position"].to_numpy()
+    return Calibration(normal["score"].to_numpy(), domain, blocks(domain, position), held_out)
 
 
 def as_unseen(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
@@ -249,7 +248,7 @@ def as_unseen(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : pd.DataFrame
-        Scores by the first network, with :data:`CALIBRATING`.
+        Scores by the first network, with ``fitted``.
     second : pd.DataFrame
         The same by the second, of normal training clips alone.
     """
@@ -271,6 +270,29 @@ def as_unseen(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     return made
 
 
+def trained_as_unseen(table: pd.DataFrame) -> pd.DataFrame:
+    """Score the clips that a network was trained on as if it had not been, by those of all sections that it was not.
+
+    So the training scores of every system say how normal clips score, and those of several systems can be compared.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Of :func:`as_unseen`.
+    """
+    made = table.assign(score=table["score"].astype(np.float64))
+    for _, rows in table[table["split"] == "train"].groupby("seed"):
+        parts = [own for _, own in rows.groupby(["machine", "section"])]
+        fitted = [own["score"].to_numpy()[own["fitted"].to_numpy(bool)] for own in parts]
+        unseen = [own["score"].to_numpy()[~own["fitted"].to_numpy(bool)] for own in parts]
+        if not all(map(len, fitted)) or not any(map(len, unseen)):
+            continue
+        gaps = Gaps(unseen, fitted)
+        for number, own in enumerate(parts):
+            made.loc[own.index[own["fitted"].astype(bool)], "score"] = gaps.as_unseen(fitted[number], number)
+    return made
+
+
 def decided(table: pd.DataFrame, params: ThresholdParams) -> pd.DataFrame:
     """Add thresholds, decisions and p-values to the scores of all machines' sections, seed by seed.
 
@@ -279,20 +301,14 @@ def decided(table: pd.DataFrame, params: ThresholdParams) -> pd.DataFrame:
     table : pd.DataFrame
         Scores, with ``split`` and :data:`CALIBRATING`.
     params : ThresholdParams
-        See :func:`asd.scoring.thresholds.thresholds`.
+        See :func:`asd.scoring.thresholds.threshold`.
     """
-    return pd.concat([_decided(rows, params) for _, rows in table.groupby("seed")])
+    return pd.concat([_decided(rows, params) for _, rows in table.groupby(["seed", "machine", "section"])])
 
 
 def _decided(table: pd.DataFrame, params: ThresholdParams) -> pd.DataFrame:
-    parts = [rows for _, rows in table.groupby(["machine", "section"])]
-    usual = [calibration(rows) for rows in parts]
-    return pd.concat(map(_beside, parts, usual, thresholds(usual, params)))
-
-
-def _beside(table: pd.DataFrame, usual: Calibration, limit: float) -> pd.DataFrame:
-    """Add a section's threshold, decisions and p-values."""
-    test, scores = (table["split"] == "test").to_numpy(), table["score"].to_numpy()
+    usual = calibration(table)
+    limit, test, scores = threshold(usual, params), (table["split"] == "test").to_numpy(), table["score"].to_numpy()
     made = table.assign(threshold=limit, decision=(scores > limit).astype(int))
     for domain, column in P_VALUES.items():
         known = test & bool(len(usual.of(domain)))

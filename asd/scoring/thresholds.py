@@ -1,7 +1,7 @@
 """Thresholds and p-values from normal clips' scores, and whether the stated rate of false alarms is guaranteed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,25 +17,19 @@ class Calibration:
     Attributes
     ----------
     scores : np.ndarray [shape=(clips,)]
-        Of clips that no network was trained on or, where there are none, of those it was trained on.
+        Each by a scorer fitted without it and as if no network had been trained on it.
     domain : np.ndarray [shape=(clips,)]
         Any but ``target`` counts as source.
     block : np.ndarray [shape=(clips,)]
         Which consecutive part of the recordings each is of, see :func:`asd.scoring.scorer.blocks`.
     held_out : bool
         Whether neither the system nor the scorer was fitted on them.
-    fitted : np.ndarray [shape=(others,)]
-        Scores of the clips that a network was trained on, each by a scorer fitted without it.
-    unseen : bool
-        Whether ``scores`` are of other clips than ``fitted``.
     """
 
     scores: np.ndarray
     domain: np.ndarray
     block: np.ndarray
     held_out: bool
-    fitted: np.ndarray = field(default_factory=lambda: np.empty(0))
-    unseen: bool = True
 
     def of(self, domain: str) -> np.ndarray:
         """Give the scores of a domain."""
@@ -62,86 +56,9 @@ def needed(quantile: float) -> int:
     return int(np.ceil(np.round(1 / (1 - quantile) - 1, 9)))
 
 
-def thresholds(calibrations: list[Calibration], params: ThresholdParams) -> list[float]:
-    """Set the thresholds of several sections by the method that params name.
-
-    With ``worst_block``, where a network was trained on some clips of every section, those sections that have fewer
-    unseen clips than :func:`needed` have the threshold of :func:`pooled_thresholds`.
-
-    Parameters
-    ----------
-    calibrations : list of Calibration
-        One a section.
-    params : ThresholdParams
-
-    Returns
-    -------
-    list of float
-    """
-    limits = [METHODS[params.threshold](section, params.quantile) for section in calibrations]
-    unseen = [section.scores if section.unseen else section.scores[:0] for section in calibrations]
-    fitted = [section.fitted for section in calibrations]
-    if params.threshold != "worst_block" or not all(map(len, fitted)) or sum(map(bool, map(len, unseen))) < 2:
-        return limits
-    pooled, least = pooled_thresholds(unseen, fitted, params.quantile), needed(params.quantile)
-    few = [len(scores) < least for scores in unseen]
-    return [shared if few[i] else limit for i, (limit, shared) in enumerate(zip(limits, pooled, strict=True))]
-
-
-def pooled_thresholds(unseen: list[np.ndarray], fitted: list[np.ndarray], quantile: float) -> list[float]:
-    """Set the thresholds of several sections by how far above clips trained on the unseen clips of all of them lie.
-
-    A network's training clips lie closer together than other normal clips, by how much one or two unseen clips of a
-    machine do not say, but those of all machines do. ``g = log s - m`` is how far the score s of an unseen clip lies
-    above m, the mean logarithm of the scores of its section's clips trained on; G, the quantile of the gaps of all
-    sections, each section with the same weight, is what a new clip's gap stays below. The threshold is
-    ``exp(m + G)``. Where a score is not positive, gaps are ``(s - m) / d`` with mean and deviation of the scores.
-
-    Parameters
-    ----------
-    unseen : list of np.ndarray [shape=(clips,)]
-        Of each section the scores of normal clips that the network was not trained on; at least one section has some.
-    fitted : list of np.ndarray [shape=(clips,)]
-        Of each section the scores of those that it was trained on, each by a scorer fitted without it.
-    quantile : float
-
-    Returns
-    -------
-    list of float
-    """
-    logarithmic = all_positive(*unseen, *fitted)
-    scales = [location_and_scale(scores, logarithmic) for scores in fitted]
-    known = [(np.log(scores) if logarithmic else scores, *scale) for scores, scale in zip(unseen, scales, strict=True)]
-    gaps = [(scores - m) / d for scores, m, d in known if len(scores)]
-    values, weights = np.concatenate(gaps), np.concatenate([np.full(len(gap), 1 / len(gap)) for gap in gaps])
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weights[order]) >= np.round(quantile * (len(gaps) + 1), 9)
-    gap = values[order][below.argmax() if below.any() else -1]
-    return [float(np.exp(m + d * gap) if logarithmic else m + d * gap) for m, d in scales]
-
-
-def all_positive(*scores: np.ndarray) -> bool:
-    """Test whether scores can be compared by their logarithms, as distances are."""
-    return all(bool((group > 0).all()) for group in scores)
-
-
-def location_and_scale(scores: np.ndarray, logarithmic: bool) -> tuple[float, float]:
-    """Describe scores of normal clips, so that those of several networks or machines can be compared.
-
-    Parameters
-    ----------
-    scores : np.ndarray [shape=(clips,)]
-    logarithmic : bool
-        See :func:`all_positive`.
-
-    Returns
-    -------
-    float, float
-        The mean of logarithms and 1; else mean and standard deviation (1 where they do not vary).
-    """
-    if logarithmic:
-        return float(np.log(scores).mean()), 1.0
-    return float(scores.mean()), float(scores.std()) or 1.0
+def threshold(calibration: Calibration, params: ThresholdParams) -> float:
+    """Set the threshold of a section by the method that params name."""
+    return METHODS[params.threshold](calibration, params.quantile)
 
 
 def p_values(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
