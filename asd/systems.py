@@ -94,8 +94,8 @@ class Detector(ABC):
         pd.DataFrame
             The columns :data:`COLUMNS`, in the order given: ``score`` is larger for the more anomalous, ``decision`` 1
             above ``threshold``, ``nearest`` the clip id of the normal clip that made the score (empty where none did),
-            ``error`` empty or why a recording has no score. A training clip is scored against the others, as the
-            pipeline does.
+            ``error`` empty or why a recording has no score. A training clip has the score that the pipeline
+            gave it, against the others.
 
         Raises
         ------

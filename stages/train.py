@@ -72,7 +72,7 @@ def _networks(task: Task, seeds: list[int]) -> Iterator[tuple[str, int, dict[str
 
 
 def _learnt(task: Task) -> pd.DataFrame:
-    """Give the clips that thresholds are not set by: all where no recording is held out."""
+    """Give the clips that the second network is trained on: all where no recording is held out."""
     hold_out = task.params.hold_out if isinstance(task.params, TrainedObjective) else 0.0
     return task.clips[~last_recordings(task.clips, hold_out)].reset_index(drop=True)
 

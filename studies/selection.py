@@ -24,7 +24,7 @@ from studies.shared import Commands, kept_project, system_options
 BY_EVIDENCE = {"members": "auto", "scorers": "auto", "weights": "auto"}
 VARIANTS: dict[str, dict[str, Any]] = {  # of the shipped section ``ensemble``
     "ensemble": {},
-    "standardised scores": {"fusion": "mean"},
+    "logarithms": {"fusion": "log"},
     "ranks": {"fusion": "rank"},
     "all systems": {"members": "all"},
     "by evidence": BY_EVIDENCE,

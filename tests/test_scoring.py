@@ -21,7 +21,7 @@ from asd.scoring.fusion import FUSIONS, averaged, comparably, compressed, fuse, 
 from asd.scoring.params import ThresholdParams
 from asd.scoring.registry import ScoreParams, create_scorer
 from asd.scoring.summary import guarantee, summary
-from asd.scoring.table import CALIBRATING, COLUMNS, KEYS, P_VALUES, as_unseen, calibration, score_table
+from asd.scoring.table import CALIBRATING, COLUMNS, KEYS, P_VALUES, calibration, carried_over, score_table
 from asd.scoring.thresholds import METHODS, p_values
 from asd.scoring.unseen_clips import Gaps
 
@@ -198,7 +198,7 @@ def test_unseen_clips_are_carried_over_from_the_second_network(shift):
     table["fitted"] = [True] * 9 + [False] * 2
     scores = np.append(known, 4.0 + shift) * 10 + (0 if shift == 0 else 7)
     second = table[table["split"] == "train"].assign(score=scores)
-    made = as_unseen(table, second)
+    made = carried_over(table, second)
     assert made["score"].iloc[9] == pytest.approx(4.0 + shift), "not 0.6, what it scores as a clip trained on"
     np.testing.assert_array_equal(made["score"].drop(index=9), table["score"].drop(index=9))
 
@@ -220,7 +220,7 @@ def test_training_clips_score_and_set_thresholds_as_if_no_network_had_been_train
     for number, (_, rows) in enumerate(train.groupby("machine")):
         scores, own = pairs[number]
         assert list(rows.loc[~own, "score"]) == pytest.approx(list(scores[~own])), "both networks are the same here"
-        assert list(rows.loc[own, "score"]) == pytest.approx(list(gaps.as_unseen(scores[own], number)))
+        assert list(rows.loc[own, "score"]) == pytest.approx(list(gaps.as_unseen(number)))
         assert (rows["threshold"] == np.quantile(rows["score"], 0.9)).all()
 
 

@@ -95,7 +95,7 @@ class TrainedObjective(Objective):
         0.0,
         ge=0,
         lt=1,
-        description="fraction of recordings, the last, that a second network is trained without, for thresholds",
+        description="fraction of recordings, the last, that a second network is trained without, to see unseen clips",
     )
 
 

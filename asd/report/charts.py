@@ -37,7 +37,7 @@ STYLE: dict[Any, Any] = {
 }
 UNDATED = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # no metadata: the same bytes for the same chart
 SMALL, SQUARE = (2.8, 1.9), (3.2, 2.9)  # [inch]
-HISTOGRAM_MARGINS = (0.55, 0.42, 0.06, 0.18)  # [inch], see inline_svg: there are many, and their labels are alike
+HISTOGRAM_MARGINS = (0.62, 0.42, 0.18, 0.18)  # [inch], see inline_svg: there are many, and their labels are alike
 
 BINS = 24
 FREQUENCY_BINS = 60

@@ -22,7 +22,8 @@ def fuse(
     """Average the members' scores, each made comparable by its own training scores.
 
     The training clips of the machine, section and training seed are the reference of :data:`FUSIONS`; each was scored
-    by a scorer fitted without its block, and no statistic of a test clip enters. The same clips calibrate the fused
+    by a scorer fitted without its block and as if no network had been trained on it
+    (:func:`asd.scoring.table.as_unseen`), and no statistic of a test clip enters. The same clips calibrate the fused
     threshold, which is therefore never guaranteed.
 
     Parameters
@@ -187,8 +188,8 @@ def _std(reference: np.ndarray) -> float:
 def compressed(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Standardise, then take ``sign(z) log(1 + |z|)``: among normal clips about z, far out its logarithm.
 
-    Distances are skewed, and a network's training clips lie closer together than any others: by standardised scores
-    the member with the tightest training clips outvotes all others on every anomaly.
+    Distances are skewed. Where a network's training scores are not those of unseen clips (``hold_out: 0``), they lie
+    closer together than any others, and by standardised scores that member outvotes all others on every anomaly.
 
     Parameters
     ----------

@@ -178,8 +178,8 @@ def score_table(
     pd.DataFrame
         The columns :data:`COLUMNS`, sorted by seed and ``clip_id``: test clips and the normal clips held out or, where
         there are none, all normal clips. Larger is more anomalous. Normal clips are scored by a scorer fitted without
-        their block, and as if no network had been trained on them: by the second where it was not, else by
-        :meth:`asd.scoring.unseen_clips.Gaps.as_unseen`; they set the threshold, above which ``decision`` is 1.
+        their block and, where there is a second network, as if none had been trained on them: by the second where it
+        was not, else by :func:`as_unseen`; they set the threshold, above which ``decision`` is 1.
         ``nearest`` is the normal clip that made a test clip's score, by the distance that made it; empty where the
         scorer has none. ``p_source`` and ``p_target`` are p-values among a domain's normal clips (test clips only,
         empty where the domain has none).
@@ -187,7 +187,7 @@ def score_table(
     table = _scores(clips, reference, embeddings, params, seed, compute)
     if second:
         normal = training(clips).reset_index(drop=True)
-        table = trained_as_unseen(as_unseen(table, _scores(normal, reference, second, params, seed, compute)))
+        table = as_unseen(carried_over(table, _scores(normal, reference, second, params, seed, compute)))
     return decided(table, params).sort_values(["seed", "clip_id"])[list(COLUMNS)].reset_index(drop=True)
 
 
@@ -239,11 +239,11 @@ def calibration(table: pd.DataFrame, held_out: bool = False) -> Calibration:
     return Calibration(normal["score"].to_numpy(), domain, blocks(domain, position), held_out)
 
 
-def as_unseen(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Score the clips that a second network was not trained on as if the first had not been, either.
+def carried_over(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Take the scores of the clips that a second network was not trained on from that one.
 
-    In both networks' scores the clips that both were trained on have the same mean (of logarithms, where all scores
-    are positive) and standard deviation: so the second's scores of the others are carried over.
+    In both networks' scores the clips that both were trained on have the same mean (of logarithms, where all training
+    scores are positive) and standard deviation: so the second's scores of the others are carried over to the first.
 
     Parameters
     ----------
@@ -252,12 +252,12 @@ def as_unseen(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     second : pd.DataFrame
         The same by the second, of normal training clips alone.
     """
-    made = table.assign(score=table["score"].astype(np.float64))
+    made, train = table.assign(score=table["score"].astype(np.float64)), table[table["split"] == "train"]
     by_second = second.set_index(["seed", "clip_id"])["score"]
-    logarithmic = all_positive(table["score"].to_numpy(), by_second.to_numpy())
-    for _, rows in table[table["split"] == "train"].groupby(["seed", "machine", "section"]):
+    logarithmic = all_positive(train["score"].to_numpy(), by_second.to_numpy())
+    for _, rows in train.groupby(["seed", "machine", "section"]):
         others = by_second.loc[list(zip(rows["seed"], rows["clip_id"], strict=True))].to_numpy()
-        scores, fitted = rows["score"].to_numpy(), rows["fitted"].to_numpy()
+        scores, fitted = rows["score"].to_numpy(), rows["fitted"].to_numpy(bool)
         if fitted.all() or not fitted.any():
             continue
         location, scale = location_and_scale(scores[fitted], logarithmic)
@@ -270,26 +270,28 @@ def as_unseen(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     return made
 
 
-def trained_as_unseen(table: pd.DataFrame) -> pd.DataFrame:
-    """Score the clips that a network was trained on as if it had not been, by those of all sections that it was not.
+def as_unseen(table: pd.DataFrame) -> pd.DataFrame:
+    """Score the clips that a network was trained on as if it had not been, by the unseen ones of all sections.
 
     So the training scores of every system say how normal clips score, and those of several systems can be compared.
+    They are predictions: no more is known than the unseen clips say.
 
     Parameters
     ----------
     table : pd.DataFrame
-        Of :func:`as_unseen`.
+        Of :func:`carried_over`.
     """
-    made = table.assign(score=table["score"].astype(np.float64))
-    for _, rows in table[table["split"] == "train"].groupby("seed"):
-        parts = [own for _, own in rows.groupby(["machine", "section"])]
-        fitted = [own["score"].to_numpy()[own["fitted"].to_numpy(bool)] for own in parts]
-        unseen = [own["score"].to_numpy()[~own["fitted"].to_numpy(bool)] for own in parts]
-        if not all(map(len, fitted)) or not any(map(len, unseen)):
+    made, train = table.copy(), table[table["split"] == "train"]
+    for _, rows in train.groupby("seed"):
+        every = [own for _, own in rows.groupby(["machine", "section"])]
+        parts = [(own, own["fitted"].to_numpy(bool)) for own in every if own["fitted"].any()]
+        if all(fitted.all() for _, fitted in parts):
             continue
-        gaps = Gaps(unseen, fitted)
-        for number, own in enumerate(parts):
-            made.loc[own.index[own["fitted"].astype(bool)], "score"] = gaps.as_unseen(fitted[number], number)
+        scores = [own["score"].to_numpy() for own, _ in parts]
+        pairs = list(zip(scores, (fitted for _, fitted in parts), strict=True))
+        gaps = Gaps([each[~fitted] for each, fitted in pairs], [each[fitted] for each, fitted in pairs])
+        for number, (own, fitted) in enumerate(parts):
+            made.loc[own.index[fitted], "score"] = gaps.as_unseen(number)
     return made
 
 

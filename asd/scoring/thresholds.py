@@ -17,7 +17,7 @@ class Calibration:
     Attributes
     ----------
     scores : np.ndarray [shape=(clips,)]
-        Each by a scorer fitted without it and as if no network had been trained on it.
+        Each by a scorer fitted without it and, where a network has unseen clips, as if it had not been trained on it.
     domain : np.ndarray [shape=(clips,)]
         Any but ``target`` counts as source.
     block : np.ndarray [shape=(clips,)]
