@@ -11,7 +11,7 @@ repro: $(VENV)/.ready  ## rebuild everything, print the result table
 	dvc repro
 	@python -m asd results
 
-test: $(VENV)/.ready  ## the test suite: what takes at most five seconds each
+test: $(VENV)/.ready  ## the test suite: what takes at most three seconds each
 	python -m pytest -n 2 --dist worksteal -m "not slow and not minutes"
 
 test-slow: $(VENV)/.ready  ## what takes longer

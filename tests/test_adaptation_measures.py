@@ -95,6 +95,7 @@ def signs(tmp_path, **changes) -> list[str]:
     return signs_of_collapse(spread_of(before), spread_of(after))
 
 
+@pytest.mark.slow
 def test_the_detector_fires_on_a_run_that_was_made_to_collapse(tmp_path):
     own = {"ema_decay": 0.0, "ema_decay_end": 0.0, "frame_weight": 0.0, "learning_rate": 0.003}
     found = signs(tmp_path, objective=WithoutStop, **own)
@@ -102,6 +103,7 @@ def test_the_detector_fires_on_a_run_that_was_made_to_collapse(tmp_path):
     assert "mean_cosine" in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_the_detector_is_silent_on_healthy_runs(tmp_path, seed):
     assert signs(tmp_path, seed=seed) == []

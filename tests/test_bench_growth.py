@@ -64,6 +64,7 @@ def test_a_stage_that_fails_is_named(tmp_path):
         run_measured([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path)
 
 
+@pytest.mark.slow
 @posix
 def test_parts_run_once_and_go_on_where_they_were(tmp_path, params, monkeypatch, capsys):
     stages = [stage for stage in pipeline(params) if stage.kind in ("download", "index")]

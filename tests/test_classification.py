@@ -26,6 +26,7 @@ def train(made):
     return made.params.train(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OF_LABELS)
 def test_a_classifier_learns_its_classes(objective, tmp_path):
     made = task(clips(), train_params(objective=objective, steps=96), CNN, tmp_path)

@@ -120,6 +120,7 @@ def test_seeds_on_each_side_or_the_stored_deviation(repository, capsys):
     assert table["frozen"]["training seeds"].startswith("stored seed_sd ")
 
 
+@pytest.mark.slow
 def test_json_has_the_differences_and_verdicts_of_the_table(repository, capsys):
     commit("before", each=30)
     commit("better_scorer", shift=2.0, each=30)
@@ -152,6 +153,7 @@ def test_the_chart_places_differences_beside_zero():
     assert "\n".join(rows).isascii()
 
 
+@pytest.mark.slow
 def test_the_workspace_is_the_default(repository, capsys):
     commit("before", each=10)
     table, _ = compared(capsys, "before", "--markdown")
@@ -159,6 +161,7 @@ def test_the_workspace_is_the_default(repository, capsys):
     assert list(table["frozen"])[2] == "workspace"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_said_in_one_line(repository, capsys):
     commit("before", each=10)
     commit("other_data", each=12)

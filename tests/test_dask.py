@@ -162,6 +162,7 @@ def network():
         ).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
 def test_embeddings_are_the_bytes_of_one_process(of_two, monkeypatch, precision):
     monkeypatch.setattr(embedding, "PART", 1)
@@ -178,6 +179,7 @@ def test_embeddings_are_the_bytes_of_one_process(of_two, monkeypatch, precision)
     assert applied[0].tobytes() == applied[1].tobytes()
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_one_process(of_two):
     draws = np.random.default_rng(0)
     clips = pd.DataFrame({"machine": np.repeat(["fan", "pump", "valve"], 30), "number": list(range(30)) * 3})
@@ -245,6 +247,7 @@ def test_without_workers_there_is_one_line_and_with_one_it_goes_on(own, monkeypa
         list(done)
 
 
+@pytest.mark.slow
 def test_a_result_whose_worker_dies_before_it_is_taken_is_one_line(own, monkeypatch):
     own.add()
     own.client.wait_for_workers(1, timeout=60)

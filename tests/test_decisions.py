@@ -34,6 +34,7 @@ def test_f1_ev_is_what_the_authors_program_prints(scores, ev, bounded):
     assert f1_ev_bounded(ANOMALOUS, scores) == pytest.approx(bounded, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_f1_ev_is_the_mean_over_uniform_thresholds():
     thresholds = np.linspace(1, 11, 20001)[:-1] + 0.00025
     mean = np.mean([f1_score(ANOMALOUS, threshold < DOZEN) for threshold in thresholds[::20]])

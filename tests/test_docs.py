@@ -118,6 +118,7 @@ def test_settings_that_a_page_names_are_right(page: Path, workdir: Path):
         check(yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 def test_the_settings_are_those_of_the_types():
     make = "import runpy; print(ascii(runpy.run_path('docs/params.py')['page']()))"  # here, tests have registered more
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

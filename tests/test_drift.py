@@ -28,6 +28,7 @@ def test_a_step_between_domains_is_no_drift():
     assert drift(x, domain, position).p > 0.05
 
 
+@pytest.mark.slow
 def test_without_drift_it_is_found_as_often_as_stated():
     p = [drift(walk(0.0, clips=12, seed=seed), np.full(12, "a"), np.arange(12)).p for seed in range(300)]
     assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=0.04)

@@ -230,6 +230,7 @@ def test_a_stage_whose_input_is_missing_says_what_to_do(project):
             stage()
 
 
+@pytest.mark.slow
 def test_supplements_train_no_memory(project):
     """A clean or noise-only clip is heard by the adaptation alone; it is in no score table."""
     list_recordings()

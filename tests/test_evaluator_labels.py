@@ -246,6 +246,7 @@ def figures_2022(labels: Path, capsys) -> tuple[dict, str]:
     return {machine: figures["auc"] for machine, figures in machines.items()}, said.err
 
 
+@pytest.mark.slow
 def test_scores_that_follow_the_truth_of_2022_by_list_and_by_evaluator(shared, workdir, capsys):
     evaluator = shared / "dcase/ground_truth_2022"
     truth = read_labels(evaluator)

@@ -112,6 +112,7 @@ def test_a_simulated_defect_is_named(defect: str, part: str, slip: float) -> Non
     assert [test.name for test in tests] == ["FTF", "BPFO", "BPFI", "BSF", "2 BSF"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["InnerRaceFault_vload_3", "OuterRaceFault_vload_5"])
 def test_the_command_names_the_fault(
     shared: Path, name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path

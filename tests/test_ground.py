@@ -128,6 +128,7 @@ def test_a_worker_has_one_thread_for_products_of_matrices(jobs):
     assert threads() == before
 
 
+@pytest.mark.slow
 def test_a_library_that_a_worker_loads_has_one_thread_too():
     script = """
 from threadpoolctl import threadpool_info

@@ -155,6 +155,7 @@ def simulate_tiny(machines: str) -> None:
     download_stage.main()
 
 
+@pytest.mark.slow
 def test_stage_index_of_the_simulated_factory(workdir: Path):
     simulate_tiny("bearing+fan")
     assert index_stage.main() == "2 machines, 116 clips in data/clips.csv"

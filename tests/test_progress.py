@@ -87,6 +87,7 @@ def counted(note: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_the_parent_shows_how_far_its_workers_are_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
@@ -100,6 +101,7 @@ def test_the_parent_shows_how_far_its_workers_are_together(
     assert all(re.fullmatch(r"train: \d+/40, .*step/s, .* left", line) for line in lines), lines
 
 
+@pytest.mark.slow
 @posix
 def test_dvc_hands_the_terminal_to_its_stages(tmp_path: Path):
     """Its standard error is one, its standard output none, as with ``dvc repro > log``."""

@@ -142,6 +142,7 @@ def test_no_recording_is_divided_and_few_clips_make_fewer_folds(recordings, mani
     assert [(fold["split"] == "test").sum() for fold in pump[:2]] == [3, 2]
 
 
+@pytest.mark.slow
 def test_references_are_what_a_few_lines_give(recordings):
     listed = read_manifests([recordings / "manifest.csv"])
     fan = listed[listed["machine"] == "fan"].reset_index(drop=True)
@@ -270,6 +271,7 @@ def test_from_manifest_to_tables_and_again_from_the_scores(recordings, tmp_path,
     assert run(monkeypatch, capsys, "--scores", out).out == printed.out
 
 
+@pytest.mark.slow
 def test_of_several_systems_the_ensemble_is_a_row(recordings, monkeypatch, capsys):
     arguments = (recordings / "manifest.csv", "--systems", "statistics", "frozen")
     brief = ("-S", "adapt.tiny.steps=1", "-S", "compute.jobs=1", "-S", "compute.threads=1")

@@ -136,6 +136,7 @@ def test_report_stands_alone_and_names_no_path_of_this_machine(plain, reported):
     assert not re.search(r"/(home|root|tmp|work)/", page)
 
 
+@pytest.mark.slow
 def test_report_says_which_attribute_values_fail_and_what_was_published(copied):
     metrics = read_json("metrics/evaluate.json")
     metrics["data"]["published"] = "2025 dev 56.10, published 56.26: within +-1.2"
@@ -164,6 +165,7 @@ def test_report_says_what_was_chosen_and_on_which_evidence(plain):
     assert selection.evidence(nothing, systems) is selection.scorers(nothing, systems) is None
 
 
+@pytest.mark.slow
 def test_same_results_same_bytes(copied):
     before = digests(Path("data/report"))
     report.main(made_up)
@@ -171,6 +173,7 @@ def test_same_results_same_bytes(copied):
     assert sum(name.endswith(".mp3") for name in before) >= 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [{"anomalies": False}, {"labelled": False}])
 def test_report_without_labels_says_so_and_shows_the_decisions(workdir, how):
     page, parser, _ = made_report(**how)
@@ -184,6 +187,7 @@ def test_report_without_labels_says_so_and_shows_the_decisions(workdir, how):
     assert labels == ({"unlabelled"} if "labelled" in how else {"normal"})
 
 
+@pytest.mark.slow
 def test_report_of_one_domain_and_several_seeds(workdir):
     _, parser, _ = made_report(domains=("unknown",), seeds=(0, 1))
     text = " ".join(parser.text)
@@ -220,6 +224,7 @@ def test_every_table_has_a_caption_and_a_container_that_scrolls_by_keyboard(plai
     assert {"#main", "#results", "#systems"} <= targets
 
 
+@pytest.mark.slow
 def test_names_are_escaped(workdir):
     page, _, _ = made_report(machines=("<b>fan", "a & b"))
     assert "<b>fan" not in page

@@ -96,6 +96,7 @@ def test_normal_recordings_alone_leave_some_to_count_false_alarms_by(home: Path)
     assert table["split"].value_counts().to_dict() == {"train": 13, "test": 3}
 
 
+@pytest.mark.slow
 def test_a_project_of_the_same_folder_is_gone_on_with_as_it_is(home: Path, capsys: pytest.CaptureFixture[str]):
     run.prepare(Path("recordings"), Path("own"), None)
     for name in ("data/manifest.csv", "params.yaml"):

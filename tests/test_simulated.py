@@ -160,6 +160,7 @@ def test_all_cells_of_a_domain_have_the_settings_of_its_training_clips(size: str
                 assert seen[domain, "test", 0] == seen[domain, "test", 1]
 
 
+@pytest.mark.slow
 def test_same_bytes_with_any_number_of_workers(workdir: Path):
     params = (workdir / "params.yaml").read_text()
     assert "  jobs: 2" in params

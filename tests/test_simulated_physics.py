@@ -93,6 +93,7 @@ def test_slip_lets_the_phase_walk_at_random():
     assert np.std(deviations, axis=0) == pytest.approx(0.015 * np.sqrt([1, 16, 144]), rel=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "name"), [("outer_race", "BPFO"), ("inner_race", "BPFI"), ("rolling_element", "BSF")]
 )
@@ -159,6 +160,7 @@ def test_hunting_sweeps_a_tone_as_far_as_its_depth_says():
     assert np.mean(swept**2) == pytest.approx(0.5, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "fault"), [("fan", "hunting"), ("ToyCar", "uneven_supply")])
 def test_a_speed_that_hunts_changes_no_level(name: str, fault: str):
     orders = clips(name, 60, anomaly=1, size="default")

@@ -95,6 +95,7 @@ def test_the_strongest_line_of_a_clean_bearing_is_its_faults():
     assert sum(bool(f["right"]) for f in spalls) >= 0.8 * len(spalls)
 
 
+@pytest.mark.slow
 def test_memory_and_bytes_of_a_small_factory():
     one, two = (factory.downloaded(1000, "fan", "tiny", jobs) for jobs in (1, 2))
     assert one[2] == two[2]
