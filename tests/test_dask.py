@@ -1,5 +1,6 @@
 """``compute.backend: dask``: the bytes of one process over a cluster on loopback, whatever is killed, and refusals."""
 
+import json
 import os
 import subprocess
 import sys
@@ -34,6 +35,13 @@ FRONT_END |= {"f_min": 0, "f_max": 8000}
 ONE = ComputeParams(jobs=1, threads=1)
 
 
+def _is_json(text: str) -> bool:
+    try:
+        return bool(json.loads(text))
+    except ValueError:
+        return False
+
+
 class Cluster:
     """A scheduler and workers of one thread, each a process of its own in a folder of its own."""
 
@@ -42,7 +50,7 @@ class Cluster:
         self.file = folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
         deadline = time.monotonic() + 30
-        while not self.file.is_file():
+        while not (self.file.is_file() and _is_json(self.file.read_text())):  # it is not written at once
             assert time.monotonic() < deadline
             time.sleep(0.05)
         self.address = read_json(self.file)["address"]
